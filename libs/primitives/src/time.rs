@@ -1,0 +1,193 @@
+//! Moments: whole microseconds since 1970-01-01T00:00:00Z, always UTC. Both databases keep them exactly.
+
+use std::{
+    fmt,
+    str::FromStr,
+    time::{Duration, SystemTime},
+};
+
+use time::{Date, Month, OffsetDateTime, format_description::well_known::Rfc3339};
+
+/// A moment, in microseconds since the epoch, UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// The text is neither an RFC 3339 moment nor a date.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an RFC 3339 moment such as 2026-02-28T09:30:00Z: {0:?}")]
+pub struct InvalidTimestamp(pub String);
+
+impl Timestamp {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Self = Self(0);
+    /// 9999-12-31T23:59:59.999999Z, the last moment that RFC 3339 and `google.protobuf.Timestamp` can say.
+    pub const MAX: Self = Self(253_402_300_799_999_999);
+
+    /// The moment this many microseconds after the epoch.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the epoch.
+    #[must_use]
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// The process clock's reading, cut to the microsecond.
+    #[must_use]
+    pub fn from_system_time(time: SystemTime) -> Self {
+        let micros = |d: Duration| i64::try_from(d.as_micros()).unwrap_or(i64::MAX);
+        match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => Self(micros(after)),
+            Err(before) => Self(-micros(before.duration())),
+        }
+    }
+
+    /// The moment `duration` later, or the end of time.
+    #[must_use]
+    pub fn saturating_add(self, duration: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)),
+        )
+        .min(Self::MAX)
+    }
+
+    /// The moment `duration` earlier.
+    #[must_use]
+    pub fn saturating_sub(self, duration: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)),
+        )
+    }
+
+    /// The time from `earlier` to this moment; zero if `earlier` is the later one.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// The moment this many days later.
+    #[must_use]
+    pub fn add_days(self, days: u32) -> Self {
+        self.saturating_add(Duration::from_secs(u64::from(days) * 86_400))
+    }
+
+    /// The same time of day `months` calendar months later; a day that the month does not have becomes its last
+    /// one: 30 November + 3 months is 28 February, or 29 in a leap year [R26].
+    #[must_use]
+    pub fn add_months_clamped(self, months: u32) -> Self {
+        let Some(start) = self.to_date_time() else {
+            return Self::MAX;
+        };
+        let month_index = i64::from(start.year()) * 12 + i64::from(u8::from(start.month())) - 1
+            + i64::from(months);
+        let year = i32::try_from(month_index.div_euclid(12)).unwrap_or(i32::MAX);
+        let month = u8::try_from(month_index.rem_euclid(12) + 1)
+            .ok()
+            .and_then(|m| Month::try_from(m).ok());
+        month
+            .and_then(|month| {
+                Date::from_calendar_date(year, month, start.day().min(month.length(year))).ok()
+            })
+            .map_or(Self::MAX, |date| {
+                Self::from_date_time(start.replace_date(date))
+            })
+    }
+
+    fn to_date_time(self) -> Option<OffsetDateTime> {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000).ok()
+    }
+
+    fn from_date_time(moment: OffsetDateTime) -> Self {
+        Self(i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000)).unwrap_or(i64::MAX))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self
+            .to_date_time()
+            .and_then(|moment| moment.format(&Rfc3339).ok())
+        {
+            Some(text) => f.write_str(&text),
+            None => write!(f, "{} microseconds since 1970", self.0),
+        }
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    /// Reads RFC 3339 (`2026-02-28T09:30:00Z`, any offset) or a date (`2026-02-28`, its first moment in UTC).
+    fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        let whole = if text.len() == 10 {
+            format!("{text}T00:00:00Z")
+        } else {
+            text.to_owned()
+        };
+        OffsetDateTime::parse(&whole, &Rfc3339)
+            .map(Self::from_date_time)
+            .map_err(|_| InvalidTimestamp(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a moment")
+    }
+
+    #[test]
+    fn months_are_clamped_to_the_end_of_the_month() {
+        for (start, months, end) in [
+            ("2026-11-30T10:00:00Z", 3, "2027-02-28T10:00:00Z"),
+            ("2027-11-30T10:00:00Z", 3, "2028-02-29T10:00:00Z"),
+            (
+                "2026-01-31T23:59:59.999999Z",
+                1,
+                "2026-02-28T23:59:59.999999Z",
+            ),
+            ("2026-05-31T00:00:00Z", 1, "2026-06-30T00:00:00Z"),
+            ("2026-10-15T00:00:00Z", 3, "2027-01-15T00:00:00Z"),
+            ("2026-12-31T00:00:00Z", 12, "2027-12-31T00:00:00Z"),
+            ("2028-02-29T00:00:00Z", 12, "2029-02-28T00:00:00Z"),
+            ("2026-03-01T00:00:00Z", 0, "2026-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(
+                at(start).add_months_clamped(months),
+                at(end),
+                "{start} + {months} months"
+            );
+        }
+    }
+
+    #[test]
+    fn text_forms() {
+        assert_eq!(at("2026-02-28"), at("2026-02-28T00:00:00Z"));
+        assert_eq!(at("2026-02-28T01:00:00+01:00"), at("2026-02-28T00:00:00Z"));
+        assert_eq!(
+            at("2026-02-28T00:00:00.25Z").to_string(),
+            "2026-02-28T00:00:00.25Z"
+        );
+        assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59.999999Z");
+        assert!("28.2.2026".parse::<Timestamp>().is_err());
+    }
+
+    #[test]
+    fn differences() {
+        assert_eq!(at("2026-02-28").add_days(1), at("2026-03-01"));
+        assert_eq!(
+            at("2026-03-01").since(at("2026-02-28")),
+            Duration::from_secs(86_400)
+        );
+        assert_eq!(at("2026-02-28").since(at("2026-03-01")), Duration::ZERO);
+        assert_eq!(Timestamp::MAX.add_days(1), Timestamp::MAX);
+        assert_eq!(Timestamp::MAX.add_months_clamped(1), Timestamp::MAX);
+    }
+}
