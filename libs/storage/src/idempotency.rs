@@ -1,0 +1,104 @@
+//! A mutating request carries an id of its sender's making. It is carried out once; the same request again gets the
+//! same answer, and the same id with another request is refused.
+//!
+//! ```ignore
+//! db.write_tx(|txn| async move {
+//!     if let Claimed::Answered(bytes) = idempotency::claim(&txn, now, key).await? {
+//!         return decode(bytes);
+//!     }
+//!     let answer = work(&txn).await?;
+//!     idempotency::answer(&txn, key.id, &answer.encode_to_vec()).await?;
+//!     Ok(answer)
+//! })
+//! ```
+
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set, TryInsertResult, sea_query::Expr};
+use vouch_primitives::{RequestId, Timestamp};
+
+use crate::{StorageError, Txn};
+
+/// What a request is known by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestKey {
+    /// The sender's id.
+    pub id: RequestId,
+    /// The full name of the request's message.
+    pub method: String,
+    /// SHA-256 of the encoded request.
+    pub hash: [u8; 32],
+}
+
+/// What came of claiming a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// It is new: carry it out and store the answer with [`answer`] in the same transaction.
+    Fresh,
+    /// It was carried out before, with this answer.
+    Answered(Vec<u8>),
+}
+
+/// Claims the request. Come first in the transaction: a concurrent one with the same id waits here until this one is
+/// committed or rolled back, and a rollback frees the id again.
+///
+/// # Errors
+/// [`StorageError::RequestIdReused`] when the id came before with another method or hash.
+pub async fn claim(txn: &Txn, now: Timestamp, key: &RequestKey) -> Result<Claimed, StorageError> {
+    let row = entity::ActiveModel {
+        id: Set(key.id.as_uuid()),
+        method: Set(key.method.clone()),
+        hash: Set(key.hash.to_vec()),
+        answer: Set(None),
+        created_at: Set(now.as_micros()),
+    };
+    let inserted = entity::Entity::insert(row)
+        .on_conflict_do_nothing_on([entity::Column::Id])
+        .exec_without_returning(txn)
+        .await?;
+    if matches!(inserted, TryInsertResult::Inserted(1)) {
+        return Ok(Claimed::Fresh);
+    }
+    // The row is committed: whoever else had inserted it, the insert above has waited for.
+    let earlier = entity::Entity::find_by_id(key.id.as_uuid()).one(txn).await?;
+    match earlier {
+        Some(row) if row.method != key.method || row.hash != key.hash => {
+            Err(StorageError::RequestIdReused { id: key.id })
+        }
+        Some(entity::Model {
+            answer: Some(answer), ..
+        }) => Ok(Claimed::Answered(answer)),
+        _ => Err(StorageError::RequestUnanswered { id: key.id }),
+    }
+}
+
+/// Stores the answer of a request that was claimed in this transaction.
+///
+/// # Errors
+/// When the database fails.
+pub async fn answer(txn: &Txn, id: RequestId, answer: &[u8]) -> Result<(), StorageError> {
+    entity::Entity::update_many()
+        .col_expr(entity::Column::Answer, Expr::value(answer))
+        .filter(entity::Column::Id.eq(id.as_uuid()))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+mod entity {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "request")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub method: String,
+        pub hash: Vec<u8>,
+        pub answer: Option<Vec<u8>>,
+        pub created_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -1,0 +1,110 @@
+//! Due moments that survive a restart: scheduled and cancelled in the business transaction, carried out by a
+//! [`Worker`], of which several may share a database.
+//!
+//! A timer is known by its kind and its key, the id of the thing that waits; scheduling it again moves it.
+
+mod entity;
+mod worker;
+
+use std::collections::BTreeMap;
+
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect, Set,
+    sea_query::{Expr, OnConflict},
+};
+use vouch_primitives::{Timestamp, Uuid};
+
+use self::entity::{Column, Entity};
+use crate::{StorageError, Txn, Wake};
+
+pub use worker::{Batch, Handler, TaskHandler, Worker};
+
+/// The most rows in one statement, well below what either engine takes as parameters.
+const ROWS: usize = 1000;
+
+/// A timer to set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewTimer {
+    /// What is to be done, such as `invitation.expire`.
+    pub kind: &'static str,
+    /// The thing that waits.
+    pub key: Uuid,
+    /// When it is due.
+    pub due: Timestamp,
+}
+
+/// A timer whose moment has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueTimer {
+    /// What is to be done.
+    pub kind: String,
+    /// The thing that waits.
+    pub key: Uuid,
+    /// When it was due: the moment that was scheduled, however late it is now.
+    pub due: Timestamp,
+}
+
+/// Sets the timers; one that is already set with the same kind and key is moved, and its failures are forgotten.
+///
+/// # Errors
+/// When the database fails.
+pub async fn schedule(txn: &Txn, timers: &[NewTimer]) -> Result<(), StorageError> {
+    // The last one of a kind and key wins, and all transactions take the rows in the same order.
+    let latest: BTreeMap<_, _> = timers
+        .iter()
+        .map(|timer| ((timer.kind, timer.key), timer.due))
+        .collect();
+    let rows: Vec<_> = latest
+        .into_iter()
+        .map(|((kind, key), due)| entity::ActiveModel {
+            kind: Set(kind.to_owned()),
+            key: Set(key),
+            due_at: Set(due.as_micros()),
+            next_at: Set(due.as_micros()),
+            attempts: Set(0),
+            last_error: Set(None),
+        })
+        .collect();
+    for chunk in rows.chunks(ROWS) {
+        let moves = OnConflict::columns([Column::Kind, Column::Key])
+            .update_columns([Column::DueAt, Column::NextAt, Column::Attempts, Column::LastError])
+            .to_owned();
+        Entity::insert_many(chunk.to_vec())
+            .on_conflict(moves)
+            .exec_without_returning(txn)
+            .await?;
+    }
+    if !rows.is_empty() {
+        txn.wake(Wake::Timers);
+    }
+    Ok(())
+}
+
+/// Takes timers back; those that are not set, or no longer, are left out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn cancel(txn: &Txn, kind: &str, keys: &[Uuid]) -> Result<(), StorageError> {
+    for chunk in keys.chunks(ROWS) {
+        Entity::delete_many()
+            .filter(Column::Kind.eq(kind))
+            .filter(Column::Key.is_in(chunk.iter().copied()))
+            .exec(txn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The moment at which the next timer is to be tried, which may have passed; `None` if there is none.
+///
+/// # Errors
+/// When the database fails.
+pub async fn next_due(conn: &impl ConnectionTrait) -> Result<Option<Timestamp>, StorageError> {
+    let next: Option<Option<i64>> = Entity::find()
+        .select_only()
+        .expr(Expr::col(Column::NextAt).min())
+        .into_tuple()
+        .one(conn)
+        .await?;
+    Ok(next.flatten().map(Timestamp::from_micros))
+}
