@@ -1,0 +1,319 @@
+//! From the bus to the handlers.
+
+use std::{error::Error, ops::Range, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures::FutureExt;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span, debug, error, warn};
+use vouch_primitives::Clock;
+use vouch_storage::{Db, StorageError, Txn, describe, is_transient};
+
+use crate::{
+    Bus, BusError, Delivery, Receipt, Router, Subscription, Verdict,
+    batch::{Batch, Candidate},
+    dead_letter::{self, Reason},
+    inbox,
+};
+
+/// How many events one transaction applies at most.
+const BATCH: usize = 512;
+
+/// How long an idle consumer waits for a message before it looks whether it should stop.
+const LONG_POLL: Duration = Duration::from_millis(250);
+
+/// How long to wait for more after the first messages. It turns batches of about 70 into batches of about 440 under
+/// load, for 3 ms of latency.
+const LINGER: Duration = Duration::from_millis(3);
+
+/// Applies what the bus delivers, each event once.
+///
+/// All that is ready (up to 512 events) is one transaction: the ids are claimed in the inbox, the handlers get what is
+/// new, one slice for each type, and the deliveries are acknowledged after the commit. When a handler rejects or is
+/// not ready, the batch is halved until the event at fault stands alone: it is set aside as a dead letter, or comes
+/// again later; the rest is applied. Replicas share a consumer: each gets other messages.
+pub struct Consumer<S, E> {
+    worker: Arc<Worker<S, E>>,
+}
+
+struct Worker<S, E> {
+    db: Db,
+    bus: Arc<dyn Bus>,
+    clock: Arc<dyn Clock>,
+    router: Router<S, E>,
+    state: Arc<S>,
+}
+
+/// Why a piece of a batch was not applied.
+enum Failure {
+    /// The database is at fault: nothing will work at the moment.
+    Outage(String),
+    /// A handler asks for another try.
+    NotYet(String),
+    /// An event is bad.
+    Bad(Reason, String),
+}
+
+impl<S, E> Consumer<S, E>
+where
+    S: Send + Sync + 'static,
+    E: Error + From<StorageError> + Send + Sync + 'static,
+    for<'e> Verdict: From<&'e E>,
+{
+    /// A consumer that hands facts to the handlers of `router`, which work with `state`.
+    #[must_use]
+    pub fn new(db: Db, bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, router: Router<S, E>, state: Arc<S>) -> Self {
+        Self {
+            worker: Arc::new(Worker {
+                db,
+                bus,
+                clock,
+                router,
+                state,
+            }),
+        }
+    }
+
+    /// Consumes from all subscriptions until `shutdown`, finishes the batches in hand and returns.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut loops = JoinSet::new();
+        for from in self.worker.router.subscriptions() {
+            loops.spawn(Arc::clone(&self.worker).consume(from, shutdown.clone()));
+        }
+        loops.join_all().await;
+        if let Err(error) = self.worker.bus.flush().await {
+            debug!(
+                error = describe(&error),
+                "the last acknowledgements may be lost, the events will come again"
+            );
+        }
+    }
+}
+
+impl<S, E> Worker<S, E>
+where
+    S: Send + Sync + 'static,
+    E: Error + From<StorageError> + Send + Sync + 'static,
+    for<'e> Verdict: From<&'e E>,
+{
+    async fn consume(self: Arc<Self>, from: Subscription, shutdown: CancellationToken) {
+        let mut failures = 0;
+        while !shutdown.is_cancelled() {
+            match self.pull(&from).await {
+                Ok(deliveries) => {
+                    failures = 0;
+                    self.settle_all(&from, deliveries).await;
+                }
+                Err(error) => {
+                    failures += 1;
+                    if failures == 1 {
+                        warn!(
+                            stream = from.stream,
+                            error = describe(&error),
+                            "no events can be fetched, trying again"
+                        );
+                    }
+                    tokio::select! {
+                        () = shutdown.cancelled() => {}
+                        () = tokio::time::sleep(delay(failures.min(5))) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    async fn settle_all(&self, from: &Subscription, mut deliveries: Vec<Delivery>) {
+        while !deliveries.is_empty() {
+            let (batch, rivals) = Batch::prepare(&self.router, from, deliveries);
+            let span = batch.span.clone();
+            self.settle(from, batch).instrument(span).await;
+            deliveries = rivals;
+        }
+    }
+
+    /// Waits for messages, then a moment for those right behind them.
+    async fn pull(&self, from: &Subscription) -> Result<Vec<Delivery>, BusError> {
+        let mut deliveries = self.bus.pull(from, BATCH, LONG_POLL).await?;
+        if !deliveries.is_empty() && deliveries.len() < BATCH {
+            tokio::time::sleep(LINGER).await;
+            // What is in hand goes on, even if the bus has just gone.
+            let more = self.bus.pull(from, BATCH - deliveries.len(), Duration::ZERO).await;
+            deliveries.extend(more.unwrap_or_default());
+        }
+        Ok(deliveries)
+    }
+
+    /// Applies a batch, in pieces if it must be, and settles every delivery in it.
+    async fn settle(&self, from: &Subscription, batch: Batch<S, E>) {
+        self.park_unusable(from, &batch).await;
+        let whole = 0..batch.events.len();
+        let mut pieces = if whole.is_empty() { vec![] } else { vec![whole] };
+        while let Some(piece) = pieces.pop() {
+            let events = &batch.events[piece.clone()];
+            match self.apply(from, &batch, events).await {
+                Ok(()) => self.ack(from, receipts(events)).await,
+                Err(Failure::Outage(reason)) => {
+                    warn!(
+                        stream = from.stream,
+                        reason, "the database failed, the events will come again"
+                    );
+                    self.again(from, events).await;
+                    for rest in pieces.drain(..) {
+                        self.again(from, &batch.events[rest]).await;
+                    }
+                }
+                Err(_) if events.len() > 1 => pieces.extend(halves(piece)),
+                Err(Failure::NotYet(reason)) => {
+                    for one in events {
+                        debug!(parent: &one.span, event.id = %one.event.id, attempt = one.attempt, reason, "not yet");
+                    }
+                    self.again(from, events).await;
+                }
+                Err(Failure::Bad(reason, text)) => self.park(from, events, reason, &text).await,
+            }
+        }
+    }
+
+    /// Applies `events`, a part of `batch`, in one transaction.
+    async fn apply(&self, from: &Subscription, batch: &Batch<S, E>, events: &[Candidate]) -> Result<(), Failure> {
+        let ids: Vec<_> = events
+            .iter()
+            .map(|candidate| (candidate.event.id, candidate.hash))
+            .collect();
+        let ids = &ids;
+        let work = |txn: Arc<Txn>| async move {
+            let now = self.clock.now();
+            let claimed = inbox::claim(&txn, now, ids).await?;
+            let clashes: Vec<_> = events
+                .iter()
+                .filter(|candidate| claimed.clashing.contains(&candidate.event.id))
+                .map(|candidate| {
+                    candidate.letter(
+                        from,
+                        Reason::IdReused,
+                        "applied before, with another content".to_owned(),
+                    )
+                })
+                .collect();
+            dead_letter::insert(&txn, now, &clashes.iter().collect::<Vec<_>>()).await?;
+            for group in &batch.groups {
+                group.apply(&self.state, &txn, &claimed.fresh).await?;
+            }
+            Ok::<_, E>(())
+        };
+        let attempt = self.db.write_tx(work).instrument(span_of(batch, events));
+        match AssertUnwindSafe(attempt).catch_unwind().await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Failure::from_handler(&error)),
+            Err(panic) => Err(Failure::Bad(Reason::Panicked, panic_text(&*panic))),
+        }
+    }
+
+    /// Sets aside what `prepare` found to be unusable.
+    async fn park_unusable(&self, from: &Subscription, batch: &Batch<S, E>) {
+        if batch.parked.is_empty() {
+            return;
+        }
+        let (letters, receipts): (Vec<_>, Vec<_>) =
+            batch.parked.iter().map(|(letter, receipt)| (letter, receipt)).unzip();
+        for letter in &letters {
+            error!(event.id = letter.message_id, reason = %letter.reason, error = letter.error, "event set aside");
+        }
+        self.bury(from, &letters, receipts.into_iter().cloned().collect()).await;
+    }
+
+    async fn park(&self, from: &Subscription, events: &[Candidate], reason: Reason, text: &str) {
+        for one in events {
+            error!(parent: &one.span, event.id = %one.event.id, %reason, error = text, "event set aside");
+        }
+        let letters: Vec<_> = events
+            .iter()
+            .map(|one| one.letter(from, reason, text.to_owned()))
+            .collect();
+        self.bury(from, &letters.iter().collect::<Vec<_>>(), receipts(events))
+            .await;
+    }
+
+    /// Writes dead letters, then acknowledges; if they cannot be written, the messages come again.
+    async fn bury(&self, from: &Subscription, letters: &[&dead_letter::NewDeadLetter], receipts: Vec<Receipt>) {
+        let write = |txn: Arc<Txn>| async move { dead_letter::insert(&txn, self.clock.now(), letters).await };
+        match self.db.write_tx(write).await {
+            Ok(()) => self.ack(from, receipts).await,
+            Err(error) => {
+                warn!(
+                    error = describe(&error),
+                    "dead letters could not be written, the events will come again"
+                );
+                self.nak(from, &receipts, delay(1)).await;
+            }
+        }
+    }
+
+    async fn ack(&self, from: &Subscription, receipts: Vec<Receipt>) {
+        if let Err(error) = self.bus.ack(from, &receipts).await {
+            debug!(
+                error = describe(&error),
+                "acknowledgements may be lost, the events will come again and be ignored"
+            );
+        }
+    }
+
+    /// Asks for another delivery, each event after a time that grows with its deliveries so far.
+    async fn again(&self, from: &Subscription, events: &[Candidate]) {
+        for same in events.chunk_by(|one, next| one.attempt == next.attempt) {
+            self.nak(from, &receipts(same), delay(same[0].attempt)).await;
+        }
+    }
+
+    async fn nak(&self, from: &Subscription, receipts: &[Receipt], delay: Duration) {
+        if let Err(error) = self.bus.nak(from, receipts, delay).await {
+            debug!(
+                error = describe(&error),
+                "the events will come again when the bus misses their acknowledgement"
+            );
+        }
+    }
+}
+
+impl Failure {
+    fn from_handler<E: Error + 'static>(error: &E) -> Self
+    where
+        for<'e> Verdict: From<&'e E>,
+    {
+        match Verdict::from(error) {
+            Verdict::Retry if is_transient(error) => Self::Outage(describe(error)),
+            Verdict::Retry => Self::NotYet(describe(error)),
+            Verdict::Reject(reason) => Self::Bad(Reason::Rejected, reason),
+        }
+    }
+}
+
+/// Where handlers work: in the message's own span if there is one message only, so that its trace goes on by itself;
+/// in the batch's span if there are more.
+fn span_of<S, E>(batch: &Batch<S, E>, events: &[Candidate]) -> Span {
+    match events {
+        [one] if !one.span.is_none() => one.span.clone(),
+        _ => batch.span.clone(),
+    }
+}
+
+fn receipts(events: &[Candidate]) -> Vec<Receipt> {
+    events.iter().flat_map(|one| one.receipts.iter().cloned()).collect()
+}
+
+/// The two halves of a piece, the first one last: pieces are taken from the end.
+fn halves(piece: Range<usize>) -> [Range<usize>; 2] {
+    let middle = piece.start.midpoint(piece.end);
+    [middle..piece.end, piece.start..middle]
+}
+
+/// 50 ms, doubled with each attempt, at most 30 s.
+fn delay(attempt: u32) -> Duration {
+    Duration::from_millis(25 << attempt.min(11)).min(Duration::from_secs(30))
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "the handler panicked".to_owned())
+}

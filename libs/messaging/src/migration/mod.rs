@@ -1,0 +1,15 @@
+//! The tables of this library, the same on both engines.
+
+use sea_orm_migration::MigrationTrait;
+
+mod m20261121_000001_messaging_outbox;
+mod m20261121_000002_messaging_inbox;
+
+/// The migrations of this library, for a service's migrator.
+#[must_use]
+pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+    vec![
+        Box::new(m20261121_000001_messaging_outbox::Migration),
+        Box::new(m20261121_000002_messaging_inbox::Migration),
+    ]
+}

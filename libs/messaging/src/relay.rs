@@ -1,0 +1,216 @@
+//! From the outbox to the bus.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, Order, QueryFilter,
+    sea_query::{Expr, LockBehavior, LockType, Query, SelectStatement},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, debug, info_span, warn};
+use vouch_primitives::{Clock, EventId, SystemClock, Timestamp, Uuid};
+use vouch_storage::{Db, StorageError, Wake, describe};
+
+use crate::{
+    Bus, Envelope,
+    envelope::{producer_of, source_of},
+    outbox::waiting,
+};
+
+/// How many events are on their way to the bus at a time.
+const BATCH: u64 = 512;
+
+/// How long an event of another process may wait for this one to look.
+const POLL: Duration = Duration::from_millis(200);
+
+/// Publishes what the outbox holds. Several replicas may run on one PostgreSQL database: each takes rows that no other
+/// one has; on SQLite there is one process.
+///
+/// A row leaves `outbox_pending` only after the bus has acknowledged its event, so whoever dies in between leaves
+/// events that are published again. Rows are taken by their state, never by a cursor over ids: an id that becomes
+/// visible late is still found.
+pub struct Relay {
+    db: Db,
+    bus: Arc<dyn Bus>,
+    /// Retries towards the bus take real time, even where business time stands still.
+    clock: SystemClock,
+}
+
+/// What one look at the outbox came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    /// Nothing is left that could be published now.
+    Empty,
+    /// Some events were published and some were not.
+    Partial,
+    /// The batch was full, so that there may be more.
+    Full,
+    /// Nothing works at the moment.
+    Stuck,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    event_id: Uuid,
+    attempts: i32,
+    event_type: String,
+    aggregate_id: Uuid,
+    payload: Vec<u8>,
+    traceparent: Option<String>,
+    created_at: i64,
+}
+
+impl Relay {
+    /// A relay from the outbox in `db` to `bus`.
+    #[must_use]
+    pub fn new(db: Db, bus: Arc<dyn Bus>) -> Self {
+        Self {
+            db,
+            bus,
+            clock: SystemClock,
+        }
+    }
+
+    /// Publishes until `shutdown`, then makes one last pass and returns.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let wake = self.db.wakeup(Wake::Outbox);
+        let mut failures = 0;
+        loop {
+            let last = shutdown.is_cancelled();
+            let pass = self.pass().await.unwrap_or_else(|error| {
+                warn!(error = describe(&error), "the relay cannot read or write its outbox");
+                Pass::Stuck
+            });
+            if last {
+                return;
+            }
+            failures = if pass == Pass::Stuck { failures + 1 } else { 0 };
+            let pause = match pass {
+                Pass::Full => continue,
+                Pass::Empty => POLL,
+                Pass::Partial => retry_after(1),
+                Pass::Stuck => retry_after(failures),
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = wake.notified(), if pass != Pass::Stuck => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    async fn pass(&self) -> Result<Pass, StorageError> {
+        if !self.bus.is_connected() {
+            return Ok(Pass::Empty);
+        }
+        let claim = self.db.begin_claim().await?;
+        let rows = claim.query_all(&self.due()).await?;
+        let rows = rows
+            .iter()
+            .map(|row| Row::from_query_result(row, ""))
+            .collect::<Result<Vec<_>, _>>()?;
+        if rows.is_empty() {
+            return Ok(Pass::Empty);
+        }
+        let attempts: Vec<i32> = rows.iter().map(|row| row.attempts).collect();
+        let events: Vec<Envelope> = rows.into_iter().map(Row::into_envelope).collect();
+        let span = info_span!(parent: None, "publish", messaging.batch.message_count = events.len());
+        let answers = self.bus.publish(&events).instrument(span).await;
+
+        let mut published = Vec::with_capacity(events.len());
+        let mut failed: HashMap<(i32, String), Vec<Uuid>> = HashMap::new();
+        for ((event, attempts), answer) in events.iter().zip(attempts).zip(answers) {
+            match answer {
+                Ok(()) => published.push(event.id.as_uuid()),
+                Err(error) => failed
+                    .entry((attempts, describe(&error)))
+                    .or_default()
+                    .push(event.id.as_uuid()),
+            }
+        }
+        for ((attempts, error), ids) in &failed {
+            warn!(
+                events = ids.len(),
+                attempts, error, "events could not be published, they will be tried again"
+            );
+        }
+        let (published, failed, now) = (&published, &failed, self.clock.now());
+        claim
+            .finish(|txn| async move {
+                if !published.is_empty() {
+                    let acknowledged = waiting::Column::EventId.is_in(published.iter().copied());
+                    waiting::Entity::delete_many().filter(acknowledged).exec(&*txn).await?;
+                }
+                for ((attempts, error), ids) in failed {
+                    push_back(&*txn, ids, attempts + 1, now, error).await?;
+                }
+                Ok::<_, StorageError>(())
+            })
+            .await?;
+        debug!(
+            published = published.len(),
+            of = events.len(),
+            "published from the outbox"
+        );
+        Ok(match published.len() {
+            0 => Pass::Stuck,
+            some if some < events.len() => Pass::Partial,
+            all if u64::try_from(all) == Ok(BATCH) => Pass::Full,
+            _ => Pass::Empty,
+        })
+    }
+
+    /// The oldest events whose time has come, locked where the engine has row locks.
+    fn due(&self) -> SelectStatement {
+        Query::select()
+            .columns([("outbox_pending", "event_id"), ("outbox_pending", "attempts")])
+            .columns(["event_type", "aggregate_id", "payload", "traceparent", "created_at"])
+            .from("outbox_pending")
+            .inner_join(
+                "outbox",
+                Expr::col(("outbox", "event_id")).equals(("outbox_pending", "event_id")),
+            )
+            .and_where(Expr::col("next_at").lte(self.clock.now().as_micros()))
+            .order_by(("outbox_pending", "event_id"), Order::Asc)
+            .limit(BATCH)
+            .lock_with_tables_behavior(LockType::Update, ["outbox_pending"], LockBehavior::SkipLocked)
+            .to_owned()
+    }
+}
+
+impl Row {
+    fn into_envelope(self) -> Envelope {
+        Envelope {
+            id: EventId::from_uuid(self.event_id),
+            source: source_of(producer_of(&self.event_type)),
+            event_type: self.event_type,
+            time: Timestamp::from_micros(self.created_at),
+            aggregate_id: self.aggregate_id,
+            payload: self.payload.into(),
+            traceparent: self.traceparent,
+        }
+    }
+}
+
+async fn push_back(
+    conn: &impl ConnectionTrait,
+    ids: &[Uuid],
+    attempts: i32,
+    now: Timestamp,
+    error: &str,
+) -> Result<(), DbErr> {
+    let next_at = now.saturating_add(retry_after(attempts.unsigned_abs()));
+    waiting::Entity::update_many()
+        .col_expr(waiting::Column::Attempts, Expr::value(attempts))
+        .col_expr(waiting::Column::NextAt, Expr::value(next_at.as_micros()))
+        .col_expr(waiting::Column::LastError, Expr::value(error))
+        .filter(waiting::Column::EventId.is_in(ids.iter().copied()))
+        .exec(conn)
+        .await
+        .map(drop)
+}
+
+/// 20 ms, doubled with each attempt, at most 10.24 s.
+fn retry_after(attempts: u32) -> Duration {
+    Duration::from_millis(10 << Ord::min(attempts, 10))
+}
