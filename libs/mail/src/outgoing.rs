@@ -1,0 +1,172 @@
+//! Writing a mail, and seeing what became of it.
+
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use vouch_primitives::{EmailAddress, MailId, Timestamp, Uuid};
+use vouch_storage::{StorageError, Txn, Wake};
+
+use crate::{
+    Letter, MailError,
+    letter::{filled_line, mailbox, one_line},
+    table::{MailState, Outcome, attempt, mail},
+};
+
+/// A mail to write.
+#[derive(Clone, Debug)]
+pub struct NewMail {
+    /// What sort of mail it is, such as `invitation.sent`.
+    pub kind: &'static str,
+    /// The thing that it is about, such as the invitation: what it is found by.
+    pub about: Uuid,
+    /// To whom it goes.
+    pub to: EmailAddress,
+    /// That person's name, where it is known.
+    pub to_name: Option<String>,
+    /// In whose name it is sent, such as `Acme via Vouch`; the address is the configured one.
+    pub from_name: String,
+    /// Where answers go, if somebody reads them.
+    pub reply_to: Option<EmailAddress>,
+    /// What it says.
+    pub letter: Letter,
+}
+
+/// What has become of a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its id, which is also the first part of its `Message-ID`.
+    pub id: MailId,
+    /// What sort of mail it is.
+    pub kind: String,
+    /// To whom it goes.
+    pub to_address: String,
+    /// Where it stands.
+    pub state: MailState,
+    /// When it was written.
+    pub queued_at: Timestamp,
+    /// When it was sent or given up.
+    pub closed_at: Option<Timestamp>,
+    /// Why the last attempt failed, or why it was given up.
+    pub last_error: Option<String>,
+    /// All delivery attempts, in order.
+    pub attempts: Vec<Attempt>,
+}
+
+/// One delivery attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// When.
+    pub at: Timestamp,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The server's reply, or why there was none.
+    pub reply: String,
+}
+
+/// Writes a mail as part of the running transaction; it goes out once that is committed.
+///
+/// # Errors
+/// [`MailError::Unfit`] when a text does not fit its place; nothing is written then.
+pub async fn enqueue(txn: &Txn, now: Timestamp, new: &NewMail) -> Result<MailId, MailError> {
+    mailbox("recipient", &new.to)?;
+    filled_line("sender's name", &new.from_name)?;
+    if let Some(name) = &new.to_name {
+        one_line("recipient's name", name)?;
+    }
+    if let Some(address) = &new.reply_to {
+        mailbox("reply address", address)?;
+    }
+    let rendered = new.letter.render()?;
+    let id = MailId::new();
+    let row = mail::ActiveModel {
+        id: Set(id.as_uuid()),
+        kind: Set(new.kind.to_owned()),
+        about: Set(new.about),
+        to_address: Set(new.to.to_string()),
+        to_name: Set(new.to_name.clone()),
+        from_name: Set(new.from_name.clone()),
+        reply_to: Set(new.reply_to.as_ref().map(ToString::to_string)),
+        subject: Set(new.letter.subject.clone()),
+        html: Set(rendered.html),
+        plain: Set(rendered.text),
+        state: Set(MailState::Queued),
+        attempts: Set(0),
+        queued_at: Set(now.as_micros()),
+        next_at: Set(now.as_micros()),
+        closed_at: Set(None),
+        last_error: Set(None),
+    };
+    mail::Entity::insert(row)
+        .exec_without_returning(txn)
+        .await
+        .map_err(StorageError::from)?;
+    txn.wake(Wake::Mail);
+    Ok(id)
+}
+
+/// How many mails ought to be on their way by `now`.
+///
+/// # Errors
+/// If the database fails.
+pub async fn queued_due(conn: &impl ConnectionTrait, now: Timestamp) -> Result<u64, StorageError> {
+    let due = mail::Column::NextAt.lte(now.as_micros());
+    Ok(mail::Entity::find()
+        .filter(mail::Column::State.eq(MailState::Queued))
+        .filter(due)
+        .count(conn)
+        .await?)
+}
+
+/// When the next mail is due; a moment in the past if one is due already.
+///
+/// # Errors
+/// If the database fails.
+pub async fn next_due(conn: &impl ConnectionTrait) -> Result<Option<Timestamp>, StorageError> {
+    let first = mail::Entity::find()
+        .select_only()
+        .column(mail::Column::NextAt)
+        .filter(mail::Column::State.eq(MailState::Queued))
+        .order_by_asc(mail::Column::NextAt)
+        .into_tuple::<i64>()
+        .one(conn)
+        .await?;
+    Ok(first.map(Timestamp::from_micros))
+}
+
+/// What became of all mails about a thing, in the order in which they were written.
+///
+/// # Errors
+/// If the database fails.
+pub async fn about(conn: &impl ConnectionTrait, about: Uuid) -> Result<Vec<Delivery>, StorageError> {
+    // One statement, so that a mail and its attempts are seen at the same moment.
+    let mails = mail::Entity::find()
+        .find_with_related(attempt::Entity)
+        .filter(mail::Column::About.eq(about))
+        .order_by_asc(mail::Column::QueuedAt)
+        .order_by_asc(mail::Column::Id)
+        .order_by_asc(attempt::Column::Number)
+        .all(conn)
+        .await?;
+    Ok(mails.into_iter().map(delivery).collect())
+}
+
+fn delivery((mail, attempts): (mail::Model, Vec<attempt::Model>)) -> Delivery {
+    let attempt = |row: attempt::Model| {
+        let at = Timestamp::from_micros(row.attempted_at);
+        Attempt {
+            at,
+            outcome: row.outcome,
+            reply: row.reply,
+        }
+    };
+    Delivery {
+        id: MailId::from_uuid(mail.id),
+        kind: mail.kind,
+        to_address: mail.to_address,
+        state: mail.state,
+        queued_at: Timestamp::from_micros(mail.queued_at),
+        closed_at: mail.closed_at.map(Timestamp::from_micros),
+        last_error: mail.last_error,
+        attempts: attempts.into_iter().map(attempt).collect(),
+    }
+}

@@ -1,0 +1,98 @@
+//! Where the programs are that the tests run.
+//!
+//! Looked for in this order: an environment variable, `.tools/` in the repository (which `make setup` fills), `PATH`.
+
+use std::{
+    env, fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+};
+
+use crate::TestkitError;
+
+/// The root of the repository.
+#[must_use]
+pub fn repository() -> PathBuf {
+    let libs = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    libs.and_then(Path::parent).unwrap_or_else(|| Path::new(".")).to_owned()
+}
+
+/// `nats-server`: `VOUCH_NATS_SERVER`, `.tools/bin/nats-server`, `PATH`.
+///
+/// # Errors
+/// If it is nowhere.
+pub fn nats_server() -> Result<PathBuf, TestkitError> {
+    find("nats-server", "VOUCH_NATS_SERVER", ".tools/bin/nats-server")
+}
+
+/// A Python that has aiosmtpd: `VOUCH_PYTHON`, `.tools/venv/bin/python3`, `PATH`.
+///
+/// # Errors
+/// If it is nowhere.
+pub fn python() -> Result<PathBuf, TestkitError> {
+    find("python3", "VOUCH_PYTHON", ".tools/venv/bin/python3")
+}
+
+/// The directory of `postgres`, `initdb` and their kin: `VOUCH_POSTGRES_BIN`, the newest of
+/// `/usr/lib/postgresql/*/bin` (Debian keeps them off `PATH`), or where `PATH` has `initdb`.
+///
+/// # Errors
+/// If it is nowhere.
+pub fn postgres_bin() -> Result<PathBuf, TestkitError> {
+    if let Some(named) = env::var_os("VOUCH_POSTGRES_BIN") {
+        return Ok(named.into());
+    }
+    let versions = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
+    let newest = versions
+        .filter(|version| version.join("bin/initdb").is_file())
+        .max_by_key(|version| version.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
+    match newest {
+        Some(version) => Ok(version.join("bin")),
+        None => on_path("initdb")
+            .and_then(|initdb| initdb.parent().map(Path::to_owned))
+            .ok_or(TestkitError::ToolMissing("postgresql")),
+    }
+}
+
+/// A TCP port of 127.0.0.1 that nobody listens on at this moment. Somebody else may take it before it is used: who
+/// starts a server on it tries again with another one.
+///
+/// # Errors
+/// If the system has none left.
+pub fn free_port() -> Result<u16, TestkitError> {
+    TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(TestkitError::io("find a free port"))
+}
+
+/// A name that nobody else has, on any machine: `<prefix>_<32 hexadecimal digits>`.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the name of a server or a database is no id of the domain"
+)]
+pub(crate) fn unique_name(prefix: &str) -> String {
+    format!("{prefix}_{}", uuid::Uuid::now_v7().simple())
+}
+
+fn find(name: &'static str, variable: &str, in_repository: &str) -> Result<PathBuf, TestkitError> {
+    if let Some(named) = env::var_os(variable) {
+        return Ok(named.into());
+    }
+    let local = repository().join(in_repository);
+    if local.is_file() {
+        Ok(local)
+    } else {
+        on_path(name).ok_or(TestkitError::ToolMissing(name))
+    }
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|directory| directory.join(name))
+        .find(|program| program.is_file())
+}
