@@ -1,0 +1,204 @@
+//! The sections that all four services share. A service's own `Config` flattens [`Common`] into itself.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
+use vouch_mail::MailConfig;
+use vouch_messaging::NatsConfig;
+use vouch_primitives::Timestamp;
+use vouch_storage::DatabaseConfig;
+
+use super::duration;
+
+/// What every service needs to run.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Common {
+    /// The gRPC server and the process.
+    pub server: ServerConfig,
+    /// The service's own database.
+    pub database: DatabaseConfig,
+    /// The event bus.
+    pub nats: NatsConfig,
+    /// Outgoing mail; a service that sends none leaves the section out of its defaults.
+    pub mail: Option<MailConfig>,
+    /// Logs, traces and metrics.
+    pub telemetry: TelemetryConfig,
+    /// The test clock.
+    pub clock: ClockConfig,
+    /// Addresses of the services this one calls, by service name: `payments = "http://127.0.0.1:7103"`.
+    #[serde(default)]
+    pub peers: BTreeMap<String, String>,
+}
+
+/// `[links]`: where the links lead that people are given. For the services that have the section.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Links {
+    /// Where people reach Vouch, such as `https://vouch.example`.
+    pub public_url: String,
+}
+
+impl Links {
+    /// What cannot be said by types, as `key: reason` lines.
+    #[must_use]
+    pub fn validate(&self) -> Vec<String> {
+        let url = &self.public_url;
+        let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        let is_base = |host: &str| !host.is_empty() && !host.starts_with('/') && !host.contains(['#', '?', ' ', '\n']);
+        if host.is_some_and(is_base) {
+            Vec::new()
+        } else {
+            vec!["links.public_url: not an address such as https://vouch.example".to_owned()]
+        }
+    }
+}
+
+/// `[server]`: the gRPC server and its limits.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ServerConfig {
+    /// Address and port to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The longest a call may take; a shorter deadline of the caller wins.
+    #[serde(with = "duration")]
+    pub deadline: Duration,
+    /// Calls served at once; one more is refused with UNAVAILABLE and the hint to retry.
+    pub max_concurrent_calls: usize,
+    /// Largest request message in bytes.
+    pub max_message_bytes: u32,
+    /// HTTP/2 ping interval on idle connections; a peer that does not answer within 10 s is dropped.
+    #[serde(with = "duration")]
+    pub keep_alive: Duration,
+    /// Age, give or take a tenth, at which a connection is asked to reconnect, so that load spreads over new replicas.
+    #[serde(with = "duration")]
+    pub max_connection_age: Duration,
+    /// How long the whole service may take to stop after SIGTERM.
+    #[serde(with = "duration")]
+    pub shutdown_grace: Duration,
+    /// Threads that run the service's tasks, at least 2.
+    pub worker_threads: usize,
+}
+
+/// `[telemetry]`: where logs, traces and metrics go.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TelemetryConfig {
+    /// The shape of log lines.
+    pub log_format: LogFormat,
+    /// What is logged, as `tracing` filter directives: `info,vouch_messaging=debug`.
+    pub level: String,
+    /// OTLP/gRPC endpoint for traces, metrics and logs; empty for none, unless `OTEL_EXPORTER_OTLP_ENDPOINT` names one.
+    pub otlp_endpoint: String,
+    /// Address of Prometheus' `/metrics`; empty for none.
+    pub metrics_listen: String,
+}
+
+/// The shape of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One readable line per event.
+    Human,
+    /// One JSON object per line.
+    Json,
+}
+
+/// `[clock]`: the clock of all rules that wait.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ClockConfig {
+    /// Whether the clock stands still and is moved by `vouch.operations.v1.OperationsService`. Never in production.
+    pub test: bool,
+    /// Where a test clock starts the first time (RFC 3339); empty for the present. Later its time is in the database.
+    pub start: String,
+}
+
+impl Common {
+    /// What cannot be said by types, as `key: reason` lines.
+    pub fn validate(&self) -> Vec<String> {
+        let start = &self.clock.start;
+        let clock = [
+            (
+                start.is_empty() || start.parse::<Timestamp>().is_ok(),
+                "clock.start: not an RFC 3339 time",
+            ),
+            (
+                start.is_empty() || self.clock.test,
+                "clock.start: needs clock.test = true",
+            ),
+        ];
+        let database = [
+            (
+                self.database.backend().is_ok(),
+                "database.url: must start with sqlite: or postgres://",
+            ),
+            (
+                self.database.max_connections >= 2,
+                "database.max_connections: must be at least 2",
+            ),
+        ];
+        let rules = [&self.server.rules()[..], &self.telemetry.rules(), &clock, &database].concat();
+        let broken = rules
+            .into_iter()
+            .filter(|(good, _)| !good)
+            .map(|(_, line)| line.to_owned());
+        let peers = self.peers.iter().filter(|(_, address)| !is_address(address));
+        broken
+            .chain(self.mail.iter().flat_map(MailConfig::validate))
+            .chain(peers.map(|(name, _)| format!("peers.{name}: not an address such as http://127.0.0.1:7101")))
+            .collect()
+    }
+}
+
+/// Whether a rule is kept, and what to say if not.
+type Rule = (bool, &'static str);
+
+impl ServerConfig {
+    fn rules(&self) -> [Rule; 7] {
+        [
+            (!self.deadline.is_zero(), "server.deadline: must be longer than zero"),
+            (
+                self.max_concurrent_calls > 0,
+                "server.max_concurrent_calls: must be at least 1",
+            ),
+            (
+                self.max_message_bytes > 0,
+                "server.max_message_bytes: must be at least 1",
+            ),
+            (
+                !self.keep_alive.is_zero(),
+                "server.keep_alive: must be longer than zero",
+            ),
+            (
+                !self.max_connection_age.is_zero(),
+                "server.max_connection_age: must be longer than zero",
+            ),
+            (
+                self.shutdown_grace >= Duration::from_secs(1),
+                "server.shutdown_grace: must be at least one second",
+            ),
+            // The telemetry SDK can block the only worker of a single-threaded runtime while it shuts down.
+            (self.worker_threads >= 2, "server.worker_threads: must be at least 2"),
+        ]
+    }
+}
+
+impl TelemetryConfig {
+    fn rules(&self) -> [Rule; 2] {
+        let metrics = &self.metrics_listen;
+        [
+            (
+                EnvFilter::try_new(&self.level).is_ok(),
+                "telemetry.level: not a list of tracing directives",
+            ),
+            (
+                metrics.is_empty() || metrics.parse::<SocketAddr>().is_ok(),
+                "telemetry.metrics_listen: not an address and port",
+            ),
+        ]
+    }
+}
+
+fn is_address(text: &str) -> bool {
+    text.parse::<http::Uri>()
+        .is_ok_and(|uri| uri.scheme().is_some() && uri.authority().is_some())
+}

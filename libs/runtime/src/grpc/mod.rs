@@ -1,0 +1,55 @@
+//! Commands in: from a gRPC request to a domain value, and from an error to a status that says enough and not more.
+
+pub mod status;
+
+use prost::{Message, Name};
+use sha2::{Digest, Sha256};
+use tonic::{Request, Status};
+use vouch_proto::{Fields, Mutation, Violations};
+use vouch_storage::idempotency::RequestKey;
+
+/// Parses a request that changes something.
+///
+/// The key under which the answer will be remembered is the request's id, the full name of its message and a hash of
+/// all it says. Equal requests encode equally, as the messages have no maps.
+///
+/// # Errors
+/// INVALID_ARGUMENT with all violations, that of `request_id` among them.
+pub fn parse_mutation<P, C>(request: Request<P>) -> Result<(RequestKey, C), Status>
+where
+    P: Mutation + Message + Name,
+    C: TryFrom<P, Error = Violations>,
+{
+    let message = request.into_inner();
+    let mut fields = Fields::new();
+    let id = fields.request_id(&message);
+    let hash = Sha256::digest(message.encode_to_vec()).into();
+    let mut violations = fields.finish(()).err().map_or_else(Vec::new, |told| told.0);
+    match (id, C::try_from(message)) {
+        (Some(id), Ok(command)) => Ok((
+            RequestKey {
+                id,
+                method: P::full_name(),
+                hash,
+            },
+            command,
+        )),
+        (_, parsed) => {
+            violations.extend(parsed.err().into_iter().flat_map(|told| told.0));
+            // A command may check the id itself; it is told once.
+            violations.dedup_by(|a, b| a.field == b.field && a.reason == b.reason);
+            Err(status::invalid_argument(&Violations(violations)))
+        }
+    }
+}
+
+/// Parses a request that only reads.
+///
+/// # Errors
+/// INVALID_ARGUMENT with all violations.
+pub fn parse_query<P, Q>(request: Request<P>) -> Result<Q, Status>
+where
+    Q: TryFrom<P, Error = Violations>,
+{
+    Q::try_from(request.into_inner()).map_err(|violations| status::invalid_argument(&violations))
+}

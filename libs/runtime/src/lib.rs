@@ -1,0 +1,37 @@
+//! The chassis of all four services: everything that a service has in common with the others, and no rule of the
+//! programme.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`cli`] | `serve`, `migrate`, `check-config`, `print-config`; signals, exit statuses |
+//! | [`config`] | defaults ← file ← environment, every mistake told at once |
+//! | [`telemetry`] | logs, traces and metrics |
+//! | [`chassis`] | [`Chassis`]: the parts of a service, started together and stopped in order |
+//! | [`server`] | the gRPC server: health, reflection, limits, deadlines |
+//! | [`grpc`] | requests in, statuses out |
+//! | [`commands`] | [`Commands`]: each command carried out once |
+//! | [`client`] | [`Peer`]: calls to other services |
+//! | [`clock`] | [`ServiceClock`]: the process clock or a test clock |
+//! | [`operations`] | the gRPC service that moves the test clock |
+//!
+//! Nothing here is global but what [`telemetry::init`] sets, and all else works without that: a test may run all
+//! services in one process, each on port 0.
+
+mod backlog;
+mod body;
+pub mod chassis;
+pub mod cli;
+pub mod client;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod grpc;
+pub mod operations;
+pub mod server;
+mod shutdown;
+pub mod telemetry;
+
+pub use chassis::{Chassis, ChassisError};
+pub use client::Peer;
+pub use clock::ServiceClock;
+pub use commands::Commands;

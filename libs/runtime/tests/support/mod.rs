@@ -1,0 +1,110 @@
+//! A gRPC service whose handler a test writes itself, and what is needed to serve and to call it.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Response, Status};
+use vouch_proto::operations::v1::operations_service_client::OperationsServiceClient;
+use vouch_proto::operations::v1::operations_service_server::{OperationsService, OperationsServiceServer};
+use vouch_proto::operations::v1::{
+    GetTestClockRequest, GetTestClockResponse, SetTestClockRequest, SetTestClockResponse,
+};
+use vouch_runtime::config::{Common, Layers};
+use vouch_runtime::server::{Server, ServerError, Stopped};
+
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The defaults, with what a test sets otherwise: TOML.
+pub fn config(overrides: &str) -> Common {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    std::io::Write::write_all(&mut file, overrides.as_bytes()).expect("written");
+    let layers = Layers::new("test", include_str!("../config.default.toml")).file(Some(file.path()));
+    layers.load(Common::validate).expect("a good configuration").config
+}
+
+type Handler = dyn Fn(Request<GetTestClockRequest>) -> BoxFuture<'static, Result<(), Status>> + Send + Sync;
+
+/// Answers `GetTestClock` with what the test's handler does; the other method says "permission denied".
+#[derive(Clone)]
+pub struct Scripted(Arc<Handler>);
+
+impl Scripted {
+    pub fn server<F, Fut>(handler: F) -> OperationsServiceServer<Self>
+    where
+        F: Fn(Request<GetTestClockRequest>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Status>> + Send + 'static,
+    {
+        OperationsServiceServer::new(Self(Arc::new(move |request| Box::pin(handler(request)))))
+    }
+}
+
+#[tonic::async_trait]
+impl OperationsService for Scripted {
+    async fn get_test_clock(
+        &self,
+        request: Request<GetTestClockRequest>,
+    ) -> Result<Response<GetTestClockResponse>, Status> {
+        (self.0)(request).await?;
+        Ok(Response::new(GetTestClockResponse {
+            commits: 42,
+            ..Default::default()
+        }))
+    }
+
+    async fn set_test_clock(
+        &self,
+        _request: Request<SetTestClockRequest>,
+    ) -> Result<Response<SetTestClockResponse>, Status> {
+        Err(Status::permission_denied("no"))
+    }
+}
+
+/// A server that runs.
+pub struct Served {
+    pub address: SocketAddr,
+    pub drain: CancellationToken,
+    pub task: JoinHandle<Result<Stopped, ServerError>>,
+}
+
+impl Served {
+    pub async fn start(server: Server) -> Self {
+        Self::start_with_patience(server, PATIENCE).await
+    }
+
+    pub async fn start_with_patience(server: Server, patience: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let drain = CancellationToken::new();
+        let task = tokio::spawn(server.serve(listener, drain.clone(), patience));
+        Self { address, drain, task }
+    }
+
+    pub async fn channel(&self) -> Channel {
+        channel(self.address).await
+    }
+
+    pub async fn client(&self) -> OperationsServiceClient<Channel> {
+        OperationsServiceClient::new(self.channel().await)
+    }
+
+    /// Drains, and tells how the server ended.
+    pub async fn stop(self) -> Stopped {
+        self.drain.cancel();
+        self.task.await.expect("no panic").expect("no error")
+    }
+}
+
+pub async fn channel(address: SocketAddr) -> Channel {
+    Endpoint::from_shared(format!("http://{address}"))
+        .expect("an address")
+        .connect()
+        .await
+        .expect("connected")
+}
