@@ -1,0 +1,170 @@
+//! An accepted offer begins a contract.
+
+use std::collections::{BTreeMap, HashSet};
+
+use vouch_messaging::{Fact, NewEvent, outbox};
+use vouch_primitives::{AccountId, ClientId, ContractId, MilestoneId, Money, OfferId, PersonId, Timestamp};
+use vouch_proto::{convert::to_wire_time, payments::v1 as pb};
+use vouch_storage::Txn;
+
+use super::{App, Listed, Page};
+use crate::{
+    domain::{Contract, FeeTerms, Milestone, MilestoneState, Pay},
+    error::Error,
+    store,
+};
+
+pub use crate::store::contracts::Party;
+
+/// An offer was accepted, elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptedOffer {
+    /// Which one.
+    pub offer_id: OfferId,
+    /// The contract that begins.
+    pub contract_id: ContractId,
+    /// Who pays.
+    pub client_id: ClientId,
+    /// Who works.
+    pub person_id: PersonId,
+    /// The account that is paid.
+    pub account_id: AccountId,
+    /// How the work is paid.
+    pub pay: Pay,
+    /// Title and amount of the milestones, all in the currency of a fixed pay; none where pay is hourly.
+    pub milestones: Vec<(String, Money)>,
+    /// When work may begin.
+    pub start_at: Timestamp,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+}
+
+/// A contract with its milestones.
+#[derive(Clone, Debug)]
+pub struct ContractWithMilestones {
+    /// The contract.
+    pub contract: Contract,
+    /// In the order in which they were agreed.
+    pub milestones: Vec<Milestone>,
+}
+
+impl App {
+    /// Reads one contract.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn get_contract(&self, id: ContractId) -> Result<ContractWithMilestones, Error> {
+        let contracts = store::contracts::find(self.commands.db().reader(), &[id]).await?;
+        let found = self.with_milestones(contracts).await?.pop();
+        found.ok_or(Error::not_found("contract", id.as_uuid()))
+    }
+
+    /// Lists somebody's contracts, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_contracts(
+        &self,
+        party: Party,
+        page: Page<ContractId>,
+    ) -> Result<Listed<ContractWithMilestones, ContractId>, Error> {
+        let found = store::contracts::list(self.commands.db().reader(), party, page.and_one_more()).await?;
+        let Listed { items, next } = page.cut(found, |contract| contract.id);
+        let items = self.with_milestones(items).await?;
+        Ok(Listed { items, next })
+    }
+
+    /// Begins the contracts of accepted offers, bound to the fee terms of the day [F14]. A contract that has begun
+    /// already is left as it is.
+    ///
+    /// # Errors
+    /// [`Error::OfferTaken`] if an offer or a contract is bound otherwise.
+    pub async fn on_offers_accepted(&self, txn: &Txn, offers: &[Fact<AcceptedOffer>]) -> Result<(), Error> {
+        let contracts: Vec<Contract> = offers.iter().map(|offer| begin(&offer.body)).collect();
+        let mut new: HashSet<ContractId> = store::contracts::insert_new(txn, &contracts)
+            .await?
+            .into_iter()
+            .collect();
+        refuse_taken(txn, &contracts).await?;
+        let mut milestones = Vec::new();
+        let mut events = Vec::new();
+        for fact in offers {
+            // Once for each, even if two events in this batch tell of the same offer.
+            if new.remove(&fact.body.contract_id) {
+                milestones.extend(agreed(&fact.body));
+                events.push(started(&fact.body).caused_by(fact));
+            }
+        }
+        store::milestones::save(txn, &milestones).await?;
+        Ok(outbox::append(txn, self.commands.now(), &events).await?)
+    }
+
+    async fn with_milestones(&self, contracts: Vec<Contract>) -> Result<Vec<ContractWithMilestones>, Error> {
+        let ids: Vec<ContractId> = contracts.iter().map(|contract| contract.id).collect();
+        let mut by_contract: BTreeMap<ContractId, Vec<Milestone>> = BTreeMap::new();
+        for milestone in store::milestones::of_contracts(self.commands.db().reader(), &ids).await? {
+            by_contract.entry(milestone.contract_id).or_default().push(milestone);
+        }
+        let joined = contracts.into_iter().map(|contract| ContractWithMilestones {
+            milestones: by_contract.remove(&contract.id).unwrap_or_default(),
+            contract,
+        });
+        Ok(joined.collect())
+    }
+}
+
+fn begin(offer: &AcceptedOffer) -> Contract {
+    Contract {
+        id: offer.contract_id,
+        offer_id: offer.offer_id,
+        client_id: offer.client_id,
+        person_id: offer.person_id,
+        account_id: offer.account_id,
+        pay: offer.pay,
+        fee_terms: FeeTerms::STANDARD,
+        start_at: offer.start_at,
+        created_at: offer.accepted_at,
+        net_gross_minor: 0,
+    }
+}
+
+fn agreed(offer: &AcceptedOffer) -> impl Iterator<Item = Milestone> {
+    offer.milestones.iter().map(|(title, amount)| Milestone {
+        id: MilestoneId::new(),
+        contract_id: offer.contract_id,
+        title: title.clone(),
+        amount: *amount,
+        state: MilestoneState::Agreed,
+    })
+}
+
+fn started(offer: &AcceptedOffer) -> NewEvent {
+    let event = pb::ContractStarted {
+        contract_id: offer.contract_id.to_string(),
+        offer_id: offer.offer_id.to_string(),
+        client_id: offer.client_id.to_string(),
+        person_id: offer.person_id.to_string(),
+        account_id: offer.account_id.to_string(),
+        start_time: Some(to_wire_time(offer.accepted_at)),
+    };
+    NewEvent::new(offer.contract_id.as_uuid(), &event)
+}
+
+/// Every contract must now be there with its offer: by this batch or since long.
+async fn refuse_taken(txn: &Txn, contracts: &[Contract]) -> Result<(), Error> {
+    let ids: Vec<ContractId> = contracts.iter().map(|contract| contract.id).collect();
+    let stored = store::contracts::find(txn, &ids).await?;
+    let bound: BTreeMap<ContractId, OfferId> = stored
+        .into_iter()
+        .map(|contract| (contract.id, contract.offer_id))
+        .collect();
+    let taken = contracts
+        .iter()
+        .find(|contract| bound.get(&contract.id) != Some(&contract.offer_id));
+    taken.map_or(Ok(()), |contract| {
+        Err(Error::OfferTaken {
+            offer: contract.offer_id.as_uuid(),
+            contract: contract.id.as_uuid(),
+        })
+    })
+}

@@ -1,0 +1,53 @@
+//! What the referral programme releases is posted to the referrer's balance.
+
+use vouch_primitives::AccountId;
+use vouch_storage::Txn;
+
+use super::App;
+use crate::{
+    domain::{Book, Release, RewardTotal, reward::newest},
+    error::Error,
+    store,
+};
+
+impl App {
+    /// Posts the difference that each release makes to what was posted before. A release that is known, or older than
+    /// one that was posted, changes nothing: the newest says all that it said.
+    ///
+    /// # Errors
+    /// If a release contradicts another one, or a balance would not fit.
+    pub async fn on_rewards_released(&self, txn: &Txn, releases: &[Release]) -> Result<(), Error> {
+        let newest = newest(releases.iter().copied())?;
+        let mut totals = store::rewards::lock(txn, &newest).await?;
+        let mut postings = Vec::new();
+        let mut moved = Vec::new();
+        for (key, release) in &newest {
+            if let Some(total) = totals.get_mut(key)
+                && let Some(posting) = total.post(release)?
+            {
+                postings.push(posting);
+                moved.push(*total);
+            }
+        }
+        if postings.is_empty() {
+            return Ok(());
+        }
+        let accounts = newest
+            .values()
+            .flat_map(|release| Book::accounts_of(release.account_id, release.key.currency));
+        let mut book = store::ledger::open(txn, accounts).await?;
+        for posting in &postings {
+            book.reward(posting)?;
+        }
+        store::rewards::save(txn, &postings, &moved).await?;
+        Ok(store::ledger::save(txn, self.commands.now(), &book).await?)
+    }
+
+    /// What was posted to an account for rewards, by tie, kind and currency.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_reward_postings(&self, account: AccountId) -> Result<Vec<RewardTotal>, Error> {
+        Ok(store::rewards::of_account(self.commands.db().reader(), account).await?)
+    }
+}

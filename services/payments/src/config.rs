@@ -1,0 +1,36 @@
+//! The settings of this service. Each stands in `config.default.toml`, with its meaning.
+
+use serde::Deserialize;
+use vouch_runtime::config::Common;
+
+/// The defaults, and so the list of all keys.
+pub const DEFAULTS: &str = include_str!("../config.default.toml");
+
+/// What the service needs to run.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Config {
+    /// What every service needs.
+    #[serde(flatten)]
+    pub common: Common,
+}
+
+impl Config {
+    /// What types cannot say, as `key: reason` lines.
+    #[must_use]
+    pub fn validate(&self) -> Vec<String> {
+        self.common.validate()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vouch_runtime::config::Layers;
+
+    #[test]
+    fn the_defaults_are_good() {
+        let loaded = Layers::new("payments", DEFAULTS).load(Config::validate);
+        let config = loaded.expect("good defaults").config;
+        assert_eq!(config.common.server.listen.port(), 7103);
+    }
+}

@@ -1,0 +1,149 @@
+//! Between what money moves.
+
+use vouch_primitives::{AccountId, ContractId, Currency, Uuid};
+
+/// An account of the ledger: a kind of money of one owner in one currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LedgerAccount {
+    /// What kind of money.
+    pub kind: LedgerAccountKind,
+    /// Whose: an account, a contract, or nobody but the platform (nil).
+    pub owner: Uuid,
+    /// In which currency.
+    pub currency: Currency,
+}
+
+/// The kinds of money.
+///
+/// The platform's accounts have no stored balance: nobody checks it before a movement, and a row that every
+/// transaction locks would be the slowest place of the whole ledger. All others have one that is never negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LedgerAccountKind {
+    /// Of the platform: money that clients bring in and get back.
+    Clearing,
+    /// Of the platform: service fees.
+    Fees,
+    /// Of the platform: what the referral programme costs.
+    RewardExpense,
+    /// Of a contract: what the client has paid and nobody has earned yet.
+    Escrow,
+    /// Of an account: earned, and not available yet.
+    Pending,
+    /// Of an account: free to be withdrawn.
+    Available,
+    /// Of an account: what it owes the platform because a reversal found too little. The only one that a debit raises.
+    Receivable,
+}
+
+/// The side of a transfer that raises an account's balance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// What the account owes grows with a debit.
+    Debit,
+    /// What the platform holds for somebody grows with a credit.
+    Credit,
+}
+
+impl LedgerAccount {
+    /// An account of the platform.
+    #[must_use]
+    pub const fn platform(kind: LedgerAccountKind, currency: Currency) -> Self {
+        Self {
+            kind,
+            owner: Uuid::nil(),
+            currency,
+        }
+    }
+
+    /// All accounts of the platform in a currency.
+    #[must_use]
+    pub fn all_of_platform(currency: Currency) -> [Self; 3] {
+        use LedgerAccountKind::{Clearing, Fees, RewardExpense};
+        [Clearing, Fees, RewardExpense].map(|kind| Self::platform(kind, currency))
+    }
+
+    /// The escrow of a contract.
+    #[must_use]
+    pub const fn escrow(contract: ContractId, currency: Currency) -> Self {
+        Self {
+            kind: LedgerAccountKind::Escrow,
+            owner: contract.as_uuid(),
+            currency,
+        }
+    }
+
+    /// What an account has not available yet.
+    #[must_use]
+    pub const fn pending(account: AccountId, currency: Currency) -> Self {
+        Self::of(account, LedgerAccountKind::Pending, currency)
+    }
+
+    /// What an account has available.
+    #[must_use]
+    pub const fn available(account: AccountId, currency: Currency) -> Self {
+        Self::of(account, LedgerAccountKind::Available, currency)
+    }
+
+    /// What an account owes.
+    #[must_use]
+    pub const fn receivable(account: AccountId, currency: Currency) -> Self {
+        Self::of(account, LedgerAccountKind::Receivable, currency)
+    }
+
+    const fn of(account: AccountId, kind: LedgerAccountKind, currency: Currency) -> Self {
+        Self {
+            kind,
+            owner: account.as_uuid(),
+            currency,
+        }
+    }
+
+    /// Its id, which follows from what it is.
+    #[must_use]
+    pub fn id(self) -> Uuid {
+        let name = format!("{}/{}", self.kind.name(), self.currency);
+        Uuid::new_v5(&self.owner, name.as_bytes())
+    }
+}
+
+impl LedgerAccountKind {
+    /// All kinds.
+    pub const ALL: [Self; 7] = [
+        Self::Clearing,
+        Self::Fees,
+        Self::RewardExpense,
+        Self::Escrow,
+        Self::Pending,
+        Self::Available,
+        Self::Receivable,
+    ];
+
+    /// Its stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Clearing => "CLEARING",
+            Self::Fees => "FEES",
+            Self::RewardExpense => "REWARD_EXPENSE",
+            Self::Escrow => "ESCROW",
+            Self::Pending => "PENDING",
+            Self::Available => "AVAILABLE",
+            Self::Receivable => "RECEIVABLE",
+        }
+    }
+
+    /// Whether a balance is stored, which is then never negative.
+    #[must_use]
+    pub const fn has_balance(self) -> bool {
+        !matches!(self, Self::Clearing | Self::Fees | Self::RewardExpense)
+    }
+
+    /// The side that raises the stored balance.
+    #[must_use]
+    pub const fn normal_side(self) -> Side {
+        match self {
+            Self::Receivable => Side::Debit,
+            _ => Side::Credit,
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Work agreed between a client and talent.
+
+use vouch_primitives::{AccountId, ClientId, ContractId, Currency, Money, OfferId, PersonId, Timestamp};
+
+use super::FeeTerms;
+
+/// A contract, and the running total that its service fee is taken on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contract {
+    /// Its id, given by whoever reported the acceptance.
+    pub id: ContractId,
+    /// The offer that it came from; one contract per offer.
+    pub offer_id: OfferId,
+    /// Who pays.
+    pub client_id: ClientId,
+    /// Who works.
+    pub person_id: PersonId,
+    /// The account that is paid.
+    pub account_id: AccountId,
+    /// How the work is paid.
+    pub pay: Pay,
+    /// The terms of the service fee, bound for life [F14].
+    pub fee_terms: FeeTerms,
+    /// When work may begin.
+    pub start_at: Timestamp,
+    /// When the contract began: the acceptance of the offer.
+    pub created_at: Timestamp,
+    /// All that was earned less all that was refunded, in minor units of the contract's currency.
+    pub net_gross_minor: i64,
+}
+
+/// How the work is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pay {
+    /// By the hour.
+    Hourly {
+        /// For one hour.
+        rate: Money,
+        /// Minutes that may be invoiced per week.
+        weekly_limit_minutes: u32,
+    },
+    /// By milestones, all in one currency.
+    Fixed {
+        /// That currency.
+        currency: Currency,
+    },
+}
+
+/// What a contract refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ContractError {
+    /// Only a fixed-price contract has milestones.
+    #[error("the contract is paid by the hour and has no milestones")]
+    NotFixedPrice,
+    /// All amounts of a contract are in one currency.
+    #[error("the contract is in {contract}, not in {asked}")]
+    OtherCurrency {
+        /// That of the contract.
+        contract: Currency,
+        /// That of the amount.
+        asked: Currency,
+    },
+    /// The contract's running total would not fit.
+    #[error("the contract's total would be too large")]
+    TotalTooLarge,
+}
+
+impl Contract {
+    /// The one currency of all its amounts.
+    #[must_use]
+    pub const fn currency(&self) -> Currency {
+        match self.pay {
+            Pay::Hourly { rate, .. } => rate.currency,
+            Pay::Fixed { currency } => currency,
+        }
+    }
+
+    /// Whether a milestone of this amount may be added.
+    ///
+    /// # Errors
+    /// If the contract is paid by the hour or in another currency.
+    pub fn check_milestone(&self, amount: Money) -> Result<(), ContractError> {
+        let Pay::Fixed { currency } = self.pay else {
+            return Err(ContractError::NotFixedPrice);
+        };
+        if amount.currency == currency {
+            Ok(())
+        } else {
+            Err(ContractError::OtherCurrency {
+                contract: currency,
+                asked: amount.currency,
+            })
+        }
+    }
+
+    /// Adds what was earned to the running total, and returns the fee on it in minor units: the difference that the
+    /// earning makes to the fee on the total, never negative.
+    ///
+    /// # Errors
+    /// If the total would not fit.
+    pub fn earn(&mut self, gross_minor: i64) -> Result<i64, ContractError> {
+        let total = self
+            .net_gross_minor
+            .checked_add(gross_minor)
+            .ok_or(ContractError::TotalTooLarge)?;
+        Ok(self.move_total(total))
+    }
+
+    /// Takes what was refunded off the running total, and returns the fee that goes back with it in minor units,
+    /// between zero and the amount.
+    pub fn give_back(&mut self, refunded_minor: i64) -> i64 {
+        -self.move_total(self.net_gross_minor - refunded_minor)
+    }
+
+    /// The change of the fee.
+    fn move_total(&mut self, total: i64) -> i64 {
+        let before = self.fee_terms.on_total_rounded_down(self.net_gross_minor);
+        self.net_gross_minor = total;
+        self.fee_terms.on_total_rounded_down(total) - before
+    }
+}

@@ -1,0 +1,179 @@
+//! Money for work, from the approval to the last refund.
+
+use vouch_primitives::{
+    AccountId, ClientId, ContractId, EarningId, MilestoneId, Money, PersonId, ReversalId, Timestamp,
+};
+
+use super::Contract;
+
+/// A settled earning can be refunded for so long.
+const REFUND_DAYS: u32 = 180;
+
+/// An earning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Earning {
+    /// Its id.
+    pub id: EarningId,
+    /// The contract that it was earned under.
+    pub contract_id: ContractId,
+    /// The milestone that it was earned by.
+    pub milestone_id: MilestoneId,
+    /// Who paid.
+    pub client_id: ClientId,
+    /// Who earned it.
+    pub person_id: PersonId,
+    /// The account that was paid.
+    pub account_id: AccountId,
+    /// What the client paid, before the service fee and before refunds.
+    pub gross: Money,
+    /// The fee that was taken from it, less what its refunds gave back. The fees of a contract's earnings add up to
+    /// the fee on its running total, so that a single one may be off its own share by the rounding of the others.
+    pub fee_minor: i64,
+    /// How much of the gross amount was refunded.
+    pub refunded_minor: i64,
+    /// Where it stands.
+    pub state: EarningState,
+    /// When it was earned: the submission that was approved. Windows and rates are judged by it.
+    pub occurred_at: Timestamp,
+    /// When the work was approved, by the client or by silence.
+    pub approved_at: Timestamp,
+    /// When it becomes available, or became [F6].
+    pub available_at: Timestamp,
+}
+
+/// The life of an earning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EarningState {
+    /// Approved, and not available yet.
+    Pending {
+        /// How much of the account's pending money is this earning's.
+        held_minor: i64,
+    },
+    /// Available.
+    Settled {
+        /// Since when.
+        settled_at: Timestamp,
+    },
+}
+
+/// How a refund moves money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refund {
+    /// Its id.
+    pub id: ReversalId,
+    /// The earning that it takes from.
+    pub earning_id: EarningId,
+    /// The account that had been paid.
+    pub account_id: AccountId,
+    /// What the client gets, above zero.
+    pub amount: Money,
+    /// The service fee that goes back to the account.
+    pub fee_back_minor: i64,
+    /// How the account's pending money changes; `None` if the earning has settled.
+    pub pending: Option<PendingPart>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a refund does to the pending money of its earning, to which the fee has been given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PendingPart {
+    /// So much of the refund is paid from it.
+    pub taken_minor: i64,
+    /// So much is set free, because all was refunded and nothing is left to wait for: a rest of rounded fees.
+    pub freed_minor: i64,
+}
+
+/// Why an earning cannot be refunded so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RefundError {
+    /// The amount is in another currency.
+    #[error("the earning was paid in {}", gross.currency)]
+    OtherCurrency {
+        /// What was paid.
+        gross: Money,
+    },
+    /// More than was paid, with what was refunded before.
+    #[error("at most {left} of the earning can be refunded")]
+    TooLarge {
+        /// What is left to refund.
+        left: Money,
+    },
+    /// Too late.
+    #[error("the earning could be refunded until {until}")]
+    TooLate {
+        /// The end of the time for refunds.
+        until: Timestamp,
+    },
+}
+
+impl Earning {
+    /// Makes the earning available, and returns how much of the pending money this moves, in minor units. `None` if
+    /// it has settled before.
+    pub fn settle(&mut self, at: Timestamp) -> Option<i64> {
+        let EarningState::Pending { held_minor } = self.state else {
+            return None;
+        };
+        self.state = EarningState::Settled { settled_at: at };
+        Some(held_minor)
+    }
+
+    /// Gives `amount` back to the client: in full or in part, as long as the earning is pending and 180 days after.
+    /// The service fee goes back by the contract's running total.
+    ///
+    /// # Errors
+    /// If the amount is in another currency or more than is left, or the time has passed.
+    pub fn refund(
+        &mut self,
+        contract: &mut Contract,
+        id: ReversalId,
+        amount: Money,
+        at: Timestamp,
+    ) -> Result<Refund, RefundError> {
+        self.check_refund(amount, at)?;
+        let fee_back_minor = contract.give_back(amount.minor);
+        self.refunded_minor += amount.minor;
+        self.fee_minor -= fee_back_minor;
+        let all_refunded = self.refunded_minor == self.gross.minor;
+        let pending = match &mut self.state {
+            EarningState::Settled { .. } => None,
+            EarningState::Pending { held_minor } => {
+                let held = *held_minor + fee_back_minor;
+                let taken_minor = held.min(amount.minor);
+                let left = held - taken_minor;
+                let freed_minor = if all_refunded { left } else { 0 };
+                *held_minor = left - freed_minor;
+                Some(PendingPart {
+                    taken_minor,
+                    freed_minor,
+                })
+            }
+        };
+        Ok(Refund {
+            id,
+            earning_id: self.id,
+            account_id: self.account_id,
+            amount,
+            fee_back_minor,
+            pending,
+            at,
+        })
+    }
+
+    fn check_refund(&self, amount: Money, at: Timestamp) -> Result<(), RefundError> {
+        if amount.currency != self.gross.currency {
+            return Err(RefundError::OtherCurrency { gross: self.gross });
+        }
+        let left = Money::new(self.gross.minor - self.refunded_minor, self.gross.currency);
+        if amount.minor > left.minor {
+            return Err(RefundError::TooLarge { left });
+        }
+        if let EarningState::Settled { settled_at } = self.state {
+            let until = settled_at.add_days(REFUND_DAYS);
+            if at > until {
+                return Err(RefundError::TooLate { until });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,134 @@
+//! The movements of money.
+
+use vouch_primitives::{EarningId, MilestoneId, ReversalId, Timestamp, Uuid};
+
+use super::{LedgerAccount, RewardKey};
+
+/// Transfers that belong together because one thing caused them. Entries are never changed; they are corrected by new
+/// ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalEntry {
+    /// What caused it; one entry for each cause.
+    pub source: Source,
+    /// When this happened, which may be before it was booked.
+    pub event_at: Timestamp,
+    /// The movements in their order; none if the cause moved nothing.
+    pub transfers: Vec<Transfer>,
+}
+
+/// One movement from one account to another: both legs in one, so that debits and credits cannot part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// What kind of movement.
+    pub kind: TransferKind,
+    /// The account that is debited.
+    pub debit: LedgerAccount,
+    /// The account that is credited, in the same currency.
+    pub credit: LedgerAccount,
+    /// How much, above zero.
+    pub amount_minor: i64,
+    /// The stored balance of the debited account after it; `None` for the platform.
+    pub debit_balance_after: Option<i64>,
+    /// The stored balance of the credited account after it; `None` for the platform.
+    pub credit_balance_after: Option<i64>,
+}
+
+/// What caused an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A client funded a milestone.
+    MilestoneFunded(MilestoneId),
+    /// An approval made an earning.
+    EarningApproved(EarningId),
+    /// An earning became available.
+    EarningSettled(EarningId),
+    /// An earning was refunded.
+    EarningRefunded(ReversalId),
+    /// The referral programme released a reward.
+    RewardReleased {
+        /// Of which total.
+        key: RewardKey,
+        /// The epoch of the release.
+        epoch: i64,
+        /// Its number within the epoch.
+        sequence: i64,
+    },
+}
+
+/// The kinds of movements, as an account's owner reads them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransferKind {
+    /// The client paid into escrow.
+    MilestoneFunded,
+    /// The gross amount leaves escrow.
+    EarningApproved,
+    /// The service fee is taken.
+    ServiceFee,
+    /// What was pending is available.
+    EarningSettled,
+    /// The service fee of what is refunded goes back.
+    ServiceFeeReturned,
+    /// The client is refunded.
+    Refund,
+    /// A rest of rounded fees that nothing is left to wait for becomes available.
+    RoundingReleased,
+    /// The referral programme pays, or takes back.
+    Reward,
+    /// What has come in pays down what is owed.
+    ReceivableRepaid,
+}
+
+impl Source {
+    /// The kind of cause, stable.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::MilestoneFunded(_) => "milestone.funded",
+            Self::EarningApproved(_) => "earning.approved",
+            Self::EarningSettled(_) => "earning.settled",
+            Self::EarningRefunded(_) => "earning.refunded",
+            Self::RewardReleased { .. } => "reward.released",
+        }
+    }
+
+    /// The name of the cause among those of its kind, stable: the fence against booking it twice.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::RewardReleased { key, epoch, sequence } => {
+                let RewardKey { tie_id, kind, currency } = key;
+                format!("{tie_id}/{}/{currency}/{epoch}/{sequence}", kind.name())
+            }
+            _ => self.subject_id().to_string(),
+        }
+    }
+
+    /// The thing that it is about: a milestone, an earning, a reversal or a tie.
+    #[must_use]
+    pub const fn subject_id(&self) -> Uuid {
+        match self {
+            Self::MilestoneFunded(id) => id.as_uuid(),
+            Self::EarningApproved(id) | Self::EarningSettled(id) => id.as_uuid(),
+            Self::EarningRefunded(id) => id.as_uuid(),
+            Self::RewardReleased { key, .. } => key.tie_id,
+        }
+    }
+}
+
+impl TransferKind {
+    /// Its stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MilestoneFunded => "MILESTONE_FUNDED",
+            Self::EarningApproved => "EARNING_APPROVED",
+            Self::ServiceFee => "SERVICE_FEE",
+            Self::EarningSettled => "EARNING_SETTLED",
+            Self::ServiceFeeReturned => "SERVICE_FEE_RETURNED",
+            Self::Refund => "REFUND",
+            Self::RoundingReleased => "ROUNDING_RELEASED",
+            Self::Reward => "REWARD",
+            Self::ReceivableRepaid => "RECEIVABLE_REPAID",
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Every way in which money may move.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vouch_primitives::{AccountId, ContractId, Currency, EarningId, MilestoneId, Money, Timestamp};
+
+use super::{
+    Earning, JournalEntry, LedgerAccount, LedgerAccountKind, Refund, RewardPosting, Source, Transfer, TransferKind,
+    account::Side,
+};
+
+/// The balances that were read and locked for a piece of work, and the movements that it makes.
+///
+/// Each operation checks every movement: no balance becomes negative, none overflows, currencies never mix. After an
+/// error the book is of no use; drop it with the transaction that it belongs to.
+#[derive(Debug)]
+pub struct Book {
+    pub(super) balances: BTreeMap<LedgerAccount, i64>,
+    changed: BTreeSet<LedgerAccount>,
+    entries: Vec<JournalEntry>,
+}
+
+/// Why money cannot move so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// There is less than is to be taken.
+    #[error("{} of {} has too little for this", account.kind.name(), account.owner)]
+    TooLittle {
+        /// Where.
+        account: LedgerAccount,
+    },
+    /// The balance would not fit 64 bits.
+    #[error("{} of {} would be too large", account.kind.name(), account.owner)]
+    TooLarge {
+        /// Where.
+        account: LedgerAccount,
+    },
+    /// The balance was not read: a mistake in the program.
+    #[error("{} of {} was not opened", account.kind.name(), account.owner)]
+    NotOpened {
+        /// Which.
+        account: LedgerAccount,
+    },
+    /// Negative, or between two currencies: a mistake in the program.
+    #[error("a transfer of {amount_minor} from {debit} to {credit} is unsound")]
+    Unsound {
+        /// How much.
+        amount_minor: i64,
+        /// The currency of the debited account.
+        debit: Currency,
+        /// The currency of the credited account.
+        credit: Currency,
+    },
+}
+
+impl Book {
+    /// A book of these balances, without any movements.
+    #[must_use]
+    pub fn new(balances: BTreeMap<LedgerAccount, i64>) -> Self {
+        Self {
+            balances,
+            changed: BTreeSet::new(),
+            entries: Vec::new(),
+        }
+    }
+
+    /// What has to be opened for everything that touches the money of an account: pending, available and receivable,
+    /// always all three, so that the movements of one account stand in the ledger in the order of their commits.
+    #[must_use]
+    pub fn accounts_of(account: AccountId, currency: Currency) -> [LedgerAccount; 3] {
+        [
+            LedgerAccount::pending(account, currency),
+            LedgerAccount::available(account, currency),
+            LedgerAccount::receivable(account, currency),
+        ]
+    }
+
+    /// A client pays a milestone into the contract's escrow.
+    ///
+    /// # Errors
+    /// If the escrow would not fit.
+    pub fn fund(
+        &mut self,
+        at: Timestamp,
+        milestone: MilestoneId,
+        contract: ContractId,
+        amount: Money,
+    ) -> Result<(), LedgerError> {
+        self.begin(Source::MilestoneFunded(milestone), at);
+        let clearing = LedgerAccount::platform(LedgerAccountKind::Clearing, amount.currency);
+        let escrow = LedgerAccount::escrow(contract, amount.currency);
+        self.transfer(TransferKind::MilestoneFunded, clearing, escrow, amount.minor)
+    }
+
+    /// An approved earning leaves escrow and is pending, less the service fee.
+    ///
+    /// # Errors
+    /// If the escrow has too little, or the balance would not fit.
+    pub fn approve(&mut self, earning: &Earning) -> Result<(), LedgerError> {
+        self.begin(Source::EarningApproved(earning.id), earning.approved_at);
+        let currency = earning.gross.currency;
+        let escrow = LedgerAccount::escrow(earning.contract_id, currency);
+        let pending = LedgerAccount::pending(earning.account_id, currency);
+        let fees = LedgerAccount::platform(LedgerAccountKind::Fees, currency);
+        self.transfer(TransferKind::EarningApproved, escrow, pending, earning.gross.minor)?;
+        self.transfer(TransferKind::ServiceFee, pending, fees, earning.fee_minor)
+    }
+
+    /// What was pending of an earning is available.
+    ///
+    /// # Errors
+    /// If less is pending, or the balance would not fit.
+    pub fn settle(
+        &mut self,
+        at: Timestamp,
+        earning: EarningId,
+        account: AccountId,
+        held: Money,
+    ) -> Result<(), LedgerError> {
+        self.begin(Source::EarningSettled(earning), at);
+        let [pending, available, _] = Self::accounts_of(account, held.currency);
+        self.transfer(TransferKind::EarningSettled, pending, available, held.minor)?;
+        self.repay_receivable(account, held.currency)
+    }
+
+    /// A client gets money back. The fee on it goes back first; then the amount is taken from what the earning has
+    /// pending, from what the account has available, and what is missing is owed.
+    ///
+    /// # Errors
+    /// If less is pending than the refund says, or a balance would not fit.
+    pub fn refund(&mut self, refund: &Refund) -> Result<(), LedgerError> {
+        self.begin(Source::EarningRefunded(refund.id), refund.at);
+        let (account, currency) = (refund.account_id, refund.amount.currency);
+        let [pending, available, _] = Self::accounts_of(account, currency);
+        let fees = LedgerAccount::platform(LedgerAccountKind::Fees, currency);
+        let clearing = LedgerAccount::platform(LedgerAccountKind::Clearing, currency);
+        let home = if refund.pending.is_some() { pending } else { available };
+        self.transfer(TransferKind::ServiceFeeReturned, fees, home, refund.fee_back_minor)?;
+        let mut rest = refund.amount.minor;
+        if let Some(part) = refund.pending {
+            self.transfer(TransferKind::Refund, pending, clearing, part.taken_minor)?;
+            self.transfer(TransferKind::RoundingReleased, pending, available, part.freed_minor)?;
+            rest -= part.taken_minor;
+        }
+        self.take(TransferKind::Refund, account, clearing, rest)?;
+        self.repay_receivable(account, currency)
+    }
+
+    /// The difference of a reward is paid at the programme's expense, or taken back.
+    ///
+    /// # Errors
+    /// If a balance would not fit.
+    pub fn reward(&mut self, posting: &RewardPosting) -> Result<(), LedgerError> {
+        let release = &posting.release;
+        self.begin(
+            Source::RewardReleased {
+                key: release.key,
+                epoch: release.epoch,
+                sequence: release.sequence,
+            },
+            release.released_at,
+        );
+        let (account, currency) = (release.account_id, release.key.currency);
+        let expense = LedgerAccount::platform(LedgerAccountKind::RewardExpense, currency);
+        let difference = posting.difference_minor;
+        if difference < 0 {
+            return self.take(TransferKind::Reward, account, expense, -difference);
+        }
+        let available = LedgerAccount::available(account, currency);
+        self.transfer(TransferKind::Reward, expense, available, difference)?;
+        self.repay_receivable(account, currency)
+    }
+
+    /// The movements so far.
+    #[must_use]
+    pub fn entries(&self) -> &[JournalEntry] {
+        &self.entries
+    }
+
+    /// The balances that differ from what was read, with their new values, in the order of their ids.
+    #[must_use]
+    pub fn changed_balances(&self) -> Vec<(LedgerAccount, i64)> {
+        let mut changed: Vec<_> = self
+            .changed
+            .iter()
+            .filter_map(|account| Some((*account, *self.balances.get(account)?)))
+            .collect();
+        changed.sort_by_key(|(account, _)| account.id());
+        changed
+    }
+
+    fn begin(&mut self, source: Source, event_at: Timestamp) {
+        self.entries.push(JournalEntry {
+            source,
+            event_at,
+            transfers: Vec::new(),
+        });
+    }
+
+    /// Takes from what is available as far as it goes; the rest is owed.
+    fn take(
+        &mut self,
+        kind: TransferKind,
+        account: AccountId,
+        to: LedgerAccount,
+        amount_minor: i64,
+    ) -> Result<(), LedgerError> {
+        let [_, available, receivable] = Self::accounts_of(account, to.currency);
+        let there = amount_minor.min(self.balance(available)?);
+        self.transfer(kind, available, to, there)?;
+        self.transfer(kind, receivable, to, amount_minor - there)
+    }
+
+    /// What has come in pays down what is owed, before anything else can happen to it.
+    fn repay_receivable(&mut self, account: AccountId, currency: Currency) -> Result<(), LedgerError> {
+        let [_, available, receivable] = Self::accounts_of(account, currency);
+        let amount = self.balance(available)?.min(self.balance(receivable)?);
+        self.transfer(TransferKind::ReceivableRepaid, available, receivable, amount)
+    }
+
+    fn balance(&self, account: LedgerAccount) -> Result<i64, LedgerError> {
+        let balance = self.balances.get(&account).copied();
+        balance.ok_or(LedgerError::NotOpened { account })
+    }
+
+    /// Adds a movement to the last entry; one of nothing is left out.
+    fn transfer(
+        &mut self,
+        kind: TransferKind,
+        debit: LedgerAccount,
+        credit: LedgerAccount,
+        amount_minor: i64,
+    ) -> Result<(), LedgerError> {
+        if amount_minor == 0 {
+            return Ok(());
+        }
+        if amount_minor < 0 || debit.currency != credit.currency {
+            return Err(LedgerError::Unsound {
+                amount_minor,
+                debit: debit.currency,
+                credit: credit.currency,
+            });
+        }
+        let transfer = Transfer {
+            kind,
+            debit,
+            credit,
+            amount_minor,
+            debit_balance_after: self.change(debit, Side::Debit, amount_minor)?,
+            credit_balance_after: self.change(credit, Side::Credit, amount_minor)?,
+        };
+        if let Some(entry) = self.entries.last_mut() {
+            entry.transfers.push(transfer);
+        }
+        Ok(())
+    }
+
+    /// The stored balance after one leg; `None` for the platform's accounts, which have none.
+    fn change(&mut self, account: LedgerAccount, side: Side, amount_minor: i64) -> Result<Option<i64>, LedgerError> {
+        if !account.kind.has_balance() {
+            return Ok(None);
+        }
+        let before = self.balance(account)?;
+        let after = if side == account.kind.normal_side() {
+            before
+                .checked_add(amount_minor)
+                .ok_or(LedgerError::TooLarge { account })?
+        } else {
+            before
+                .checked_sub(amount_minor)
+                .filter(|after| *after >= 0)
+                .ok_or(LedgerError::TooLittle { account })?
+        };
+        self.balances.insert(account, after);
+        self.changed.insert(account);
+        Ok(Some(after))
+    }
+}

@@ -1,0 +1,35 @@
+//! The rules of money, as values and pure functions.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`fee`] | [`FeeTerms`]: the service fee on a contract's running total |
+//! | [`contract`] | [`Contract`]: who pays whom, and the running total |
+//! | [`milestone`] | [`Milestone`]: agreed, funded, submitted, approved |
+//! | [`earning`] | [`Earning`]: pending, settled, refunded |
+//! | [`reward`] | [`Release`]: from a cumulative amount to the difference that is posted |
+//! | [`account`] | [`LedgerAccount`]: between what money moves |
+//! | [`journal`] | [`JournalEntry`], [`Transfer`]: the movements |
+//! | [`ledger`] | [`Book`]: every way in which money may move, checked |
+//! | [`statement`] | [`StatementLine`], [`Balances`]: the movements as the owner of an account reads them |
+
+pub mod account;
+pub mod contract;
+pub mod earning;
+pub mod fee;
+pub mod journal;
+pub mod ledger;
+pub mod milestone;
+pub mod reward;
+pub mod statement;
+#[cfg(test)]
+mod tests;
+
+pub use account::{LedgerAccount, LedgerAccountKind};
+pub use contract::{Contract, ContractError, Pay};
+pub use earning::{Earning, EarningState, Refund, RefundError};
+pub use fee::FeeTerms;
+pub use journal::{JournalEntry, Source, Transfer, TransferKind};
+pub use ledger::{Book, LedgerError};
+pub use milestone::{Milestone, MilestoneError, MilestoneState, Transition};
+pub use reward::{Release, RewardError, RewardKey, RewardKind, RewardPosting, RewardTotal};
+pub use statement::{Balances, CurrencyTotal, Part, StatementLine};

@@ -1,0 +1,45 @@
+//! The rules, one by one and all together.
+
+mod books;
+mod rules;
+
+use vouch_primitives::{
+    AccountId, BasisPoints, ClientId, ContractId, Currency, MilestoneId, Money, OfferId, PersonId, Timestamp,
+};
+
+use super::{Contract, FeeTerms, Milestone, MilestoneState, Pay};
+
+const NOON: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+
+fn currency(code: &str) -> Currency {
+    code.parse().unwrap()
+}
+
+fn contract(account_id: AccountId, currency: Currency, rate: u16) -> Contract {
+    Contract {
+        id: ContractId::new(),
+        offer_id: OfferId::new(),
+        client_id: ClientId::new(),
+        person_id: PersonId::new(),
+        account_id,
+        pay: Pay::Fixed { currency },
+        fee_terms: FeeTerms {
+            version: 1,
+            talent: BasisPoints::of(rate),
+        },
+        start_at: NOON,
+        created_at: NOON,
+        net_gross_minor: 0,
+    }
+}
+
+/// A milestone that is agreed and nothing more.
+fn milestone(contract: &Contract, amount_minor: i64) -> Milestone {
+    Milestone {
+        id: MilestoneId::new(),
+        contract_id: contract.id,
+        title: "work".to_owned(),
+        amount: Money::new(amount_minor, contract.currency()),
+        state: MilestoneState::Agreed,
+    }
+}

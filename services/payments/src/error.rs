@@ -1,0 +1,104 @@
+//! What can go wrong, and what it means: to a caller, and to the consumer of events.
+
+use tonic::Status;
+use vouch_messaging::Verdict;
+use vouch_primitives::Uuid;
+use vouch_proto::Violations;
+use vouch_runtime::grpc::status;
+use vouch_storage::StorageError;
+
+use crate::domain::{ContractError, LedgerError, MilestoneError, RefundError, RewardError};
+
+/// A failure of this service.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A message that cannot be understood.
+    #[error(transparent)]
+    Invalid(#[from] Violations),
+    /// There is no such thing.
+    #[error("{resource} {id} does not exist")]
+    NotFound {
+        /// What kind of thing.
+        resource: &'static str,
+        /// Its id.
+        id: Uuid,
+    },
+    /// An offer has begun another contract, or a contract another offer.
+    #[error("offer {offer} and contract {contract} do not belong together")]
+    OfferTaken {
+        /// The offer.
+        offer: Uuid,
+        /// The contract.
+        contract: Uuid,
+    },
+    /// The contract refuses.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    /// The milestone refuses.
+    #[error(transparent)]
+    Milestone(#[from] MilestoneError),
+    /// The earning refuses.
+    #[error(transparent)]
+    Refund(#[from] RefundError),
+    /// The release contradicts what was posted.
+    #[error(transparent)]
+    Reward(#[from] RewardError),
+    /// Money cannot move so.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl Error {
+    /// There is no such thing.
+    pub(crate) const fn not_found(resource: &'static str, id: Uuid) -> Self {
+        Self::NotFound { resource, id }
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let refused = |reason| status::failed_precondition(reason, error.to_string());
+        match &error {
+            Error::Invalid(violations) => status::invalid_argument(violations),
+            Error::NotFound { resource, id } => status::not_found(resource, id),
+            Error::OfferTaken { .. } => refused("OFFER_TAKEN"),
+            Error::Contract(refusal) | Error::Milestone(MilestoneError::Contract(refusal)) => match refusal {
+                ContractError::NotFixedPrice => refused("CONTRACT_NOT_FIXED_PRICE"),
+                ContractError::OtherCurrency { .. } => refused("OTHER_CURRENCY"),
+                ContractError::TotalTooLarge => refused("AMOUNT_TOO_LARGE"),
+            },
+            Error::Milestone(MilestoneError::NotAgreed { .. }) => refused("MILESTONE_NOT_AGREED"),
+            Error::Milestone(MilestoneError::NotFunded { .. }) => refused("MILESTONE_NOT_FUNDED"),
+            Error::Milestone(MilestoneError::NotSubmitted { .. }) => refused("MILESTONE_NOT_SUBMITTED"),
+            Error::Refund(RefundError::OtherCurrency { .. }) => refused("OTHER_CURRENCY"),
+            Error::Refund(RefundError::TooLarge { .. }) => refused("REFUND_TOO_LARGE"),
+            Error::Refund(RefundError::TooLate { .. }) => refused("REFUND_TOO_LATE"),
+            Error::Ledger(LedgerError::TooLarge { .. }) => refused("AMOUNT_TOO_LARGE"),
+            // Rewards come by events alone, and the rest would be a mistake in this program.
+            Error::Reward(_)
+            | Error::Ledger(
+                LedgerError::TooLittle { .. } | LedgerError::NotOpened { .. } | LedgerError::Unsound { .. },
+            ) => status::internal(&error),
+            Error::Storage(failure) => status::storage(failure),
+        }
+    }
+}
+
+impl From<&Error> for Verdict {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Storage(_) => Self::Retry,
+            Error::Invalid(_)
+            | Error::NotFound { .. }
+            | Error::OfferTaken { .. }
+            | Error::Contract(_)
+            | Error::Milestone(_)
+            | Error::Refund(_)
+            | Error::Reward(_)
+            | Error::Ledger(_) => Self::Reject(error.to_string()),
+        }
+    }
+}

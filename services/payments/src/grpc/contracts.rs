@@ -1,0 +1,71 @@
+//! `vouch.payments.v1.ContractService`.
+
+use tonic::{Request, Response, Status};
+use vouch_primitives::ContractId;
+use vouch_proto::payments::v1::{self as pb, contract_service_server::ContractService};
+use vouch_runtime::grpc::{parse_mutation, parse_query};
+
+use super::convert::{Id, ListContracts, token};
+use crate::app::App;
+
+/// The service, on its use cases.
+#[derive(Clone, Debug)]
+pub struct Contracts(pub App);
+
+#[tonic::async_trait]
+impl ContractService for Contracts {
+    async fn get_contract(
+        &self,
+        request: Request<pb::GetContractRequest>,
+    ) -> Result<Response<pb::GetContractResponse>, Status> {
+        let Id::<ContractId>(id) = parse_query(request)?;
+        let contract = self.0.get_contract(id).await?;
+        Ok(Response::new(pb::GetContractResponse {
+            contract: Some(contract.into()),
+        }))
+    }
+
+    async fn list_contracts(
+        &self,
+        request: Request<pb::ListContractsRequest>,
+    ) -> Result<Response<pb::ListContractsResponse>, Status> {
+        let ListContracts { party, page } = parse_query(request)?;
+        let listed = self.0.list_contracts(party, page).await?;
+        Ok(Response::new(pb::ListContractsResponse {
+            contracts: listed.items.into_iter().map(Into::into).collect(),
+            next_page_token: token(listed.next),
+        }))
+    }
+
+    async fn create_milestone(
+        &self,
+        request: Request<pb::CreateMilestoneRequest>,
+    ) -> Result<Response<pb::CreateMilestoneResponse>, Status> {
+        let (key, command) = parse_mutation(request)?;
+        Ok(Response::new(self.0.create_milestone(&key, &command).await?))
+    }
+
+    async fn fund_milestone(
+        &self,
+        request: Request<pb::FundMilestoneRequest>,
+    ) -> Result<Response<pb::FundMilestoneResponse>, Status> {
+        let (key, command) = parse_mutation(request)?;
+        Ok(Response::new(self.0.fund_milestone(&key, command).await?))
+    }
+
+    async fn submit_milestone(
+        &self,
+        request: Request<pb::SubmitMilestoneRequest>,
+    ) -> Result<Response<pb::SubmitMilestoneResponse>, Status> {
+        let (key, command) = parse_mutation(request)?;
+        Ok(Response::new(self.0.submit_milestone(&key, command).await?))
+    }
+
+    async fn approve_milestone(
+        &self,
+        request: Request<pb::ApproveMilestoneRequest>,
+    ) -> Result<Response<pb::ApproveMilestoneResponse>, Status> {
+        let (key, command) = parse_mutation(request)?;
+        Ok(Response::new(self.0.approve_milestone(&key, command).await?))
+    }
+}

@@ -1,0 +1,7 @@
+//! The boundary between wire and domain.
+
+mod requests;
+mod responses;
+
+pub use requests::{Id, ListContracts, ListEarnings, ListStatementLines};
+pub use responses::token;

@@ -1,0 +1,235 @@
+//! From the wire: every violation is told at once.
+
+use vouch_primitives::{AccountId, ContractId, Currency, EarningId};
+use vouch_proto::{Fields, Violations, payments::v1 as pb};
+
+use crate::{
+    app::{
+        Page,
+        contracts::Party,
+        earnings::RefundEarning,
+        milestones::{ApproveMilestone, CreateMilestone, FundMilestone, SubmitMilestone},
+    },
+    domain::statement::LinePosition,
+};
+
+/// A request that names one thing.
+#[derive(Debug)]
+pub struct Id<I>(pub I);
+
+/// Which contracts.
+#[derive(Debug)]
+pub struct ListContracts {
+    /// Whose.
+    pub party: Party,
+    /// Which part of the list.
+    pub page: Page<ContractId>,
+}
+
+/// Which earnings.
+#[derive(Debug)]
+pub struct ListEarnings {
+    /// Whose.
+    pub account_id: AccountId,
+    /// Which part of the list.
+    pub page: Page<EarningId>,
+}
+
+/// Which statement lines.
+#[derive(Debug)]
+pub struct ListStatementLines {
+    /// Whose.
+    pub account_id: AccountId,
+    /// In which currency.
+    pub currency: Currency,
+    /// Which part of the statement.
+    pub page: Page<LinePosition>,
+}
+
+impl TryFrom<pb::GetContractRequest> for Id<ContractId> {
+    type Error = Violations;
+
+    fn try_from(request: pb::GetContractRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let id = fields.id("contract_id", &request.contract_id);
+        id.map(Self).ok_or_else(|| fields.into())
+    }
+}
+
+impl TryFrom<pb::GetEarningRequest> for Id<EarningId> {
+    type Error = Violations;
+
+    fn try_from(request: pb::GetEarningRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let id = fields.id("earning_id", &request.earning_id);
+        id.map(Self).ok_or_else(|| fields.into())
+    }
+}
+
+impl TryFrom<pb::GetBalancesRequest> for Id<AccountId> {
+    type Error = Violations;
+
+    fn try_from(request: pb::GetBalancesRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let id = fields.id("account_id", &request.account_id);
+        id.map(Self).ok_or_else(|| fields.into())
+    }
+}
+
+impl TryFrom<pb::ListRewardPostingsRequest> for Id<AccountId> {
+    type Error = Violations;
+
+    fn try_from(request: pb::ListRewardPostingsRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let id = fields.id("account_id", &request.account_id);
+        id.map(Self).ok_or_else(|| fields.into())
+    }
+}
+
+impl TryFrom<pb::ListContractsRequest> for ListContracts {
+    type Error = Violations;
+
+    fn try_from(request: pb::ListContractsRequest) -> Result<Self, Violations> {
+        use pb::list_contracts_request::Party as Wire;
+        let mut fields = Fields::new();
+        let party = match &request.party {
+            Some(Wire::AccountId(id)) => fields.id("account_id", id).map(Party::Account),
+            Some(Wire::ClientId(id)) => fields.id("client_id", id).map(Party::Client),
+            None => {
+                fields.refuse("party", "REQUIRED", "is required: account_id or client_id");
+                None
+            }
+        };
+        let size = fields.page_size(request.page_size);
+        let after = fields.page_token(&request.page_token);
+        let (Some(party), Some(size), Some(after)) = (party, size, after) else {
+            return Err(fields.into());
+        };
+        fields.finish(Self {
+            party,
+            page: Page { size, after },
+        })
+    }
+}
+
+impl TryFrom<pb::ListEarningsRequest> for ListEarnings {
+    type Error = Violations;
+
+    fn try_from(request: pb::ListEarningsRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let account_id = fields.id("account_id", &request.account_id);
+        let size = fields.page_size(request.page_size);
+        let after = fields.page_token(&request.page_token);
+        let (Some(account_id), Some(size), Some(after)) = (account_id, size, after) else {
+            return Err(fields.into());
+        };
+        fields.finish(Self {
+            account_id,
+            page: Page { size, after },
+        })
+    }
+}
+
+impl TryFrom<pb::ListStatementLinesRequest> for ListStatementLines {
+    type Error = Violations;
+
+    fn try_from(request: pb::ListStatementLinesRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let account_id = fields.id("account_id", &request.account_id);
+        let currency = fields.currency("currency_code", &request.currency_code);
+        let size = fields.page_size(request.page_size);
+        let after = line_position(&mut fields, &request.page_token);
+        let (Some(account_id), Some(currency), Some(size), Some(after)) = (account_id, currency, size, after) else {
+            return Err(fields.into());
+        };
+        fields.finish(Self {
+            account_id,
+            currency,
+            page: Page { size, after },
+        })
+    }
+}
+
+/// A token such as `42d` or `42c`: the debited or credited side of a transfer.
+fn line_position(fields: &mut Fields, token: &str) -> Option<Option<LinePosition>> {
+    if token.is_empty() {
+        return Some(None);
+    }
+    let side = token.strip_suffix('c').map(|transfer| (transfer, true));
+    let side = side.or_else(|| token.strip_suffix('d').map(|transfer| (transfer, false)));
+    let position = side.and_then(|(transfer, credit)| {
+        let transfer = transfer.parse().ok()?;
+        Some(LinePosition { transfer, credit })
+    });
+    if position.is_none() {
+        let advice = "must be the next_page_token of an earlier answer";
+        fields.refuse("page_token", "INVALID_FORMAT", advice);
+    }
+    position.map(Some)
+}
+
+impl TryFrom<pb::CreateMilestoneRequest> for CreateMilestone {
+    type Error = Violations;
+
+    fn try_from(request: pb::CreateMilestoneRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let contract_id = fields.id("contract_id", &request.contract_id);
+        let title = fields.line("title", &request.title, 1..=200);
+        let amount = fields.positive_money("amount", request.amount.as_ref());
+        let (Some(contract_id), Some(title), Some(amount)) = (contract_id, title, amount) else {
+            return Err(fields.into());
+        };
+        fields.finish(Self {
+            contract_id,
+            title,
+            amount,
+        })
+    }
+}
+
+impl TryFrom<pb::FundMilestoneRequest> for FundMilestone {
+    type Error = Violations;
+
+    fn try_from(request: pb::FundMilestoneRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let id = fields.id("milestone_id", &request.milestone_id);
+        id.map(|milestone_id| Self { milestone_id })
+            .ok_or_else(|| fields.into())
+    }
+}
+
+impl TryFrom<pb::SubmitMilestoneRequest> for SubmitMilestone {
+    type Error = Violations;
+
+    fn try_from(request: pb::SubmitMilestoneRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let id = fields.id("milestone_id", &request.milestone_id);
+        id.map(|milestone_id| Self { milestone_id })
+            .ok_or_else(|| fields.into())
+    }
+}
+
+impl TryFrom<pb::ApproveMilestoneRequest> for ApproveMilestone {
+    type Error = Violations;
+
+    fn try_from(request: pb::ApproveMilestoneRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let id = fields.id("milestone_id", &request.milestone_id);
+        id.map(|milestone_id| Self { milestone_id })
+            .ok_or_else(|| fields.into())
+    }
+}
+
+impl TryFrom<pb::RefundEarningRequest> for RefundEarning {
+    type Error = Violations;
+
+    fn try_from(request: pb::RefundEarningRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let earning_id = fields.id("earning_id", &request.earning_id);
+        let amount = fields.positive_money("amount", request.amount.as_ref());
+        let (Some(earning_id), Some(amount)) = (earning_id, amount) else {
+            return Err(fields.into());
+        };
+        fields.finish(Self { earning_id, amount })
+    }
+}

@@ -1,0 +1,177 @@
+//! To the wire.
+
+use vouch_primitives::{ContractId, EarningId, Money};
+use vouch_proto::{common::v1 as common, convert::to_wire_time, payments::v1 as pb};
+
+use crate::{
+    app::contracts::ContractWithMilestones,
+    domain::{
+        Balances, CurrencyTotal, Earning, EarningState, Milestone, MilestoneState, Part, Pay, RewardTotal,
+        StatementLine, statement::LinePosition,
+    },
+};
+
+/// The token of the next page; empty if there is none.
+pub fn token<K: PageKey>(next: Option<K>) -> String {
+    next.map_or_else(String::new, PageKey::token)
+}
+
+/// What stands in a page token.
+pub trait PageKey {
+    /// Its text.
+    fn token(self) -> String;
+}
+
+impl PageKey for ContractId {
+    fn token(self) -> String {
+        self.to_string()
+    }
+}
+
+impl PageKey for EarningId {
+    fn token(self) -> String {
+        self.to_string()
+    }
+}
+
+impl PageKey for LinePosition {
+    fn token(self) -> String {
+        format!("{}{}", self.transfer, if self.credit { 'c' } else { 'd' })
+    }
+}
+
+impl From<ContractWithMilestones> for pb::Contract {
+    fn from(ContractWithMilestones { contract, milestones }: ContractWithMilestones) -> Self {
+        use pb::contract::Pay as Wire;
+        let pay = match contract.pay {
+            Pay::Hourly {
+                rate,
+                weekly_limit_minutes,
+            } => Wire::Hourly(common::HourlyPay {
+                rate: Some(rate.into()),
+                weekly_limit_minutes,
+            }),
+            Pay::Fixed { currency } => Wire::Fixed(pb::FixedPriceContract {
+                currency_code: currency.code().to_owned(),
+                milestones: milestones.into_iter().map(Into::into).collect(),
+            }),
+        };
+        Self {
+            id: contract.id.to_string(),
+            offer_id: contract.offer_id.to_string(),
+            client_id: contract.client_id.to_string(),
+            person_id: contract.person_id.to_string(),
+            account_id: contract.account_id.to_string(),
+            pay: Some(pay),
+            fee_terms: Some(pb::FeeTerms {
+                version: contract.fee_terms.version,
+                talent_basis_points: contract.fee_terms.talent.get(),
+            }),
+            start_time: Some(to_wire_time(contract.start_at)),
+            create_time: Some(to_wire_time(contract.created_at)),
+        }
+    }
+}
+
+impl From<Milestone> for pb::Milestone {
+    fn from(milestone: Milestone) -> Self {
+        use pb::milestone::State;
+        let (state, approval) = match milestone.state {
+            MilestoneState::Agreed => (State::Agreed, None),
+            MilestoneState::Funded => (State::Funded, None),
+            MilestoneState::Submitted { .. } => (State::Submitted, None),
+            MilestoneState::Approved {
+                approved_at,
+                earning_id,
+                ..
+            } => (State::Approved, Some((approved_at, earning_id))),
+        };
+        Self {
+            id: milestone.id.to_string(),
+            contract_id: milestone.contract_id.to_string(),
+            title: milestone.title.clone(),
+            amount: Some(milestone.amount.into()),
+            state: state.into(),
+            submit_time: milestone.state.submitted_at().map(to_wire_time),
+            auto_approve_time: milestone.auto_approve_at().map(to_wire_time),
+            approve_time: approval.map(|(at, _)| to_wire_time(at)),
+            earning_id: approval.map_or_else(String::new, |(_, id)| id.to_string()),
+        }
+    }
+}
+
+impl From<Earning> for pb::Earning {
+    fn from(earning: Earning) -> Self {
+        use pb::earning::State;
+        let state = match earning.state {
+            EarningState::Pending { .. } => State::Pending,
+            EarningState::Settled { .. } => State::Settled,
+        };
+        let money = |minor| Some(Money::new(minor, earning.gross.currency).into());
+        Self {
+            id: earning.id.to_string(),
+            contract_id: earning.contract_id.to_string(),
+            client_id: earning.client_id.to_string(),
+            account_id: earning.account_id.to_string(),
+            gross: Some(earning.gross.into()),
+            fee: money(earning.fee_minor),
+            refunded: money(earning.refunded_minor),
+            state: state.into(),
+            occur_time: Some(to_wire_time(earning.occurred_at)),
+            available_time: Some(to_wire_time(earning.available_at)),
+        }
+    }
+}
+
+impl From<Balances> for pb::Balance {
+    fn from(balances: Balances) -> Self {
+        let money = |minor| Some(Money::new(minor, balances.currency).into());
+        Self {
+            pending: money(balances.pending_minor),
+            available: money(balances.available_minor),
+            receivable: money(balances.receivable_minor),
+        }
+    }
+}
+
+impl From<StatementLine> for pb::StatementLine {
+    fn from(line: StatementLine) -> Self {
+        use pb::statement_line::Part as Wire;
+        let part = match line.part {
+            Part::Pending => Wire::Pending,
+            Part::Available => Wire::Available,
+            Part::Receivable => Wire::Receivable,
+        };
+        Self {
+            transfer_id: line.transfer_id.to_string(),
+            time: Some(to_wire_time(line.at)),
+            part: part.into(),
+            amount: Some(line.amount.into()),
+            balance_after: Some(line.balance_after.into()),
+            kind: line.kind,
+            source_id: line.source_id.to_string(),
+        }
+    }
+}
+
+impl From<RewardTotal> for pb::RewardPosting {
+    fn from(total: RewardTotal) -> Self {
+        Self {
+            tie_id: total.key.tie_id.to_string(),
+            kind: total.key.kind.name().to_owned(),
+            posted: Some(Money::new(total.posted_minor, total.key.currency).into()),
+            epoch: total.epoch,
+            sequence: total.sequence,
+        }
+    }
+}
+
+impl From<CurrencyTotal> for pb::CurrencyTotal {
+    fn from(total: CurrencyTotal) -> Self {
+        Self {
+            imbalance: Some(total.imbalance.into()),
+            wrong_balances: total.wrong_balances,
+            transfers: total.transfers,
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! `vouch.payments.v1.LedgerService`.
+
+use tonic::{Request, Response, Status};
+use vouch_primitives::AccountId;
+use vouch_proto::payments::v1::{self as pb, ledger_service_server::LedgerService};
+use vouch_runtime::grpc::parse_query;
+
+use super::convert::{Id, ListStatementLines, token};
+use crate::app::App;
+
+/// The service, on its use cases.
+#[derive(Clone, Debug)]
+pub struct Ledger(pub App);
+
+#[tonic::async_trait]
+impl LedgerService for Ledger {
+    async fn get_balances(
+        &self,
+        request: Request<pb::GetBalancesRequest>,
+    ) -> Result<Response<pb::GetBalancesResponse>, Status> {
+        let Id::<AccountId>(account) = parse_query(request)?;
+        let balances = self.0.get_balances(account).await?;
+        Ok(Response::new(pb::GetBalancesResponse {
+            balances: balances.into_iter().map(Into::into).collect(),
+        }))
+    }
+
+    async fn list_statement_lines(
+        &self,
+        request: Request<pb::ListStatementLinesRequest>,
+    ) -> Result<Response<pb::ListStatementLinesResponse>, Status> {
+        let ListStatementLines {
+            account_id,
+            currency,
+            page,
+        } = parse_query(request)?;
+        let listed = self.0.list_statement_lines(account_id, currency, page).await?;
+        Ok(Response::new(pb::ListStatementLinesResponse {
+            lines: listed.items.into_iter().map(Into::into).collect(),
+            next_page_token: token(listed.next),
+        }))
+    }
+
+    async fn list_reward_postings(
+        &self,
+        request: Request<pb::ListRewardPostingsRequest>,
+    ) -> Result<Response<pb::ListRewardPostingsResponse>, Status> {
+        let Id::<AccountId>(account) = parse_query(request)?;
+        let totals = self.0.list_reward_postings(account).await?;
+        Ok(Response::new(pb::ListRewardPostingsResponse {
+            postings: totals.into_iter().map(Into::into).collect(),
+        }))
+    }
+
+    async fn get_trial_balance(
+        &self,
+        _request: Request<pb::GetTrialBalanceRequest>,
+    ) -> Result<Response<pb::GetTrialBalanceResponse>, Status> {
+        let totals = self.0.get_trial_balance().await?;
+        Ok(Response::new(pb::GetTrialBalanceResponse {
+            totals: totals.into_iter().map(Into::into).collect(),
+        }))
+    }
+}

@@ -1,0 +1,10 @@
+//! Commands in: parse, call, wrap. One file per gRPC service; [`convert`] is the boundary between wire and domain.
+
+mod contracts;
+mod convert;
+mod earnings;
+mod ledger;
+
+pub use contracts::Contracts;
+pub use earnings::Earnings;
+pub use ledger::Ledger;

@@ -1,0 +1,112 @@
+//! The service `payments`: where all money is booked.
+//!
+//! An accepted offer begins a contract, bound to its fee terms for life. A client funds a milestone into escrow, the
+//! talent submits the work, and the client, or two weeks of silence, approves it: it is an earning, pending for five
+//! days and then available, less the service fee. Refunds are the exact inverse. What the referral programme releases is
+//! posted to the referrer's balance, once. Every movement is a transfer from one ledger account to another.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`grpc`] | commands in: the gRPC services, and the boundary between wire and domain |
+//! | [`events`] | facts in: which event of another service is taken by which function |
+//! | [`timers`] | time in: which due moment is taken by which function |
+//! | [`app`] | the use cases; transactions open here |
+//! | [`domain`] | the rules, pure; all of the ledger's arithmetic |
+//! | [`store`] | entities and queries |
+//! | [`migration`] | the tables |
+//! | [`error`] | what can go wrong, for callers and for the consumer of events |
+//! | [`config`] | the settings; every one stands in `config.default.toml` |
+//!
+//! Events out: `ContractStarted`, `EarningSettled`, `EarningReversed`. Events in: onboarding's `OfferAccepted`,
+//! referral's `RewardReleased`.
+
+pub mod app;
+pub mod config;
+pub mod domain;
+pub mod error;
+pub mod events;
+pub mod grpc;
+pub mod migration;
+pub mod store;
+pub mod timers;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use tokio_util::sync::CancellationToken;
+use vouch_proto::payments::v1::{
+    contract_service_server::ContractServiceServer, earning_service_server::EarningServiceServer,
+    ledger_service_server::LedgerServiceServer,
+};
+use vouch_runtime::{Chassis, ChassisError, chassis};
+use vouch_storage::timers::Worker;
+
+pub use config::{Config, DEFAULTS};
+pub use migration::Migrator;
+
+use crate::app::App;
+
+/// The name of the service: of its stream, its durable consumers and its variables.
+pub const NAME: &str = "payments";
+
+/// The service, ready to run.
+#[derive(Debug)]
+pub struct Service {
+    chassis: Chassis,
+}
+
+impl Service {
+    /// Connects to everything that `config` names, and listens.
+    ///
+    /// # Errors
+    /// When the database, the bus configuration or the address cannot be used.
+    pub async fn build(config: &Config) -> Result<Self, ChassisError> {
+        let chassis = Chassis::connect::<Migrator>(NAME, &config.common).await?;
+        Self::build_on(chassis, config).await
+    }
+
+    /// The service on a chassis that is there already: with a database, a bus and a clock of the caller's choice. It has
+    /// the same form in all four services, though not each of them has to wait or can fail.
+    ///
+    /// # Errors
+    /// None here.
+    #[expect(clippy::unused_async, reason = "other services wait here")]
+    pub async fn build_on(chassis: Chassis, _config: &Config) -> Result<Self, ChassisError> {
+        let app = App::new(chassis.commands());
+        let on_time = app.clone();
+        let worker = Worker::new(
+            chassis.db().clone(),
+            chassis.clock(),
+            Arc::new(move |txn, due| Box::pin(timers::fire(on_time.clone(), txn, due))),
+        );
+        let chassis = chassis
+            .grpc(ContractServiceServer::new(grpc::Contracts(app.clone())))
+            .grpc(EarningServiceServer::new(grpc::Earnings(app.clone())))
+            .grpc(LedgerServiceServer::new(grpc::Ledger(app.clone())))
+            .facts(events::router(), Arc::new(app))
+            .timers(worker);
+        Ok(Self { chassis })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.chassis.address()
+    }
+
+    /// Runs until `shutdown`, then drains and stops.
+    ///
+    /// # Errors
+    /// When a part cannot start, or ends by itself.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), ChassisError> {
+        self.chassis.run(shutdown).await
+    }
+
+    /// Makes the tables, the event stream and its consumers.
+    ///
+    /// # Errors
+    /// When the database or the bus cannot be used.
+    pub async fn migrate(config: &Config) -> Result<(), ChassisError> {
+        let subscriptions = events::router().subscriptions();
+        chassis::migrate::<Migrator>(NAME, &config.common, &subscriptions).await
+    }
+}

@@ -1,0 +1,26 @@
+//! The tables of this service. Forward only; a file is never changed once it has been released.
+
+mod m20261121_000101_payments_contract;
+mod m20261121_000102_payments_earning;
+mod m20261121_000103_payments_ledger;
+mod m20261121_000104_payments_reward;
+mod m20261121_000105_payments_append_only;
+
+use sea_orm_migration::prelude::*;
+
+/// The migrations of the libraries, then those of this service.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        let mut all = vouch_storage::migrations();
+        all.extend(vouch_messaging::migrations());
+        all.push(Box::new(m20261121_000101_payments_contract::Migration));
+        all.push(Box::new(m20261121_000102_payments_earning::Migration));
+        all.push(Box::new(m20261121_000103_payments_ledger::Migration));
+        all.push(Box::new(m20261121_000104_payments_reward::Migration));
+        all.push(Box::new(m20261121_000105_payments_append_only::Migration));
+        all
+    }
+}

@@ -1,0 +1,243 @@
+//! `contract`.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{
+    ActiveValue::Set,
+    ExprTrait as _, QueryOrder, QuerySelect, Select,
+    entity::prelude::*,
+    sea_query::{CaseStatement, LockType, OnConflict, Query, SelectStatement},
+};
+use vouch_primitives::{
+    AccountId, BasisPoints, ClientId, ContractId, EarningId, MilestoneId, Money, OfferId, PersonId,
+};
+use vouch_storage::{StorageError, Txn};
+
+use self::entity::{ActiveModel, Column, Entity, Model};
+use super::{Page, ROWS, currency, time, unreadable};
+use crate::domain::{Contract, FeeTerms, Pay};
+
+const TABLE: &str = "contract";
+
+/// Whose contracts are listed.
+#[derive(Clone, Copy, Debug)]
+pub enum Party {
+    /// Of the account that is paid.
+    Account(AccountId),
+    /// Of the client that pays.
+    Client(ClientId),
+}
+
+/// Inserts the contracts whose id and offer are both new, and returns the ids of these.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert_new(txn: &Txn, contracts: &[Contract]) -> Result<Vec<ContractId>, StorageError> {
+    let mut sorted: Vec<&Contract> = contracts.iter().collect();
+    sorted.sort_by_key(|contract| contract.id);
+    let mut inserted = Vec::new();
+    for chunk in sorted.chunks(ROWS) {
+        let rows: Vec<_> = chunk.iter().map(|contract| row(contract)).collect::<Result<_, _>>()?;
+        let new = Entity::insert_many(rows)
+            .on_conflict(OnConflict::new().do_nothing().to_owned())
+            .exec_with_returning(txn)
+            .await?;
+        inserted.extend(new.into_iter().map(|model| ContractId::from_uuid(model.id)));
+    }
+    Ok(inserted)
+}
+
+/// The contracts that there are of these.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(conn: &impl ConnectionTrait, ids: &[ContractId]) -> Result<Vec<Contract>, StorageError> {
+    let ids = ids.iter().map(|id| id.as_uuid());
+    all(conn, Entity::find().filter(Column::Id.is_in(ids))).await
+}
+
+/// One page of somebody's contracts, newest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    conn: &impl ConnectionTrait,
+    party: Party,
+    page: Page<ContractId>,
+) -> Result<Vec<Contract>, StorageError> {
+    let of_party = match party {
+        Party::Account(id) => Column::AccountId.eq(id.as_uuid()),
+        Party::Client(id) => Column::ClientId.eq(id.as_uuid()),
+    };
+    let mut query = Entity::find()
+        .filter(of_party)
+        .order_by_desc(Column::Id)
+        .limit(page.size);
+    if let Some(after) = page.after {
+        query = query.filter(Column::Id.lt(after.as_uuid()));
+    }
+    all(conn, query).await
+}
+
+/// Locks a contract, and so all that belongs to it. `None` if there is none.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock(txn: &Txn, id: ContractId) -> Result<Option<Contract>, StorageError> {
+    Ok(locked(txn, Column::Id.eq(id.as_uuid())).await?.remove(&id))
+}
+
+/// Locks the contracts of these milestones. Read the milestones afterwards: a statement sees what was committed before
+/// it began, not what it waited for.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_of_milestones(
+    txn: &Txn,
+    ids: &[MilestoneId],
+) -> Result<BTreeMap<ContractId, Contract>, StorageError> {
+    let ids = ids.iter().map(|id| id.as_uuid());
+    locked(txn, Column::Id.in_subquery(contract_ids("milestone", ids))).await
+}
+
+/// Locks the contracts of these earnings. Read the earnings afterwards.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_of_earnings(txn: &Txn, ids: &[EarningId]) -> Result<BTreeMap<ContractId, Contract>, StorageError> {
+    let ids = ids.iter().map(|id| id.as_uuid());
+    locked(txn, Column::Id.in_subquery(contract_ids("earning", ids))).await
+}
+
+/// Saves the running totals of locked contracts.
+///
+/// # Errors
+/// When the database fails.
+pub async fn save_totals(txn: &Txn, contracts: &BTreeMap<ContractId, Contract>) -> Result<(), StorageError> {
+    if contracts.is_empty() {
+        return Ok(());
+    }
+    let total = contracts.values().fold(CaseStatement::new(), |case, contract| {
+        case.case(Column::Id.eq(contract.id.as_uuid()), contract.net_gross_minor)
+    });
+    Entity::update_many()
+        .col_expr(
+            Column::NetGrossMinor,
+            total.finally(Expr::col(Column::NetGrossMinor)).into(),
+        )
+        .filter(Column::Id.is_in(contracts.keys().map(|id| id.as_uuid())))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+fn contract_ids(table: &'static str, ids: impl Iterator<Item = Uuid>) -> SelectStatement {
+    Query::select()
+        .column("contract_id")
+        .from(table)
+        .and_where(Expr::col("id").is_in(ids))
+        .to_owned()
+}
+
+async fn locked(txn: &Txn, filter: Expr) -> Result<BTreeMap<ContractId, Contract>, StorageError> {
+    // Not FOR UPDATE: rows that refer to the contract may still be inserted elsewhere.
+    let query = Entity::find()
+        .filter(filter)
+        .order_by_asc(Column::Id)
+        .lock(LockType::NoKeyUpdate);
+    let contracts = all(txn, query).await?;
+    Ok(contracts.into_iter().map(|contract| (contract.id, contract)).collect())
+}
+
+async fn all(conn: &impl ConnectionTrait, query: Select<Entity>) -> Result<Vec<Contract>, StorageError> {
+    query.all(conn).await?.into_iter().map(Contract::try_from).collect()
+}
+
+fn row(contract: &Contract) -> Result<ActiveModel, StorageError> {
+    let (rate, limit) = match contract.pay {
+        Pay::Hourly {
+            rate,
+            weekly_limit_minutes,
+        } => (Some(rate.minor), Some(small(weekly_limit_minutes)?)),
+        Pay::Fixed { .. } => (None, None),
+    };
+    Ok(ActiveModel {
+        id: Set(contract.id.as_uuid()),
+        offer_id: Set(contract.offer_id.as_uuid()),
+        client_id: Set(contract.client_id.as_uuid()),
+        person_id: Set(contract.person_id.as_uuid()),
+        account_id: Set(contract.account_id.as_uuid()),
+        currency: Set(contract.currency().code().to_owned()),
+        hourly_rate_minor: Set(rate),
+        weekly_limit_minutes: Set(limit),
+        fee_terms_version: Set(small(contract.fee_terms.version)?),
+        talent_basis_points: Set(small(contract.fee_terms.talent.get())?),
+        start_at: Set(contract.start_at.as_micros()),
+        created_at: Set(contract.created_at.as_micros()),
+        net_gross_minor: Set(contract.net_gross_minor),
+    })
+}
+
+fn small(number: u32) -> Result<i32, StorageError> {
+    i32::try_from(number).map_err(|error| unreadable(TABLE, error))
+}
+
+impl TryFrom<Model> for Contract {
+    type Error = StorageError;
+
+    fn try_from(model: Model) -> Result<Self, StorageError> {
+        let currency = currency(TABLE, &model.currency)?;
+        let unsigned = |number| u32::try_from(number).map_err(|error| unreadable(TABLE, error));
+        let pay = match (model.hourly_rate_minor, model.weekly_limit_minutes) {
+            (Some(rate), Some(limit)) => Pay::Hourly {
+                rate: Money::new(rate, currency),
+                weekly_limit_minutes: unsigned(limit)?,
+            },
+            _ => Pay::Fixed { currency },
+        };
+        let talent = BasisPoints::try_new(unsigned(model.talent_basis_points)?);
+        Ok(Self {
+            id: ContractId::from_uuid(model.id),
+            offer_id: OfferId::from_uuid(model.offer_id),
+            client_id: ClientId::from_uuid(model.client_id),
+            person_id: PersonId::from_uuid(model.person_id),
+            account_id: AccountId::from_uuid(model.account_id),
+            pay,
+            fee_terms: FeeTerms {
+                version: unsigned(model.fee_terms_version)?,
+                talent: talent.map_err(|error| unreadable(TABLE, error))?,
+            },
+            start_at: time(model.start_at),
+            created_at: time(model.created_at),
+            net_gross_minor: model.net_gross_minor,
+        })
+    }
+}
+
+mod entity {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "contract")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub offer_id: Uuid,
+        pub client_id: Uuid,
+        pub person_id: Uuid,
+        pub account_id: Uuid,
+        pub currency: String,
+        pub hourly_rate_minor: Option<i64>,
+        pub weekly_limit_minutes: Option<i32>,
+        pub fee_terms_version: i32,
+        pub talent_basis_points: i32,
+        pub start_at: i64,
+        pub created_at: i64,
+        pub net_gross_minor: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -1,0 +1,132 @@
+//! `milestone`.
+
+use sea_orm::{ActiveValue::Set, QueryOrder, Select, entity::prelude::*, sea_query::OnConflict};
+use vouch_primitives::{ContractId, EarningId, MilestoneId, Money};
+use vouch_storage::{StorageError, Txn};
+
+use self::entity::{ActiveModel, Column, Entity, Model};
+use super::{ROWS, currency, time, unreadable};
+use crate::domain::{Milestone, MilestoneState};
+
+const TABLE: &str = "milestone";
+
+/// The milestones that there are of these.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(conn: &impl ConnectionTrait, ids: &[MilestoneId]) -> Result<Vec<Milestone>, StorageError> {
+    let ids = ids.iter().map(|id| id.as_uuid());
+    all(conn, Entity::find().filter(Column::Id.is_in(ids))).await
+}
+
+/// The milestones of these contracts, in the order in which they were agreed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_contracts(conn: &impl ConnectionTrait, ids: &[ContractId]) -> Result<Vec<Milestone>, StorageError> {
+    let ids = ids.iter().map(|id| id.as_uuid());
+    let query = Entity::find()
+        .filter(Column::ContractId.is_in(ids))
+        .order_by_asc(Column::Id);
+    all(conn, query).await
+}
+
+/// Inserts new milestones, and saves the state of those that exist; nothing else about them can change.
+///
+/// # Errors
+/// When the database fails.
+pub async fn save(txn: &Txn, milestones: &[Milestone]) -> Result<(), StorageError> {
+    for chunk in milestones.chunks(ROWS) {
+        let state = OnConflict::column(Column::Id)
+            .update_columns([
+                Column::State,
+                Column::SubmittedAt,
+                Column::ApprovedAt,
+                Column::EarningId,
+            ])
+            .to_owned();
+        Entity::insert_many(chunk.iter().map(row))
+            .on_conflict(state)
+            .exec_without_returning(txn)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn all(conn: &impl ConnectionTrait, query: Select<Entity>) -> Result<Vec<Milestone>, StorageError> {
+    query.all(conn).await?.into_iter().map(Milestone::try_from).collect()
+}
+
+fn row(milestone: &Milestone) -> ActiveModel {
+    let (approved_at, earning_id) = match milestone.state {
+        MilestoneState::Approved {
+            approved_at,
+            earning_id,
+            ..
+        } => (Some(approved_at.as_micros()), Some(earning_id.as_uuid())),
+        _ => (None, None),
+    };
+    ActiveModel {
+        id: Set(milestone.id.as_uuid()),
+        contract_id: Set(milestone.contract_id.as_uuid()),
+        title: Set(milestone.title.clone()),
+        amount_minor: Set(milestone.amount.minor),
+        currency: Set(milestone.amount.currency.code().to_owned()),
+        state: Set(milestone.state.name().to_uppercase()),
+        submitted_at: Set(milestone.state.submitted_at().map(|at| at.as_micros())),
+        approved_at: Set(approved_at),
+        earning_id: Set(earning_id),
+    }
+}
+
+impl TryFrom<Model> for Milestone {
+    type Error = StorageError;
+
+    fn try_from(model: Model) -> Result<Self, StorageError> {
+        let approval = model.approved_at.zip(model.earning_id);
+        let state = match (model.state.as_str(), model.submitted_at, approval) {
+            ("AGREED", None, None) => MilestoneState::Agreed,
+            ("FUNDED", None, None) => MilestoneState::Funded,
+            ("SUBMITTED", Some(submitted_at), None) => MilestoneState::Submitted {
+                submitted_at: time(submitted_at),
+            },
+            ("APPROVED", Some(submitted_at), Some((approved_at, earning_id))) => MilestoneState::Approved {
+                submitted_at: time(submitted_at),
+                approved_at: time(approved_at),
+                earning_id: EarningId::from_uuid(earning_id),
+            },
+            (state, ..) => return Err(unreadable(TABLE, state)),
+        };
+        Ok(Self {
+            id: MilestoneId::from_uuid(model.id),
+            contract_id: ContractId::from_uuid(model.contract_id),
+            title: model.title,
+            amount: Money::new(model.amount_minor, currency(TABLE, &model.currency)?),
+            state,
+        })
+    }
+}
+
+mod entity {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "milestone")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub contract_id: Uuid,
+        pub title: String,
+        pub amount_minor: i64,
+        pub currency: String,
+        pub state: String,
+        pub submitted_at: Option<i64>,
+        pub approved_at: Option<i64>,
+        pub earning_id: Option<Uuid>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -1,0 +1,49 @@
+//! The tables: rows in, domain values out. Functions that write take the open transaction first and never commit.
+//!
+//! | module | tables |
+//! |---|---|
+//! | [`contracts`] | `contract` |
+//! | [`milestones`] | `milestone` |
+//! | [`earnings`] | `earning`, `reversal` |
+//! | [`ledger`] | `ledger_account`, `balance`, `journal_entry`, `transfer`: opening and saving a book |
+//! | [`statements`] | the same, as they are read |
+//! | [`rewards`] | `reward_total`, `reward_posting` |
+//!
+//! Locks are always taken in the same order, so that no two transactions wait for one another: the contract's row (or
+//! the totals of rewards), which guards all that belongs to it, then the balances; several of a kind in ascending id.
+
+pub mod contracts;
+pub mod earnings;
+pub mod ledger;
+pub mod milestones;
+pub mod rewards;
+pub mod statements;
+
+use sea_orm::DbErr;
+use vouch_primitives::{Currency, Timestamp};
+use vouch_storage::StorageError;
+
+/// The most rows in one statement, well below what either engine takes as parameters.
+const ROWS: usize = 1_000;
+
+/// Which part of a list is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Page<K> {
+    /// How many items at most.
+    pub size: u64,
+    /// The key of the last item of the page before.
+    pub after: Option<K>,
+}
+
+/// A row says what no program of this house has written.
+fn unreadable(table: &str, what: impl std::fmt::Display) -> StorageError {
+    StorageError::Database(DbErr::Type(format!("unreadable row of {table}: {what}")))
+}
+
+fn currency(table: &str, code: &str) -> Result<Currency, StorageError> {
+    code.parse().map_err(|error| unreadable(table, error))
+}
+
+fn time(micros: i64) -> Timestamp {
+    Timestamp::from_micros(micros)
+}

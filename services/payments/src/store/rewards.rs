@@ -1,0 +1,196 @@
+//! `reward_total` and `reward_posting`.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{
+    ActiveValue::Set,
+    QueryOrder, QuerySelect, Select,
+    entity::prelude::*,
+    sea_query::{LockType, OnConflict},
+};
+use vouch_primitives::AccountId;
+use vouch_storage::{StorageError, Txn};
+
+use self::entity::{ActiveModel, Column, Entity, Model};
+use super::{ROWS, currency, unreadable};
+use crate::domain::{Release, RewardKey, RewardKind, RewardPosting, RewardTotal};
+
+const TABLE: &str = "reward_total";
+
+/// Locks the totals that these releases are for; one that is not there yet is begun.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock(
+    txn: &Txn,
+    releases: &BTreeMap<RewardKey, Release>,
+) -> Result<BTreeMap<RewardKey, RewardTotal>, StorageError> {
+    let totals = locked(txn, releases).await?;
+    let missing: Vec<RewardTotal> = releases
+        .iter()
+        .filter(|(key, _)| !totals.contains_key(key))
+        .map(|(_, release)| release.nothing_posted())
+        .collect();
+    if missing.is_empty() {
+        return Ok(totals);
+    }
+    for chunk in missing.chunks(ROWS) {
+        Entity::insert_many(chunk.iter().map(row))
+            .on_conflict(OnConflict::new().do_nothing().to_owned())
+            .exec_without_returning(txn)
+            .await?;
+    }
+    // Somebody else may have begun one of them at the same time; only a new statement sees that.
+    locked(txn, releases).await
+}
+
+/// Saves postings and the totals that they have moved.
+///
+/// # Errors
+/// When the database fails; a second posting of one release is refused.
+pub async fn save(txn: &Txn, postings: &[RewardPosting], totals: &[RewardTotal]) -> Result<(), StorageError> {
+    for chunk in totals.chunks(ROWS) {
+        let moved = OnConflict::columns([Column::TieId, Column::Kind, Column::Currency])
+            .update_columns([Column::Epoch, Column::Sequence, Column::PostedMinor])
+            .to_owned();
+        Entity::insert_many(chunk.iter().map(row))
+            .on_conflict(moved)
+            .exec_without_returning(txn)
+            .await?;
+    }
+    for chunk in postings.chunks(ROWS) {
+        let rows = chunk.iter().map(|posting| {
+            let Release {
+                key,
+                epoch,
+                sequence,
+                released_at,
+                ..
+            } = posting.release;
+            posting::ActiveModel {
+                tie_id: Set(key.tie_id),
+                kind: Set(key.kind.name().to_owned()),
+                currency: Set(key.currency.code().to_owned()),
+                epoch: Set(epoch),
+                sequence: Set(sequence),
+                difference_minor: Set(posting.difference_minor),
+                released_at: Set(released_at.as_micros()),
+            }
+        });
+        posting::Entity::insert_many(rows).exec_without_returning(txn).await?;
+    }
+    Ok(())
+}
+
+/// What was posted to an account, by tie, kind and currency.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_account(conn: &impl ConnectionTrait, account: AccountId) -> Result<Vec<RewardTotal>, StorageError> {
+    let query = Entity::find().filter(Column::AccountId.eq(account.as_uuid()));
+    all(conn, in_order(query)).await
+}
+
+/// All kinds of a tie are locked together, which costs nothing: they are released together.
+async fn locked(
+    txn: &Txn,
+    releases: &BTreeMap<RewardKey, Release>,
+) -> Result<BTreeMap<RewardKey, RewardTotal>, StorageError> {
+    let ties = releases.keys().map(|key| key.tie_id);
+    let query = Entity::find().filter(Column::TieId.is_in(ties)).lock(LockType::Update);
+    let totals = all(txn, in_order(query)).await?;
+    Ok(totals.into_iter().map(|total| (total.key, total)).collect())
+}
+
+fn in_order(query: Select<Entity>) -> Select<Entity> {
+    query
+        .order_by_asc(Column::TieId)
+        .order_by_asc(Column::Kind)
+        .order_by_asc(Column::Currency)
+}
+
+async fn all(conn: &impl ConnectionTrait, query: Select<Entity>) -> Result<Vec<RewardTotal>, StorageError> {
+    query.all(conn).await?.into_iter().map(RewardTotal::try_from).collect()
+}
+
+fn row(total: &RewardTotal) -> ActiveModel {
+    ActiveModel {
+        tie_id: Set(total.key.tie_id),
+        kind: Set(total.key.kind.name().to_owned()),
+        currency: Set(total.key.currency.code().to_owned()),
+        account_id: Set(total.account_id.as_uuid()),
+        epoch: Set(total.epoch),
+        sequence: Set(total.sequence),
+        posted_minor: Set(total.posted_minor),
+    }
+}
+
+impl TryFrom<Model> for RewardTotal {
+    type Error = StorageError;
+
+    fn try_from(model: Model) -> Result<Self, StorageError> {
+        let kind = RewardKind::ALL.into_iter().find(|kind| kind.name() == model.kind);
+        let key = RewardKey {
+            tie_id: model.tie_id,
+            kind: kind.ok_or_else(|| unreadable(TABLE, &model.kind))?,
+            currency: currency(TABLE, &model.currency)?,
+        };
+        Ok(Self {
+            key,
+            account_id: AccountId::from_uuid(model.account_id),
+            epoch: model.epoch,
+            sequence: model.sequence,
+            posted_minor: model.posted_minor,
+        })
+    }
+}
+
+mod entity {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "reward_total")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tie_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub kind: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub currency: String,
+        pub account_id: Uuid,
+        pub epoch: i64,
+        pub sequence: i64,
+        pub posted_minor: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod posting {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "reward_posting")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tie_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub kind: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub currency: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub epoch: i64,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub sequence: i64,
+        pub difference_minor: i64,
+        pub released_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

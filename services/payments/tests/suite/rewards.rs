@@ -1,0 +1,173 @@
+//! Rewards: cumulative amounts arrive, differences are posted.
+
+use vouch_messaging::dead_letter;
+use vouch_primitives::{AccountId, EventId, Uuid};
+use vouch_proto::{
+    common::v1::Money,
+    payments::v1 as pb,
+    referral::v1::{RewardKind, RewardReleased},
+};
+use vouch_testkit::{TestDatabase, eventually, on_both_databases};
+
+use crate::{
+    tables::count,
+    world::{SOON, World, released, usd},
+};
+
+on_both_databases! {
+    the_difference_to_what_was_posted_is_posted,
+    older_and_repeated_releases_change_nothing,
+    a_decrease_takes_what_is_there_and_the_rest_is_owed,
+    a_new_epoch_goes_on_from_what_was_posted,
+    a_contradicting_release_is_set_aside,
+    a_reward_is_not_an_earning,
+}
+
+fn tie(number: u128) -> Uuid {
+    Uuid::from_u128(number)
+}
+
+async fn hear(world: &World, release: &RewardReleased) {
+    world.hear(EventId::new(), release).await;
+}
+
+async fn the_difference_to_what_was_posted_is_posted(database: TestDatabase) {
+    let world = World::new(database).await;
+    let dana = AccountId::new();
+    for (sequence, cumulative, available) in [(1, 6_250, 6_250), (2, 10_000, 10_000), (3, 9_000, 9_000)] {
+        hear(&world, &released(tie(1), dana, usd(cumulative), (1, sequence))).await;
+        world.until_balances(dana, "USD", [0, available, 0]).await;
+    }
+    let bonus = RewardReleased {
+        kind: RewardKind::WindowBonus.into(),
+        ..released(tie(1), dana, usd(12_500), (1, 1))
+    };
+    hear(&world, &bonus).await;
+    world.until_balances(dana, "USD", [0, 21_500, 0]).await;
+    let posted = |kind: &str, minor, sequence| pb::RewardPosting {
+        tie_id: tie(1).to_string(),
+        kind: kind.to_owned(),
+        posted: Some(usd(minor)),
+        epoch: 1,
+        sequence,
+    };
+    let expected = [posted("LIFETIME_SHARE", 9_000, 3), posted("WINDOW_BONUS", 12_500, 1)];
+    assert_eq!(world.reward_postings(dana).await, expected);
+    let lines = world.statement(dana, "USD", 0).await;
+    let amounts: Vec<_> = lines
+        .iter()
+        .map(|line| line.amount.as_ref().map_or(0, |m| m.minor_units))
+        .collect();
+    assert_eq!(amounts, [6_250, 3_750, -1_000, 12_500]);
+    assert!(
+        lines
+            .iter()
+            .all(|line| line.kind == "REWARD" && line.source_id == tie(1).to_string())
+    );
+    world.stop().await;
+}
+
+async fn older_and_repeated_releases_change_nothing(database: TestDatabase) {
+    let world = World::new(database).await;
+    let dana = AccountId::new();
+    hear(&world, &released(tie(1), dana, usd(500), (1, 5))).await;
+    world.until_balances(dana, "USD", [0, 500, 0]).await;
+    for sequence in 1..=5 {
+        hear(&world, &released(tie(1), dana, usd(100 * sequence), (1, sequence))).await;
+    }
+    hear(&world, &released(tie(2), dana, usd(1), (1, 1))).await;
+    world.until_balances(dana, "USD", [0, 501, 0]).await;
+    // A whole batch in the wrong order: only its newest counts.
+    for sequence in [7, 9, 6, 8, 9] {
+        hear(&world, &released(tie(3), dana, usd(1_000 * sequence), (1, sequence))).await;
+    }
+    world.until_balances(dana, "USD", [0, 9_501, 0]).await;
+    assert_eq!(dead_letter::count(world.db.reader()).await.expect("a number"), 0);
+    world.stop().await;
+}
+
+async fn a_decrease_takes_what_is_there_and_the_rest_is_owed(database: TestDatabase) {
+    let world = World::new(database).await;
+    let dana = AccountId::new();
+    hear(&world, &released(tie(1), dana, usd(500), (1, 1))).await;
+    hear(&world, &released(tie(2), dana, usd(300), (1, 1))).await;
+    world.until_balances(dana, "USD", [0, 800, 0]).await;
+    hear(&world, &released(tie(1), dana, usd(0), (1, 2))).await;
+    world.until_balances(dana, "USD", [0, 300, 0]).await;
+    hear(&world, &released(tie(2), dana, usd(0), (1, 2))).await;
+    world.until_balances(dana, "USD", [0, 0, 0]).await;
+    world.stop().await;
+}
+
+async fn a_new_epoch_goes_on_from_what_was_posted(database: TestDatabase) {
+    let world = World::new(database).await;
+    let dana = AccountId::new();
+    hear(&world, &released(tie(1), dana, usd(500), (1, 40))).await;
+    world.until_balances(dana, "USD", [0, 500, 0]).await;
+    // The referral database was rebuilt: it counts from 1 again, and finds a little less.
+    hear(&world, &released(tie(1), dana, usd(480), (2, 1))).await;
+    world.until_balances(dana, "USD", [0, 480, 0]).await;
+    hear(&world, &released(tie(1), dana, usd(9_999), (1, 41))).await;
+    hear(&world, &released(tie(1), dana, usd(600), (2, 2))).await;
+    world.until_balances(dana, "USD", [0, 600, 0]).await;
+    assert_eq!(count(&world.db, "reward_posting").await, 3);
+    world.stop().await;
+}
+
+async fn a_contradicting_release_is_set_aside(database: TestDatabase) {
+    let world = World::new(database).await;
+    let (dana, eve) = (AccountId::new(), AccountId::new());
+    let good = released(tie(1), dana, usd(500), (1, 1));
+    hear(&world, &good).await;
+    world.until_balances(dana, "USD", [0, 500, 0]).await;
+    let bad = [
+        released(tie(1), dana, usd(501), (1, 1)),
+        released(tie(1), eve, usd(900), (1, 2)),
+        released(tie(1), dana, usd(-1), (1, 3)),
+        released(tie(1), dana, usd(900), (1, 0)),
+        RewardReleased {
+            kind: 99,
+            ..good.clone()
+        },
+        RewardReleased {
+            cumulative: Some(Money::default()),
+            ..good.clone()
+        },
+        RewardReleased {
+            cumulative: None,
+            account_id: String::new(),
+            ..good
+        },
+    ];
+    for bad in &bad {
+        hear(&world, bad).await;
+    }
+    hear(&world, &released(tie(2), dana, usd(7), (1, 1))).await;
+    world.until_balances(dana, "USD", [0, 507, 0]).await;
+    eventually("the dead letters", SOON, async || {
+        let letters = dead_letter::list(world.db.reader(), 100)
+            .await
+            .map_err(|e| e.to_string())?;
+        let told: Vec<_> = letters.iter().map(|letter| letter.error.clone()).collect();
+        if told.len() == bad.len() {
+            Ok(())
+        } else {
+            Err(format!("{told:?}"))
+        }
+    })
+    .await;
+    assert_eq!(world.balances(eve, "USD").await, [0, 0, 0]);
+    world.stop().await;
+}
+
+async fn a_reward_is_not_an_earning(database: TestDatabase) {
+    let world = World::new(database).await;
+    let dana = AccountId::new();
+    hear(&world, &released(tie(1), dana, usd(500), (1, 1))).await;
+    world.until_balances(dana, "USD", [0, 500, 0]).await;
+    assert_eq!(
+        (count(&world.db, "earning").await, count(&world.db, "outbox").await),
+        (0, 0)
+    );
+    world.stop().await;
+}

@@ -1,0 +1,378 @@
+//! The service as its callers see it, and what a test says to it.
+
+use std::{sync::Arc, time::Duration};
+
+use prost::{Message, Name};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status, transport::Channel};
+use tonic_types::StatusExt;
+use vouch_messaging::{Bus, Envelope, MemoryBus};
+use vouch_payments::{Config, DEFAULTS, Migrator, NAME, Service};
+use vouch_primitives::{
+    AccountId, ClientId, Clock, ContractId, EventId, InvitationId, OfferId, PersonId, RequestId, TestClock, Timestamp,
+    Uuid,
+};
+use vouch_proto::{
+    common::v1 as common,
+    convert::to_wire_time,
+    onboarding::v1::{OfferAccepted, offer_accepted},
+    payments::v1::{
+        self as pb, contract_service_client::ContractServiceClient, earning_service_client::EarningServiceClient,
+        ledger_service_client::LedgerServiceClient,
+    },
+    referral::v1::{RewardKind, RewardReleased},
+};
+use vouch_runtime::{Chassis, ChassisError, ServiceClock, config::Layers};
+use vouch_storage::{DatabaseConfig, Db};
+use vouch_testkit::{TestDatabase, eventually};
+
+/// How long anything may take that happens by itself.
+pub const SOON: Duration = Duration::from_secs(30);
+
+/// A running service.
+pub struct World {
+    pub contracts: ContractServiceClient<Channel>,
+    pub earnings: EarningServiceClient<Channel>,
+    pub ledger: LedgerServiceClient<Channel>,
+    pub db: Db,
+    pub clock: Arc<TestClock>,
+    bus: Arc<MemoryBus>,
+    stop: CancellationToken,
+    service: JoinHandle<Result<(), ChassisError>>,
+    _database: TestDatabase,
+}
+
+/// When the clock begins.
+pub fn start() -> Timestamp {
+    at("2026-03-02T09:00:00Z")
+}
+
+pub fn at(text: &str) -> Timestamp {
+    text.parse().expect("a moment")
+}
+
+pub fn request_id() -> String {
+    RequestId::new().to_string()
+}
+
+impl World {
+    pub async fn new(database: TestDatabase) -> Self {
+        Self::on(database, MemoryBus::faultless()).await
+    }
+
+    /// A service on this bus.
+    pub async fn on(database: TestDatabase, bus: MemoryBus) -> Self {
+        let loaded = Layers::new(NAME, DEFAULTS).load(Config::validate);
+        let mut config = loaded.expect("good defaults").config;
+        config.common.server.listen.set_port(0);
+        let access = DatabaseConfig {
+            url: database.url().to_owned(),
+            max_connections: 8,
+        };
+        let db = Db::connect(&access).await.expect("a database");
+        vouch_storage::migrate::<Migrator>(&db).await.expect("tables");
+        let (bus, clock) = (Arc::new(bus), Arc::new(TestClock::new(start())));
+        let test_clock = ServiceClock::test(clock.clone());
+        let chassis = Chassis::with(NAME, &config.common, db.clone(), bus.clone(), test_clock);
+        let service = Service::build_on(chassis.await.expect("a free port"), &config);
+        let service = service.await.expect("a service");
+        let address = format!("http://{}", service.address());
+        let stop = CancellationToken::new();
+        let service = tokio::spawn(service.run(stop.clone()));
+        let channel = Channel::from_shared(address).expect("an address").connect_lazy();
+        Self {
+            contracts: ContractServiceClient::new(channel.clone()),
+            earnings: EarningServiceClient::new(channel.clone()),
+            ledger: LedgerServiceClient::new(channel),
+            db,
+            clock,
+            bus,
+            stop,
+            service,
+            _database: database,
+        }
+    }
+
+    /// Checks the books and stops the service, which must end in good order.
+    pub async fn stop(self) {
+        for total in self.trial_balance().await {
+            assert_eq!(
+                total.imbalance.map(|money| money.minor_units),
+                Some(0),
+                "the books balance"
+            );
+            assert_eq!(total.wrong_balances, 0, "every balance is the sum of its transfers");
+        }
+        self.stop.cancel();
+        self.service.await.expect("no panic").expect("a good end");
+    }
+
+    /// Tells this service what another one would; until it is taken, if the bus fails.
+    pub async fn hear<M: Message + Name>(&self, id: EventId, event: &M) {
+        let envelope = Envelope {
+            id,
+            event_type: M::full_name(),
+            source: "/vouch/test".to_owned(),
+            time: self.clock.now(),
+            aggregate_id: Uuid::nil(),
+            payload: event.encode_to_vec().into(),
+            traceparent: None,
+        };
+        while self
+            .bus
+            .publish(std::slice::from_ref(&envelope))
+            .await
+            .iter()
+            .any(Result::is_err)
+        {}
+    }
+
+    /// A contract of one milestone, begun by an accepted offer.
+    pub async fn contract(&self, account: AccountId, amount: common::Money) -> pb::Contract {
+        let offer = fixed_offer(account, &[("Translation", amount)]);
+        self.hear(EventId::new(), &offer).await;
+        self.contract_of(&offer.contract_id).await
+    }
+
+    /// The contract, once it has begun.
+    pub async fn contract_of(&self, id: &str) -> pb::Contract {
+        eventually("the contract", SOON, async || {
+            let request = pb::GetContractRequest {
+                contract_id: id.to_owned(),
+            };
+            let answer = self.contracts.clone().get_contract(request).await;
+            let answer = answer.map_err(|status| status.to_string())?.into_inner();
+            answer.contract.ok_or_else(|| "no contract".to_owned())
+        })
+        .await
+    }
+
+    /// A new milestone of the contract.
+    pub async fn milestone(&self, contract: &str, amount: common::Money) -> Result<pb::Milestone, Status> {
+        let request = pb::CreateMilestoneRequest {
+            request_id: request_id(),
+            contract_id: contract.to_owned(),
+            title: "More".to_owned(),
+            amount: Some(amount),
+        };
+        let answer = self.contracts.clone().create_milestone(request).await?;
+        Ok(answer.into_inner().milestone.expect("a milestone"))
+    }
+
+    pub async fn fund(&self, milestone: &str) -> Result<pb::Milestone, Status> {
+        let request = pb::FundMilestoneRequest {
+            request_id: request_id(),
+            milestone_id: milestone.to_owned(),
+        };
+        let answer = self.contracts.clone().fund_milestone(request).await?;
+        Ok(answer.into_inner().milestone.expect("a milestone"))
+    }
+
+    pub async fn submit(&self, milestone: &str) -> Result<pb::Milestone, Status> {
+        let request = pb::SubmitMilestoneRequest {
+            request_id: request_id(),
+            milestone_id: milestone.to_owned(),
+        };
+        let answer = self.contracts.clone().submit_milestone(request).await?;
+        Ok(answer.into_inner().milestone.expect("a milestone"))
+    }
+
+    pub async fn approve(&self, milestone: &str) -> Result<pb::Milestone, Status> {
+        let request = pb::ApproveMilestoneRequest {
+            request_id: request_id(),
+            milestone_id: milestone.to_owned(),
+        };
+        let answer = self.contracts.clone().approve_milestone(request).await?;
+        Ok(answer.into_inner().milestone.expect("a milestone"))
+    }
+
+    /// Funds, submits and approves, and returns the earning.
+    pub async fn earn(&self, milestone: &str) -> pb::Earning {
+        self.fund(milestone).await.expect("funded");
+        self.submit(milestone).await.expect("submitted");
+        let approved = self.approve(milestone).await.expect("approved");
+        self.earning(&approved.earning_id).await
+    }
+
+    /// An approved earning of a contract of its own.
+    pub async fn earning_of(&self, account: AccountId, amount: common::Money) -> pb::Earning {
+        let contract = self.contract(account, amount).await;
+        self.earn(&milestones(&contract)[0].id).await
+    }
+
+    pub async fn earning(&self, id: &str) -> pb::Earning {
+        let request = pb::GetEarningRequest {
+            earning_id: id.to_owned(),
+        };
+        let answer = self.earnings.clone().get_earning(request).await.expect("an earning");
+        answer.into_inner().earning.expect("an earning")
+    }
+
+    pub async fn refund(&self, earning: &str, amount: common::Money) -> Result<pb::Earning, Status> {
+        let request = pb::RefundEarningRequest {
+            request_id: request_id(),
+            earning_id: earning.to_owned(),
+            amount: Some(amount),
+        };
+        let answer = self.earnings.clone().refund_earning(request).await?;
+        Ok(answer.into_inner().earning.expect("an earning"))
+    }
+
+    /// Pending, available and receivable in one currency, in minor units.
+    pub async fn balances(&self, account: AccountId, currency: &str) -> [i64; 3] {
+        let request = pb::GetBalancesRequest {
+            account_id: account.to_string(),
+        };
+        let answer = self
+            .ledger
+            .clone()
+            .get_balances(request)
+            .await
+            .expect("balances")
+            .into_inner();
+        let minor = |money: Option<common::Money>| money.filter(|m| m.currency_code == currency).map(|m| m.minor_units);
+        let found = answer.balances.into_iter().find_map(|balance| {
+            Some([
+                minor(balance.pending)?,
+                minor(balance.available)?,
+                minor(balance.receivable)?,
+            ])
+        });
+        found.unwrap_or_default()
+    }
+
+    /// Waits until pending, available and receivable are these.
+    pub async fn until_balances(&self, account: AccountId, currency: &str, expected: [i64; 3]) {
+        eventually("the balances", SOON, async || {
+            let now = self.balances(account, currency).await;
+            (now == expected)
+                .then_some(())
+                .ok_or_else(|| format!("{now:?}, not {expected:?}"))
+        })
+        .await;
+    }
+
+    pub async fn trial_balance(&self) -> Vec<pb::CurrencyTotal> {
+        let answer = self
+            .ledger
+            .clone()
+            .get_trial_balance(pb::GetTrialBalanceRequest {})
+            .await;
+        answer.expect("a trial balance").into_inner().totals
+    }
+
+    /// The whole statement, read in pages of this size.
+    pub async fn statement(&self, account: AccountId, currency: &str, page_size: u32) -> Vec<pb::StatementLine> {
+        let mut lines = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let request = pb::ListStatementLinesRequest {
+                account_id: account.to_string(),
+                currency_code: currency.to_owned(),
+                page_size,
+                page_token,
+            };
+            let page = self
+                .ledger
+                .clone()
+                .list_statement_lines(request)
+                .await
+                .expect("lines")
+                .into_inner();
+            assert!(page_size == 0 || page.lines.len() <= usize::try_from(page_size).expect("small"));
+            lines.extend(page.lines);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return lines;
+            }
+        }
+    }
+
+    pub async fn reward_postings(&self, account: AccountId) -> Vec<pb::RewardPosting> {
+        let request = pb::ListRewardPostingsRequest {
+            account_id: account.to_string(),
+        };
+        let answer = self.ledger.clone().list_reward_postings(request).await;
+        answer.expect("reward postings").into_inner().postings
+    }
+}
+
+pub fn milestones(contract: &pb::Contract) -> &[pb::Milestone] {
+    match &contract.pay {
+        Some(pb::contract::Pay::Fixed(fixed)) => &fixed.milestones,
+        other => panic!("not a fixed price: {other:?}"),
+    }
+}
+
+/// An accepted offer of these milestones.
+pub fn fixed_offer(account: AccountId, milestones: &[(&str, common::Money)]) -> OfferAccepted {
+    let milestones = milestones.iter().map(|(title, amount)| common::MilestoneTerms {
+        title: (*title).to_owned(),
+        amount: Some(amount.clone()),
+    });
+    let pay = offer_accepted::Pay::Fixed(common::FixedPay {
+        milestones: milestones.collect(),
+    });
+    offer(account, pay)
+}
+
+pub fn offer(account: AccountId, pay: offer_accepted::Pay) -> OfferAccepted {
+    OfferAccepted {
+        offer_id: OfferId::new().to_string(),
+        contract_id: ContractId::new().to_string(),
+        invitation_id: InvitationId::new().to_string(),
+        client_id: ClientId::new().to_string(),
+        person_id: PersonId::new().to_string(),
+        account_id: account.to_string(),
+        start_time: Some(to_wire_time(at("2026-03-09T00:00:00Z"))),
+        accept_time: Some(to_wire_time(start())),
+        pay: Some(pay),
+    }
+}
+
+/// What a tie has come to.
+pub fn released(tie: Uuid, account: AccountId, cumulative: common::Money, number: (i64, i64)) -> RewardReleased {
+    RewardReleased {
+        tie_id: tie.to_string(),
+        kind: RewardKind::LifetimeShare.into(),
+        account_id: account.to_string(),
+        cumulative: Some(cumulative),
+        epoch: number.0,
+        sequence: number.1,
+        release_time: Some(to_wire_time(start())),
+    }
+}
+
+pub fn money(currency_code: &str, minor_units: i64) -> common::Money {
+    common::Money {
+        currency_code: currency_code.to_owned(),
+        minor_units,
+    }
+}
+
+pub fn usd(minor_units: i64) -> common::Money {
+    money("USD", minor_units)
+}
+
+/// The code and the stable reason of a refusal.
+pub fn refusal<T: std::fmt::Debug>(answer: Result<T, Status>) -> (Code, String) {
+    let status = answer.expect_err("a refusal");
+    let info = status.get_details_error_info();
+    let info = info.unwrap_or_else(|| panic!("no reason in {status:?}"));
+    (status.code(), info.reason)
+}
+
+/// The fields of a bad request that are told, with their reasons.
+pub fn violations<T: std::fmt::Debug>(answer: Result<T, Status>) -> Vec<String> {
+    let status = answer.expect_err("a refusal");
+    assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
+    let told = status
+        .get_details_bad_request()
+        .expect("field violations")
+        .field_violations;
+    let reason = |description: &str| description.split(':').next().unwrap_or_default().to_owned();
+    told.iter()
+        .map(|told| format!("{} {}", told.field, reason(&told.description)))
+        .collect()
+}
