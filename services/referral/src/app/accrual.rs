@@ -1,0 +1,225 @@
+//! From earnings to rewards. Earnings, reversals and attributions may come in any order and more than once: each
+//! handler stores what is new, locks the people concerned, and lets the same pure function decide.
+
+use std::collections::{BTreeSet, HashMap};
+
+use vouch_messaging::{Fact, NewEvent, outbox};
+use vouch_primitives::{EarningId, Money, PersonId, Timestamp, Uuid};
+use vouch_proto::{
+    Fields, Violations,
+    convert::to_wire_time,
+    payments::v1::{EarningReversed, EarningSettled},
+    referral::v1 as pb,
+};
+use vouch_storage::Txn;
+
+use super::App;
+use crate::{
+    domain::{Movement, Release, RewardKind, Tie},
+    error::Error,
+    store::{
+        self,
+        earnings::{Earning, Reversal},
+    },
+};
+
+/// What happened to the earnings of some people, by person.
+pub(super) type Movements = HashMap<PersonId, Vec<Movement>>;
+
+/// What a release says of its tie.
+pub(super) struct NewRelease {
+    tie: Uuid,
+    event: pb::RewardReleased,
+}
+
+impl App {
+    /// Earnings settled; reversals that came before their earning are taken in with it.
+    ///
+    /// # Errors
+    /// If an event is bad, a total does not fit, or the database fails.
+    pub async fn on_earnings_settled(&self, txn: &Txn, facts: &[Fact<EarningSettled>]) -> Result<(), Error> {
+        let earnings: Vec<Earning> = facts
+            .iter()
+            .map(|fact| parse_earning(&fact.body))
+            .collect::<Result<_, _>>()?;
+        store::people::ensure(txn, &people(earnings.iter().map(|earning| earning.person))).await?;
+        let fresh = store::earnings::insert(txn, &earnings).await?;
+        let referees = people(fresh.iter().map(|earning| earning.person));
+        store::people::lock(txn, &referees).await?;
+        let parked = store::earnings::reversals_of(txn, &fresh.iter().map(|earning| earning.id).collect()).await?;
+        let by_id = fresh.iter().map(|earning| (earning.id, *earning)).collect();
+        let mut movements = of_earnings(&fresh);
+        add_reversals(&mut movements, &parked, &by_id);
+        accrue_for(txn, self.now(), &referees, &movements).await
+    }
+
+    /// Earnings were reversed. A reversal whose earning has not come is parked.
+    ///
+    /// # Errors
+    /// If an event is bad, a total does not fit, or the database fails.
+    pub async fn on_earnings_reversed(&self, txn: &Txn, facts: &[Fact<EarningReversed>]) -> Result<(), Error> {
+        let reversals: Vec<Reversal> = facts
+            .iter()
+            .map(|fact| parse_reversal(&fact.body))
+            .collect::<Result<_, _>>()?;
+        store::people::ensure(txn, &people(reversals.iter().map(|reversal| reversal.person))).await?;
+        let fresh = store::earnings::insert_reversals(txn, &reversals).await?;
+        let referees = people(fresh.iter().map(|reversal| reversal.person));
+        store::people::lock(txn, &referees).await?;
+        let known = store::earnings::with_ids(txn, &fresh.iter().map(|reversal| reversal.earning).collect()).await?;
+        let by_id = known.into_iter().map(|earning| (earning.id, earning)).collect();
+        let mut movements = Movements::new();
+        add_reversals(&mut movements, &fresh, &by_id);
+        accrue_for(txn, self.now(), &referees, &movements).await
+    }
+}
+
+/// Takes movements into the ties of some people, who are locked.
+async fn accrue_for(
+    txn: &Txn,
+    now: Timestamp,
+    referees: &BTreeSet<PersonId>,
+    movements: &Movements,
+) -> Result<(), Error> {
+    if movements.is_empty() {
+        return Ok(());
+    }
+    let mut ties = store::ties::of_referees(txn, referees).await?;
+    accrue(txn, now, &mut ties, movements).await
+}
+
+/// Takes movements into ties, stores the totals, and tells payments what that releases.
+pub(super) async fn accrue(txn: &Txn, now: Timestamp, ties: &mut [Tie], movements: &Movements) -> Result<(), Error> {
+    let mut released = Vec::new();
+    for tie in ties.iter_mut() {
+        if let Some(movements) = movements.get(&tie.referee) {
+            let releases = tie.accrue(movements)?;
+            released.extend(announce(tie, now, releases));
+        }
+    }
+    save(txn, now, ties, released).await
+}
+
+/// Stores the totals of ties together with the news of their releases.
+pub(super) async fn save(txn: &Txn, now: Timestamp, ties: &[Tie], released: Vec<NewRelease>) -> Result<(), Error> {
+    store::ties::save(txn, ties).await?;
+    if released.is_empty() {
+        return Ok(());
+    }
+    let epoch = store::programme::current_epoch(txn).await?;
+    let events: Vec<_> = released
+        .into_iter()
+        .map(|NewRelease { tie, event }| NewEvent::new(tie, &pb::RewardReleased { epoch, ..event }))
+        .collect();
+    Ok(outbox::append(txn, now, &events).await?)
+}
+
+/// The news of a tie's releases; the epoch is filled in when they are stored.
+pub(super) fn announce(tie: &Tie, now: Timestamp, releases: Vec<Release>) -> Vec<NewRelease> {
+    let event = |release: Release| pb::RewardReleased {
+        tie_id: tie.id.to_string(),
+        kind: i32::from(wire_kind(release.kind)),
+        account_id: tie.account.to_string(),
+        cumulative: Some(release.cumulative.into()),
+        epoch: 0,
+        sequence: release.sequence,
+        release_time: Some(to_wire_time(now)),
+    };
+    releases
+        .into_iter()
+        .map(|release| NewRelease {
+            tie: tie.id.as_uuid(),
+            event: event(release),
+        })
+        .collect()
+}
+
+/// The movements that earnings make.
+pub(super) fn of_earnings(earnings: &[Earning]) -> Movements {
+    let mut movements = Movements::new();
+    for earning in earnings {
+        let movement = Movement {
+            amount: earning.amount,
+            occurred_at: earning.occurred_at,
+        };
+        movements.entry(earning.person).or_default().push(movement);
+    }
+    movements
+}
+
+/// Adds the movements that reversals make, as far as their earnings are known; a reversal inherits the moment at which
+/// its earning was earned.
+pub(super) fn add_reversals(movements: &mut Movements, reversals: &[Reversal], earnings: &HashMap<EarningId, Earning>) {
+    for reversal in reversals {
+        if let Some(earning) = earnings.get(&reversal.earning) {
+            let amount = Money::new(-reversal.amount.minor, reversal.amount.currency);
+            let movement = Movement {
+                amount,
+                occurred_at: earning.occurred_at,
+            };
+            movements.entry(earning.person).or_default().push(movement);
+        }
+    }
+}
+
+/// A kind on the wire.
+pub(super) fn wire_kind(kind: RewardKind) -> pb::RewardKind {
+    match kind {
+        RewardKind::LifetimeShare => pb::RewardKind::LifetimeShare,
+        RewardKind::WindowBonus => pb::RewardKind::WindowBonus,
+    }
+}
+
+fn people(people: impl Iterator<Item = PersonId>) -> BTreeSet<PersonId> {
+    people.collect()
+}
+
+fn parse_earning(event: &EarningSettled) -> Result<Earning, Violations> {
+    let mut fields = Fields::new();
+    let id = fields.id("earning_id", &event.earning_id);
+    let person = fields.id("person_id", &event.person_id);
+    let account = fields.id("account_id", &event.account_id);
+    let client = fields.id("client_id", &event.client_id);
+    let contract = fields.id("contract_id", &event.contract_id);
+    let amount = fields.positive_money("amount", event.amount.as_ref());
+    let occurred_at = fields.time("occur_time", event.occur_time.as_ref());
+    let settled_at = fields.time("settle_time", event.settle_time.as_ref());
+    let (Some(id), Some(person), Some(account), Some(client), Some(contract)) = (id, person, account, client, contract)
+    else {
+        return Err(fields.into());
+    };
+    let (Some(amount), Some(occurred_at), Some(settled_at)) = (amount, occurred_at, settled_at) else {
+        return Err(fields.into());
+    };
+    fields.finish(Earning {
+        id,
+        person,
+        account,
+        client,
+        contract,
+        amount,
+        occurred_at,
+        settled_at,
+    })
+}
+
+fn parse_reversal(event: &EarningReversed) -> Result<Reversal, Violations> {
+    let mut fields = Fields::new();
+    let id = fields.id("reversal_id", &event.reversal_id);
+    let earning = fields.id("earning_id", &event.earning_id);
+    let person = fields.id("person_id", &event.person_id);
+    let amount = fields.positive_money("amount", event.amount.as_ref());
+    let reversed_at = fields.time("reverse_time", event.reverse_time.as_ref());
+    let (Some(id), Some(earning), Some(person), Some(amount), Some(reversed_at)) =
+        (id, earning, person, amount, reversed_at)
+    else {
+        return Err(fields.into());
+    };
+    fields.finish(Reversal {
+        id,
+        earning,
+        person,
+        amount,
+        reversed_at,
+    })
+}

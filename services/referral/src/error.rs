@@ -1,0 +1,69 @@
+//! What can go wrong here, and what it means: to a caller, and to an event.
+
+use tonic::{Code, Status};
+use vouch_messaging::Verdict;
+use vouch_primitives::MoneyError;
+use vouch_proto::Violations;
+use vouch_runtime::grpc::status;
+use vouch_storage::StorageError;
+
+/// A failure of a use case.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such thing.
+    #[error("{resource} {id} does not exist")]
+    NotFound {
+        /// What kind of thing.
+        resource: &'static str,
+        /// Its id.
+        id: String,
+    },
+    /// The account has not been heard of; it may have registered a moment ago.
+    #[error("account {0} has not been heard of yet")]
+    AccountUnknown(String),
+    /// An event says something that cannot be.
+    #[error("a bad event: {0}")]
+    BadEvent(#[from] Violations),
+    /// A total would pass what 64 bits hold.
+    #[error("a total does not fit: {0}")]
+    Total(#[from] MoneyError),
+    /// Every code that was drawn is taken.
+    #[error("no free referral code was found")]
+    NoFreeCode,
+    /// The published terms are not those that this program knows under the same version.
+    #[error("terms version {version} are published with another content hash")]
+    TermsChanged {
+        /// The version.
+        version: u32,
+    },
+    /// The database.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        match &error {
+            Error::NotFound { resource, id } => status::not_found(resource, id),
+            Error::AccountUnknown(_) => status::with_reason(Code::NotFound, "ACCOUNT_UNKNOWN", error.to_string()),
+            Error::BadEvent(violations) => status::invalid_argument(violations),
+            Error::Total(_) | Error::NoFreeCode | Error::TermsChanged { .. } => status::internal(&error),
+            Error::Storage(storage) => status::storage(storage),
+        }
+    }
+}
+
+impl From<&Error> for Verdict {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Storage(storage) if storage.is_transient() => Self::Retry,
+            Error::NotFound { .. }
+            | Error::AccountUnknown(_)
+            | Error::BadEvent(_)
+            | Error::Total(_)
+            | Error::NoFreeCode
+            | Error::TermsChanged { .. }
+            | Error::Storage(_) => Self::Reject(vouch_storage::describe(error)),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Commands in: parse, call, wrap.
+
+mod convert;
+
+use tonic::{Request, Response, Status};
+use vouch_proto::referral::v1::{self as pb, referral_service_server};
+use vouch_runtime::grpc::{parse_mutation, parse_query};
+
+use crate::app::App;
+
+/// `vouch.referral.v1.ReferralService`.
+#[derive(Clone, Debug)]
+pub struct ReferralService(App);
+
+impl ReferralService {
+    /// The service over these use cases.
+    #[must_use]
+    pub fn new(app: App) -> Self {
+        Self(app)
+    }
+}
+
+#[tonic::async_trait]
+impl referral_service_server::ReferralService for ReferralService {
+    async fn enrol_referrer(
+        &self,
+        request: Request<pb::EnrolReferrerRequest>,
+    ) -> Result<Response<pb::EnrolReferrerResponse>, Status> {
+        let (key, convert::Enrol(account)) = parse_mutation(request)?;
+        Ok(Response::new(self.0.enrol(key, account).await?))
+    }
+
+    async fn get_referrer(
+        &self,
+        request: Request<pb::GetReferrerRequest>,
+    ) -> Result<Response<pb::GetReferrerResponse>, Status> {
+        let convert::ReferrerQuery(id) = parse_query(request)?;
+        let referrer = self.0.referrer(id).await?;
+        Ok(Response::new(pb::GetReferrerResponse {
+            referrer: Some(referrer),
+        }))
+    }
+
+    async fn list_attributions(
+        &self,
+        request: Request<pb::ListAttributionsRequest>,
+    ) -> Result<Response<pb::ListAttributionsResponse>, Status> {
+        let convert::AttributionPage { referrer, before, size } = parse_query(request)?;
+        let ties = self.0.attributions(referrer, before, size + 1).await?;
+        Ok(Response::new(convert::attribution_page(&ties, size)))
+    }
+
+    async fn get_terms(&self, request: Request<pb::GetTermsRequest>) -> Result<Response<pb::GetTermsResponse>, Status> {
+        let version = Some(request.into_inner().version).filter(|version| *version > 0);
+        let published = self.0.terms(version).await?;
+        Ok(Response::new(pb::GetTermsResponse {
+            terms: Some(convert::terms(&published)),
+        }))
+    }
+
+    async fn explain_balance(
+        &self,
+        request: Request<pb::ExplainBalanceRequest>,
+    ) -> Result<Response<pb::ExplainBalanceResponse>, Status> {
+        let convert::ReferrerQuery(id) = parse_query(request)?;
+        let totals = self.0.explain(id).await?;
+        Ok(Response::new(pb::ExplainBalanceResponse { totals }))
+    }
+}

@@ -1,0 +1,89 @@
+//! The referral service: people vouch for one another, and are paid for it as long as the others earn.
+//!
+//! | folder | holds |
+//! |---|---|
+//! | [`domain`] | the rules, pure: the programme, its terms, codes |
+//! | [`app`] | the use cases, one file per resource; where transactions open |
+//! | [`grpc`], [`events`], [`timers`] | what comes in: commands, facts, due moments |
+//! | [`store`], [`migration`] | the tables and the queries over them |
+//! | [`error`] | what can go wrong, for callers and for events |
+//!
+//! `domain/programme.rs` is the place to begin.
+
+pub mod app;
+pub mod config;
+pub mod domain;
+pub mod error;
+pub mod events;
+pub mod grpc;
+pub mod migration;
+pub mod store;
+pub mod timers;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use tokio_util::sync::CancellationToken;
+use vouch_proto::referral::v1::referral_service_server::ReferralServiceServer;
+use vouch_runtime::{Chassis, ChassisError, chassis};
+use vouch_storage::{BoxError, timers::Worker};
+
+pub use config::{Config, DEFAULTS};
+
+use self::{app::App, migration::Migrator};
+
+/// The name of the service: of its stream, its consumers and its settings.
+const NAME: &str = "referral";
+
+/// The service, built and not running yet.
+#[derive(Debug)]
+pub struct Service(Chassis);
+
+impl Service {
+    /// Connects to everything that the configuration names.
+    ///
+    /// # Errors
+    /// If something cannot be reached, or the published terms are not those of this program.
+    pub async fn build(config: &Config) -> Result<Self, BoxError> {
+        let chassis = Chassis::connect::<Migrator>(NAME, &config.common).await?;
+        Self::build_on(chassis, config).await
+    }
+
+    /// The service on parts that are there already.
+    ///
+    /// # Errors
+    /// If payments has no address, or the published terms are not those of this program.
+    pub async fn build_on(chassis: Chassis, config: &Config) -> Result<Self, BoxError> {
+        let app = App::new(chassis.commands(), chassis.peer("payments")?, &config.links.public_url);
+        app.prepare().await?;
+        let worker = Worker::new(chassis.db().clone(), chassis.clock(), timers::handler(app.clone()));
+        let server = ReferralServiceServer::new(grpc::ReferralService::new(app.clone()));
+        Ok(Self(
+            chassis
+                .grpc(server)
+                .facts(events::router(), Arc::new(app))
+                .timers(worker),
+        ))
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.0.address()
+    }
+
+    /// Serves until `shutdown`, then stops in order.
+    ///
+    /// # Errors
+    /// If a part of it fails.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), BoxError> {
+        Ok(self.0.run(shutdown).await?)
+    }
+
+    /// Makes the tables, the stream and its consumers.
+    ///
+    /// # Errors
+    /// If the database or the bus cannot be reached or refuses.
+    pub async fn migrate(config: &Config) -> Result<(), ChassisError> {
+        chassis::migrate::<Migrator>(NAME, &config.common, &events::router().subscriptions()).await
+    }
+}

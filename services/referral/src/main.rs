@@ -1,0 +1,30 @@
+//! `vouch-referral`: serve, migrate, check-config, print-config.
+
+use std::process::ExitCode;
+
+use vouch_referral::{Config, DEFAULTS, Service};
+use vouch_runtime::cli::{self, Args, Command, Failure, Program};
+
+const PROGRAM: Program = Program {
+    service: "referral",
+    name: env!("CARGO_PKG_NAME"),
+    version: env!("CARGO_PKG_VERSION"),
+    about: "Who vouched for whom, what they are due for it, and why.",
+};
+
+fn main() -> ExitCode {
+    cli::exit(run(&PROGRAM.parse()))
+}
+
+fn run(args: &Args) -> Result<(), Failure> {
+    let loaded = PROGRAM.load(args, DEFAULTS, Config::validate)?;
+    let config = &loaded.config;
+    match args.command {
+        Command::CheckConfig => cli::print("the configuration is good"),
+        Command::PrintConfig => cli::print(loaded.render()),
+        Command::Migrate => PROGRAM.migrate(&config.common, Service::migrate(config)),
+        Command::Serve => PROGRAM.serve(&config.common, async |stop| {
+            Service::build(config).await?.run(stop).await
+        }),
+    }
+}

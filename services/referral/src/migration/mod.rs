@@ -1,0 +1,23 @@
+//! The tables of the service, forward only. The libraries' tables come first.
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+mod m20261121_000101_referral_programme;
+mod m20261121_000102_referral_earnings;
+
+/// All migrations that the referral database needs.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        let own: Vec<Box<dyn MigrationTrait>> = vec![
+            Box::new(m20261121_000101_referral_programme::Migration),
+            Box::new(m20261121_000102_referral_earnings::Migration),
+        ];
+        [vouch_storage::migrations(), vouch_messaging::migrations(), own]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+}

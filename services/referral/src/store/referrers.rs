@@ -1,0 +1,109 @@
+//! `referrer`: who vouches.
+
+use std::collections::BTreeSet;
+
+use sea_orm::{ActiveValue::Set, ConnectionTrait, entity::prelude::*, sea_query::OnConflict};
+use vouch_primitives::{AccountId, PersonId, ReferrerId, Timestamp};
+use vouch_storage::{StorageError, Txn};
+
+use super::corrupt;
+use crate::domain::ReferralCode;
+
+/// Somebody who vouches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referrer {
+    /// The referrer's id.
+    pub id: ReferrerId,
+    /// Who it is.
+    pub person: PersonId,
+    /// The account that rewards are paid to.
+    pub account: AccountId,
+    /// The code to share; unique for ever [R22].
+    pub code: ReferralCode,
+    /// When they enrolled.
+    pub enrolled_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "referrer")]
+pub(super) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub person_id: Uuid,
+    #[sea_orm(unique)]
+    pub account_id: Uuid,
+    #[sea_orm(unique)]
+    pub code: String,
+    pub enrolled_at: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(super) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Stores a referrer, and returns whether it is new: not so if the account is enrolled or the code is taken.
+///
+/// # Errors
+/// If the database fails.
+pub async fn insert(txn: &Txn, referrer: &Referrer) -> Result<bool, StorageError> {
+    let row = ActiveModel {
+        id: Set(referrer.id.as_uuid()),
+        person_id: Set(referrer.person.as_uuid()),
+        account_id: Set(referrer.account.as_uuid()),
+        code: Set(referrer.code.as_str().to_owned()),
+        enrolled_at: Set(referrer.enrolled_at.as_micros()),
+    };
+    let inserted = Entity::insert_many([row])
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(txn)
+        .await?;
+    Ok(inserted > 0)
+}
+
+/// Reads a referrer.
+///
+/// # Errors
+/// If the database fails.
+pub async fn find(conn: &impl ConnectionTrait, id: ReferrerId) -> Result<Option<Referrer>, StorageError> {
+    Entity::find_by_id(id.as_uuid()).one(conn).await?.map(read).transpose()
+}
+
+/// The referrer of an account.
+///
+/// # Errors
+/// If the database fails.
+pub async fn of_account(conn: &impl ConnectionTrait, id: AccountId) -> Result<Option<Referrer>, StorageError> {
+    Entity::find()
+        .filter(Column::AccountId.eq(id.as_uuid()))
+        .one(conn)
+        .await?
+        .map(read)
+        .transpose()
+}
+
+/// The referrers of some codes.
+///
+/// # Errors
+/// If the database fails.
+pub async fn of_codes(
+    conn: &impl ConnectionTrait,
+    codes: &BTreeSet<ReferralCode>,
+) -> Result<Vec<Referrer>, StorageError> {
+    if codes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let codes = codes.iter().map(|code| code.as_str().to_owned());
+    let rows = Entity::find().filter(Column::Code.is_in(codes)).all(conn).await?;
+    rows.into_iter().map(read).collect()
+}
+
+fn read(row: Model) -> Result<Referrer, StorageError> {
+    Ok(Referrer {
+        id: ReferrerId::from_uuid(row.id),
+        person: PersonId::from_uuid(row.person_id),
+        account: AccountId::from_uuid(row.account_id),
+        code: row.code.parse().map_err(corrupt)?,
+        enrolled_at: Timestamp::from_micros(row.enrolled_at),
+    })
+}

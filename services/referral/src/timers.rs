@@ -1,0 +1,30 @@
+//! Time in: from timer kind to use case.
+
+use std::sync::Arc;
+
+use vouch_primitives::AttributionId;
+use vouch_storage::{
+    BoxError, Txn,
+    timers::{Batch, Handler},
+};
+
+use crate::app::{App, attribution::WINDOW_END};
+
+/// What the timers' worker calls.
+#[must_use]
+pub fn handler(app: App) -> Handler {
+    Arc::new(move |txn, batch| {
+        let app = app.clone();
+        Box::pin(async move { fire(&app, &txn, &batch).await })
+    })
+}
+
+async fn fire(app: &App, txn: &Txn, batch: &Batch) -> Result<(), BoxError> {
+    match batch.kind.as_str() {
+        WINDOW_END => {
+            let due: Vec<_> = batch.keys().into_iter().map(AttributionId::from_uuid).collect();
+            Ok(app.on_window_ended(txn, &due, batch.now).await?)
+        }
+        unknown => Err(format!("unknown kind of timer: {unknown}").into()),
+    }
+}

@@ -1,0 +1,416 @@
+//! The service with its surroundings played: who registers, earns, and asks.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use prost::{Message, Name};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, transport::Channel};
+use tonic_types::StatusExt;
+use vouch_messaging::{Bus, Envelope, MemoryBus, Subscription};
+use vouch_primitives::{
+    AccountId, ClientId, ContractId, Currency, EarningId, EventId, Money, PersonId, RequestId, ReversalId, TestClock,
+    Timestamp, Uuid,
+};
+use vouch_proto::{
+    common::v1 as common,
+    convert::{from_wire_time, to_wire_time},
+    onboarding::v1::AccountRegistered,
+    operations::v1::{GetTestClockRequest, SetTestClockRequest, operations_service_client::OperationsServiceClient},
+    payments::v1::{
+        self as payments, EarningReversed, EarningSettled,
+        ledger_service_server::{LedgerService, LedgerServiceServer},
+    },
+    referral::v1::{self as pb, referral_service_client::ReferralServiceClient},
+};
+use vouch_referral::{Config, DEFAULTS, Service, migration::Migrator};
+use vouch_runtime::{Chassis, ServiceClock, config::Layers};
+use vouch_storage::Db;
+use vouch_testkit::{TestDatabase, eventually};
+
+/// A running referral service and what plays its surroundings.
+pub struct House {
+    channel: Channel,
+    bus: Arc<MemoryBus>,
+    releases: Subscription,
+    stop: CancellationToken,
+    _service: JoinHandle<()>,
+}
+
+/// Somebody with an account.
+#[derive(Clone)]
+pub struct Person {
+    pub id: String,
+    pub account: String,
+}
+
+/// Somebody who vouches.
+pub struct Rosa {
+    pub id: String,
+    pub person: String,
+    pub account: String,
+    pub code: String,
+}
+
+/// An earning that payments may tell of.
+pub struct Earning {
+    id: String,
+    person: Person,
+    amount: i64,
+    occurred_at: Timestamp,
+}
+
+impl Person {
+    pub fn new() -> Self {
+        Self {
+            id: PersonId::new().to_string(),
+            account: AccountId::new().to_string(),
+        }
+    }
+}
+
+impl House {
+    pub async fn start(database: &TestDatabase, now: &str) -> Self {
+        let bus = Arc::new(MemoryBus::faultless());
+        let env = [
+            ("VOUCH_REFERRAL__SERVER__LISTEN", "127.0.0.1:0".to_owned()),
+            ("VOUCH_REFERRAL__DATABASE__URL", database.url().to_owned()),
+            ("VOUCH_REFERRAL__PEERS__PAYMENTS", play_payments().await),
+            ("VOUCH_REFERRAL__CLOCK__TEST", "true".to_owned()),
+        ];
+        let env = env.map(|(key, value)| (key.to_owned(), value));
+        let config = Layers::new("referral", DEFAULTS)
+            .env(env)
+            .load(Config::validate)
+            .expect("good")
+            .config;
+        let db = Db::connect(&config.common.database).await.expect("a database");
+        vouch_storage::migrate::<Migrator>(&db).await.expect("migrated");
+        let clock = ServiceClock::test(Arc::new(TestClock::new(at(now))));
+        let dyn_bus: Arc<dyn Bus> = bus.clone();
+        let chassis = Chassis::with("referral", &config.common, db, dyn_bus, clock)
+            .await
+            .expect("a chassis");
+        let service = Service::build_on(chassis, &config).await.expect("a service");
+        let address = format!("http://{}", service.address());
+        let stop = CancellationToken::new();
+        let token = stop.clone();
+        let running = tokio::spawn(async move { service.run(token).await.expect("a good end") });
+        let channel = Channel::from_shared(address).expect("an address").connect_lazy();
+        let releases = Subscription {
+            producer: "vouch.referral".to_owned(),
+            stream: "VOUCH_REFERRAL".to_owned(),
+            durable: "payments".to_owned(),
+            subjects: vec![pb::RewardReleased::full_name()],
+        };
+        Self {
+            channel,
+            bus,
+            releases,
+            stop,
+            _service: running,
+        }
+    }
+
+    pub fn client(&self) -> ReferralServiceClient<Channel> {
+        ReferralServiceClient::new(self.channel.clone())
+    }
+
+    /// A new person who has enrolled.
+    pub async fn referrer(&self) -> Rosa {
+        let person = Person::new();
+        self.registered(&person, "").await;
+        self.quiet().await;
+        let referrer = self.enrol(&person.account).await.expect("enrolled");
+        Rosa {
+            id: referrer.id,
+            person: person.id,
+            account: person.account,
+            code: referrer.code,
+        }
+    }
+
+    pub async fn enrol(&self, account: &str) -> Result<pb::Referrer, Status> {
+        let request = pb::EnrolReferrerRequest {
+            request_id: RequestId::new().to_string(),
+            account_id: account.to_owned(),
+        };
+        Ok(self
+            .client()
+            .enrol_referrer(request)
+            .await?
+            .into_inner()
+            .referrer
+            .expect("a referrer"))
+    }
+
+    pub fn registration(&self, person: &Person, code: &str) -> Envelope {
+        let joined = at(super::JOINED);
+        envelope(&AccountRegistered {
+            person_id: person.id.clone(),
+            account_id: person.account.clone(),
+            register_time: Some(to_wire_time(joined)),
+            referral_code: code.to_owned(),
+        })
+    }
+
+    /// Registers now, by the service's clock.
+    pub async fn registered(&self, person: &Person, code: &str) {
+        let mut operations = OperationsServiceClient::new(self.channel.clone());
+        let state = operations
+            .get_test_clock(GetTestClockRequest {})
+            .await
+            .expect("the clock")
+            .into_inner();
+        let event = AccountRegistered {
+            person_id: person.id.clone(),
+            account_id: person.account.clone(),
+            register_time: state.now,
+            referral_code: code.to_owned(),
+        };
+        self.publish(&[envelope(&event)]).await;
+    }
+
+    pub fn earning(&self, person: &Person, amount: i64, occurred_at: &str) -> Earning {
+        let id = EarningId::new().to_string();
+        Earning {
+            id,
+            person: person.clone(),
+            amount,
+            occurred_at: at(occurred_at),
+        }
+    }
+
+    pub fn settlement(&self, earning: &Earning) -> Envelope {
+        envelope(&EarningSettled {
+            earning_id: earning.id.clone(),
+            contract_id: ContractId::new().to_string(),
+            client_id: ClientId::new().to_string(),
+            person_id: earning.person.id.clone(),
+            account_id: earning.person.account.clone(),
+            amount: usd(earning.amount),
+            occur_time: Some(to_wire_time(earning.occurred_at)),
+            settle_time: Some(to_wire_time(earning.occurred_at.add_days(5))),
+        })
+    }
+
+    pub fn reversal(&self, earning: &Earning, amount: i64) -> Envelope {
+        envelope(&EarningReversed {
+            reversal_id: ReversalId::new().to_string(),
+            earning_id: earning.id.clone(),
+            contract_id: ContractId::new().to_string(),
+            client_id: ClientId::new().to_string(),
+            person_id: earning.person.id.clone(),
+            account_id: earning.person.account.clone(),
+            amount: usd(amount),
+            occur_time: Some(to_wire_time(earning.occurred_at)),
+            reverse_time: Some(to_wire_time(earning.occurred_at.add_days(9))),
+        })
+    }
+
+    pub async fn settled(&self, person: &Person, amount: i64, occurred_at: &str) {
+        self.publish(&[self.settlement(&self.earning(person, amount, occurred_at))])
+            .await;
+    }
+
+    pub async fn publish(&self, events: &[Envelope]) {
+        for outcome in self.bus.publish(events).await {
+            outcome.expect("published");
+        }
+    }
+
+    /// Waits until all that was published is applied.
+    pub async fn quiet(&self) {
+        let mut operations = OperationsServiceClient::new(self.channel.clone());
+        eventually("quiet", Duration::from_secs(20), async || {
+            let state = operations
+                .get_test_clock(GetTestClockRequest {})
+                .await
+                .map_err(|e| e.to_string())?;
+            let backlog = state.into_inner().backlog.unwrap_or_default();
+            if backlog == Default::default() {
+                Ok(())
+            } else {
+                Err(format!("{backlog:?}"))
+            }
+        })
+        .await;
+    }
+
+    pub async fn move_clock(&self, to: &str) {
+        let mut operations = OperationsServiceClient::new(self.channel.clone());
+        let request = SetTestClockRequest {
+            time: Some(to_wire_time(at(to))),
+        };
+        operations.set_test_clock(request).await.expect("moved");
+        self.quiet().await;
+    }
+
+    pub async fn next_due(&self) -> Option<Timestamp> {
+        let mut operations = OperationsServiceClient::new(self.channel.clone());
+        let state = operations
+            .get_test_clock(GetTestClockRequest {})
+            .await
+            .expect("the clock")
+            .into_inner();
+        state.next_due_time.as_ref().and_then(from_wire_time)
+    }
+
+    pub async fn attributions(&self, rosa: &Rosa) -> Vec<pb::Attribution> {
+        let request = pb::ListAttributionsRequest {
+            referrer_id: rosa.id.clone(),
+            page_size: 100,
+            page_token: String::new(),
+        };
+        self.client()
+            .list_attributions(request)
+            .await
+            .expect("a page")
+            .into_inner()
+            .attributions
+    }
+
+    /// Earnings, lifetime share and bonus of one referee, in cents.
+    pub async fn total(&self, rosa: &Rosa, person: &Person) -> (i64, i64, i64) {
+        let total = self.only_total(rosa, person).await;
+        (
+            minor(&total.earnings),
+            minor(&total.lifetime_share),
+            minor(&total.bonus),
+        )
+    }
+
+    pub async fn window_earnings(&self, rosa: &Rosa, person: &Person) -> i64 {
+        minor(&self.only_total(rosa, person).await.window_earnings)
+    }
+
+    async fn only_total(&self, rosa: &Rosa, person: &Person) -> pb::AttributionTotal {
+        let all = self.attributions(rosa).await;
+        let attribution = all
+            .into_iter()
+            .find(|a| a.referee_person_id == person.id)
+            .expect("an attribution");
+        let [total] = attribution.totals.as_slice() else {
+            panic!("one currency, not {:?}", attribution.totals)
+        };
+        total.clone()
+    }
+
+    /// The releases that payments would hear of.
+    pub async fn releases(&self) -> Vec<pb::RewardReleased> {
+        let deliveries = self
+            .bus
+            .pull(&self.releases, 1_000, Duration::ZERO)
+            .await
+            .expect("pulled");
+        let events = deliveries
+            .into_iter()
+            .map(|delivery| delivery.event.expect("well formed"));
+        events
+            .map(|event| pb::RewardReleased::decode(event.payload).expect("decodes"))
+            .collect()
+    }
+
+    pub fn reason(&self, status: &Status) -> String {
+        status
+            .get_details_error_info()
+            .map(|info| info.reason)
+            .unwrap_or_default()
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+pub fn at(text: &str) -> Timestamp {
+    text.parse().expect("a moment")
+}
+
+pub fn minor(money: &Option<common::Money>) -> i64 {
+    money.as_ref().expect("an amount").minor_units
+}
+
+/// The fields that a status complains of, in order.
+pub fn fields(status: &Status) -> Vec<String> {
+    let violations = status
+        .get_details_bad_request()
+        .expect("a bad request")
+        .field_violations;
+    violations.into_iter().map(|violation| violation.field).collect()
+}
+
+pub fn under_a_new_id(event: &Envelope) -> Envelope {
+    Envelope {
+        id: EventId::new(),
+        ..event.clone()
+    }
+}
+
+fn usd(amount: i64) -> Option<common::Money> {
+    Some(Money::new(amount, Currency::USD).into())
+}
+
+fn envelope<M: Message + Name>(event: &M) -> Envelope {
+    Envelope {
+        id: EventId::new(),
+        event_type: M::full_name(),
+        source: "/vouch/test".to_owned(),
+        time: Timestamp::EPOCH,
+        aggregate_id: Uuid::nil(),
+        payload: Bytes::from(event.encode_to_vec()),
+        traceparent: None,
+    }
+}
+
+/// Payments, which has posted 77 cents to everybody.
+struct PlayedPayments;
+
+async fn play_payments() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let server = tonic::transport::Server::builder().add_service(LedgerServiceServer::new(PlayedPayments));
+    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+    format!("http://{address}")
+}
+
+#[tonic::async_trait]
+impl LedgerService for PlayedPayments {
+    async fn get_balances(
+        &self,
+        _: Request<payments::GetBalancesRequest>,
+    ) -> Result<Response<payments::GetBalancesResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
+    async fn list_statement_lines(
+        &self,
+        _: Request<payments::ListStatementLinesRequest>,
+    ) -> Result<Response<payments::ListStatementLinesResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
+    async fn list_reward_postings(
+        &self,
+        _: Request<payments::ListRewardPostingsRequest>,
+    ) -> Result<Response<payments::ListRewardPostingsResponse>, Status> {
+        let posting = payments::RewardPosting {
+            posted: usd(77),
+            ..Default::default()
+        };
+        Ok(Response::new(payments::ListRewardPostingsResponse {
+            postings: vec![posting],
+        }))
+    }
+
+    async fn get_trial_balance(
+        &self,
+        _: Request<payments::GetTrialBalanceRequest>,
+    ) -> Result<Response<payments::GetTrialBalanceResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+}
