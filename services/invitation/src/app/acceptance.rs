@@ -1,0 +1,108 @@
+//! What becomes of an invitation: a person accepts it, time runs out, the talent is hired.
+
+use vouch_messaging::{NewEvent, outbox};
+use vouch_primitives::{InvitationId, PersonId, Timestamp};
+use vouch_proto::{convert::to_wire_time, invitation::v1 as pb};
+use vouch_storage::{
+    Txn,
+    idempotency::RequestKey,
+    timers::{self, Batch},
+};
+
+use super::{App, EXPIRE_INVITATION, invitations::follow};
+use crate::{
+    domain::{Accepted, Hire, Invitation, Proof, Refusal},
+    error::Error,
+    store::invitations as store,
+};
+
+/// Accepts an invitation for a person.
+#[derive(Clone, Debug)]
+pub struct AcceptInvitation {
+    /// Which.
+    pub invitation_id: InvitationId,
+    /// Who accepts.
+    pub person_id: PersonId,
+    /// What proves that they may.
+    pub proof: Proof,
+}
+
+impl App {
+    /// Accepts an invitation, once and for one person, however many try at the same moment.
+    ///
+    /// # Errors
+    /// If there is no such invitation or the proof does not fit it, which look alike; if another person has it; if it
+    /// has expired; if the database fails.
+    pub async fn accept_invitation(
+        &self,
+        key: &RequestKey,
+        command: &AcceptInvitation,
+    ) -> Result<pb::AcceptInvitationResponse, Error> {
+        self.commands
+            .once(key, |txn, now| async move {
+                let invitation = accept(&txn, now, command).await?;
+                let invitation = follow(&*txn, invitation).await?;
+                Ok(pb::AcceptInvitationResponse {
+                    invitation: Some(invitation.into()),
+                })
+            })
+            .await
+    }
+
+    /// Expires the invitations whose timers are due, unless somebody has accepted them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn expire_invitations(&self, txn: &Txn, due: &Batch) -> Result<(), Error> {
+        let ids: Vec<_> = due.keys().into_iter().map(InvitationId::from_uuid).collect();
+        let expired = store::expire(txn, &ids, due.now).await?;
+        let event = |unanswered: &store::Unanswered| {
+            let event = pb::InvitationExpired {
+                invitation_id: unanswered.id.to_string(),
+                client_id: unanswered.client_id.to_string(),
+                expire_time: Some(to_wire_time(unanswered.expires_at)),
+            };
+            NewEvent::new(unanswered.id.as_uuid(), &event)
+        };
+        let events: Vec<_> = expired.iter().map(event).collect();
+        Ok(outbox::append(txn, due.now, &events).await?)
+    }
+
+    /// Notes who was hired: the offers that came with these invitations were accepted.
+    ///
+    /// # Errors
+    /// If nobody has accepted one of the invitations; when the database fails.
+    pub async fn record_hires(&self, txn: &Txn, hires: &[Hire]) -> Result<(), Error> {
+        match store::save_hires(txn, hires).await?.first() {
+            Some(id) => Err(Error::NeverAccepted(*id)),
+            None => Ok(()),
+        }
+    }
+}
+
+async fn accept(txn: &Txn, now: Timestamp, command: &AcceptInvitation) -> Result<Invitation, Error> {
+    let AcceptInvitation {
+        invitation_id: id,
+        person_id,
+        proof,
+    } = command;
+    let refused = |why| Error::Refused { id: *id, why };
+    let mut invitation = store::lock(txn, *id)
+        .await?
+        .ok_or_else(|| Error::not_found("invitation", id))?;
+    let Accepted::Now(acceptance) = invitation.accept(*person_id, proof, now).map_err(refused)? else {
+        return Ok(invitation);
+    };
+    if !store::save_acceptance(txn, *id, &acceptance).await? {
+        return Err(refused(Refusal::Taken));
+    }
+    timers::cancel(txn, EXPIRE_INVITATION, &[id.as_uuid()]).await?;
+    let event = pb::InvitationAccepted {
+        invitation_id: id.to_string(),
+        client_id: invitation.client_id.to_string(),
+        person_id: person_id.to_string(),
+        accept_time: Some(to_wire_time(acceptance.accepted_at)),
+    };
+    outbox::append(txn, now, &[NewEvent::new(id.as_uuid(), &event)]).await?;
+    Ok(invitation)
+}

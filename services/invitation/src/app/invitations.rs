@@ -1,0 +1,232 @@
+//! Invitations: sending them, and finding them again.
+
+use sea_orm::ConnectionTrait;
+use vouch_mail::{Delivery, NewMail};
+use vouch_messaging::{NewEvent, outbox};
+use vouch_primitives::{ClientId, EmailAddress, HiringManagerId, InvitationId, Timestamp};
+use vouch_proto::{convert::to_wire_time, invitation::v1 as pb};
+use vouch_storage::{
+    Txn,
+    idempotency::RequestKey,
+    timers::{self, NewTimer},
+};
+
+use super::{
+    App, EXPIRE_INVITATION, letter,
+    token::{self, Token},
+};
+use crate::{
+    domain::{
+        Client, ContractTerms, Invitation, Recipient, State, TalentType,
+        invitation::{OPEN_AT_ONCE, expiry_of},
+    },
+    error::Error,
+    store::{clients::find_client, invitations as store},
+};
+
+/// Invites one e-mail address.
+#[derive(Clone, Debug)]
+pub struct SendInvitation {
+    /// Who invites.
+    pub client_id: ClientId,
+    /// In whose name; `None` for the client's first hiring manager.
+    pub hiring_manager_id: Option<HiringManagerId>,
+    /// Whom it invites.
+    pub talent_type: TalentType,
+    /// The invited address.
+    pub recipient: Recipient,
+    /// The offer.
+    pub contract_terms: ContractTerms,
+    /// The client's own words; may be empty.
+    pub personal_message: String,
+}
+
+/// Asks for one page of a client's invitations.
+#[derive(Clone, Copy, Debug)]
+pub struct ListInvitations {
+    /// Whose.
+    pub client_id: ClientId,
+    /// How many at most.
+    pub page_size: u64,
+    /// The last one of the page before.
+    pub after: Option<InvitationId>,
+}
+
+/// One page of invitations, newest first.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The invitations.
+    pub invitations: Vec<Followed>,
+    /// The last one, if there are more after it.
+    pub next: Option<InvitationId>,
+}
+
+/// An invitation, and what has become of its e-mail.
+#[derive(Clone, Debug)]
+pub struct Followed {
+    /// The invitation.
+    pub invitation: Invitation,
+    /// What has become of the latest e-mail about it.
+    pub delivery: Option<Delivery>,
+}
+
+impl App {
+    /// Invites one e-mail address: the invitation, its e-mail, its expiry and its event are in one transaction.
+    ///
+    /// # Errors
+    /// If the client or its hiring manager does not exist, or the database fails.
+    pub async fn send_invitation(
+        &self,
+        key: &RequestKey,
+        command: &SendInvitation,
+    ) -> Result<pb::SendInvitationResponse, Error> {
+        self.commands
+            .once(key, |txn, now| async move {
+                let client = find_client(&*txn, command.client_id)
+                    .await?
+                    .ok_or_else(|| Error::not_found("client", command.client_id))?;
+                let token = Token::try_new()?;
+                let invitation = invitation(&client, command, &token, now)?;
+                store::insert(&txn, &invitation).await?;
+                self.send(&txn, now, &invitation, &token).await?;
+                let invitation = follow(&*txn, invitation).await?;
+                Ok(pb::SendInvitationResponse {
+                    invitation: Some(invitation.into()),
+                })
+            })
+            .await
+    }
+
+    /// Reads an invitation.
+    ///
+    /// # Errors
+    /// If there is none, or the database fails.
+    pub async fn get_invitation(&self, id: InvitationId) -> Result<Followed, Error> {
+        let conn = self.commands.db().reader();
+        let found = store::find(conn, id)
+            .await?
+            .ok_or_else(|| Error::not_found("invitation", id))?;
+        follow(conn, found).await
+    }
+
+    /// Reads one page of a client's invitations. An invitation that is sent meanwhile moves no page.
+    ///
+    /// # Errors
+    /// If there is no such client, or the database fails.
+    pub async fn list_invitations(&self, query: &ListInvitations) -> Result<Page, Error> {
+        let ListInvitations {
+            client_id,
+            page_size,
+            after,
+        } = *query;
+        let conn = self.commands.db().reader();
+        if find_client(conn, client_id).await?.is_none() {
+            return Err(Error::not_found("client", client_id));
+        }
+        // One more than asked for tells whether there is another page.
+        let mut found = store::list_of_client(conn, client_id, after, page_size + 1).await?;
+        let size = usize::try_from(page_size).unwrap_or(usize::MAX);
+        let more = found.len() > size;
+        found.truncate(size);
+        let next = found.last().filter(|_| more).map(|last| last.id);
+        Ok(Page {
+            invitations: follow_all(conn, found).await?,
+            next,
+        })
+    }
+
+    /// Finds the open invitation of a token, and changes nothing: mail scanners open links.
+    ///
+    /// # Errors
+    /// If the token is unknown, used or expired, which cannot be told apart; if the database fails.
+    pub async fn look_up_invitation(&self, token: &str) -> Result<Followed, Error> {
+        let (conn, now) = (self.commands.db().reader(), self.commands.now());
+        let found = store::find_open_by_token(conn, &token::hash(token), now).await?;
+        follow(conn, found.ok_or(Error::NoOpenInvitation)?).await
+    }
+
+    /// The open invitations of an address, the oldest first, 100 at most [B11].
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_open_invitations(&self, recipient: &EmailAddress) -> Result<Vec<Followed>, Error> {
+        let (conn, now) = (self.commands.db().reader(), self.commands.now());
+        let found = store::find_open_by_recipient(conn, recipient, now, OPEN_AT_ONCE).await?;
+        follow_all(conn, found).await
+    }
+
+    /// What a new invitation sets in motion: its e-mail, its expiry, its event.
+    async fn send(&self, txn: &Txn, now: Timestamp, invitation: &Invitation, token: &Token) -> Result<(), Error> {
+        let about = invitation.id.as_uuid();
+        let mail = self.mail(invitation, token);
+        vouch_mail::enqueue(txn, now, &mail).await?;
+        let expiry = NewTimer {
+            kind: EXPIRE_INVITATION,
+            key: about,
+            due: invitation.expires_at,
+        };
+        timers::schedule(txn, &[expiry]).await?;
+        let event = pb::InvitationSent {
+            invitation_id: invitation.id.to_string(),
+            client_id: invitation.client_id.to_string(),
+            send_time: Some(to_wire_time(invitation.sent_at)),
+            expire_time: Some(to_wire_time(invitation.expires_at)),
+        };
+        Ok(outbox::append(txn, now, &[NewEvent::new(about, &event)]).await?)
+    }
+
+    fn mail(&self, invitation: &Invitation, token: &Token) -> NewMail {
+        let Invitation {
+            company_name,
+            hiring_manager,
+            recipient,
+            ..
+        } = invitation;
+        // A fragment is never sent to a server, so that the token stands in nobody's log.
+        let link = format!("{}/invitations/accept#token={}", self.public_url, token.as_str());
+        NewMail {
+            kind: "invitation.sent",
+            about: invitation.id.as_uuid(),
+            to: recipient.email.clone(),
+            to_name: (!recipient.name.is_empty()).then(|| recipient.name.clone()),
+            from_name: format!("{} at {company_name} via Vouch", hiring_manager.display_name),
+            reply_to: None,
+            letter: letter::of_invitation(invitation, link),
+        }
+    }
+}
+
+fn invitation(client: &Client, command: &SendInvitation, token: &Token, now: Timestamp) -> Result<Invitation, Error> {
+    let named = command.hiring_manager_id;
+    let hiring_manager = client
+        .hiring_manager(named)
+        .ok_or_else(|| Error::not_found("hiring manager", named.map(|id| id.to_string()).unwrap_or_default()))?;
+    Ok(Invitation {
+        id: InvitationId::new(),
+        client_id: client.id,
+        company_name: client.company_name.clone(),
+        hiring_manager: hiring_manager.clone(),
+        talent_type: command.talent_type,
+        recipient: command.recipient.clone(),
+        contract_terms: command.contract_terms.clone(),
+        personal_message: command.personal_message.clone(),
+        token_hash: token.hash(),
+        sent_at: now,
+        expires_at: expiry_of(now),
+        state: State::Pending,
+    })
+}
+
+/// Adds what has become of the latest e-mail.
+pub(super) async fn follow(conn: &impl ConnectionTrait, invitation: Invitation) -> Result<Followed, Error> {
+    let delivery = vouch_mail::about(conn, invitation.id.as_uuid()).await?.pop();
+    Ok(Followed { invitation, delivery })
+}
+
+async fn follow_all(conn: &impl ConnectionTrait, invitations: Vec<Invitation>) -> Result<Vec<Followed>, Error> {
+    let mut followed = Vec::with_capacity(invitations.len());
+    for invitation in invitations {
+        followed.push(follow(conn, invitation).await?);
+    }
+    Ok(followed)
+}

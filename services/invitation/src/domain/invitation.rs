@@ -1,0 +1,300 @@
+//! An invitation and its life.
+//!
+//! ```text
+//!            accept, by whoever proves to be invited
+//! PENDING ──────────────────────────────────────────► ACCEPTED ── the offer is accepted ─► hired
+//!    └───── 30 days without an answer ─► EXPIRED
+//! ```
+
+use std::{error::Error, fmt, ops::RangeInclusive};
+
+use vouch_primitives::{ClientId, EmailAddress, InvitationId, PersonId, Timestamp};
+
+use super::{ContractTerms, HiringManager};
+
+/// How many open invitations of one address are shown at once.
+pub const OPEN_AT_ONCE: u64 = 100;
+/// How many days an invitation waits for an answer [default].
+pub const EXPIRY_DAYS: u32 = 30;
+/// How long the client's own words may be, in characters.
+pub const PERSONAL_MESSAGE_LENGTH: RangeInclusive<usize> = 0..=2_000;
+/// How long the recipient's name may be, in characters.
+pub const RECIPIENT_NAME_LENGTH: RangeInclusive<usize> = 0..=200;
+
+/// A client's invitation to one e-mail address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    /// Its id.
+    pub id: InvitationId,
+    /// Who invites.
+    pub client_id: ClientId,
+    /// The inviting company's name.
+    pub company_name: String,
+    /// In whose name it is sent.
+    pub hiring_manager: HiringManager,
+    /// Whom it invites.
+    pub talent_type: TalentType,
+    /// The invited address.
+    pub recipient: Recipient,
+    /// The offer that comes with it.
+    pub contract_terms: ContractTerms,
+    /// The client's own words; may be empty.
+    pub personal_message: String,
+    /// What the e-mailed token hashes to.
+    pub token_hash: TokenHash,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// From this moment on it cannot be accepted.
+    pub expires_at: Timestamp,
+    /// Where it stands.
+    pub state: State,
+}
+
+/// Whom an invitation invites; with its content it makes the type of the invitation [B3].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TalentType {
+    /// A person who works alone.
+    Freelancer,
+}
+
+/// Who is invited, as the client wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// The invited address.
+    pub email: EmailAddress,
+    /// The invited person's name; may be empty.
+    pub name: String,
+}
+
+/// The SHA-256 of a token as it stands in the e-mailed link. Whoever knows it has had the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TokenHash(pub [u8; 32]);
+
+/// Where an invitation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Sent, and waiting for an answer.
+    Pending,
+    /// Accepted by a person.
+    Accepted(Acceptance),
+    /// Nobody answered in time.
+    Expired,
+}
+
+/// Who accepted an invitation, and what came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acceptance {
+    /// Who.
+    pub person_id: PersonId,
+    /// When.
+    pub accepted_at: Timestamp,
+    /// When the offer was accepted too: the talent is hired.
+    pub hired_at: Option<Timestamp>,
+}
+
+/// That the offer of an invitation was accepted: the talent is hired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hire {
+    /// The invitation that the offer came with.
+    pub invitation_id: InvitationId,
+    /// When.
+    pub hired_at: Timestamp,
+}
+
+/// What proves that a person may accept an invitation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// They have the token; their own address may be another [B12].
+    Token(TokenHash),
+    /// They have verified this address, which must be exactly the invited one [B11].
+    VerifiedEmail(EmailAddress),
+}
+
+/// What came of accepting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is accepted from now on.
+    Now(Acceptance),
+    /// The same person had accepted it before; nothing has changed.
+    Before,
+}
+
+/// Why an invitation cannot be accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The person proves nothing. Whoever asks must not learn that there is such an invitation.
+    WrongProof,
+    /// Somebody else was faster; it is for one person.
+    Taken,
+    /// Nobody answered in time.
+    Expired,
+}
+
+impl Invitation {
+    /// Accepts it for `person`. The same person accepting again is a normal outcome, even after the expiry.
+    ///
+    /// # Errors
+    /// If the proof does not fit, somebody else has it, or it has expired.
+    pub fn accept(&mut self, person: PersonId, proof: &Proof, now: Timestamp) -> Result<Accepted, Refusal> {
+        if !self.is_proved_by(proof) {
+            return Err(Refusal::WrongProof);
+        }
+        match self.state {
+            State::Accepted(earlier) if earlier.person_id == person => Ok(Accepted::Before),
+            State::Accepted(_) => Err(Refusal::Taken),
+            State::Expired => Err(Refusal::Expired),
+            // The timer that expires it may be late; the moment counts, not the timer.
+            State::Pending if now >= self.expires_at => Err(Refusal::Expired),
+            State::Pending => {
+                let acceptance = Acceptance {
+                    person_id: person,
+                    accepted_at: now,
+                    hired_at: None,
+                };
+                self.state = State::Accepted(acceptance);
+                Ok(Accepted::Now(acceptance))
+            }
+        }
+    }
+
+    fn is_proved_by(&self, proof: &Proof) -> bool {
+        match proof {
+            Proof::Token(hash) => *hash == self.token_hash,
+            Proof::VerifiedEmail(email) => *email == self.recipient.email,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::WrongProof => "the proof does not fit the invitation",
+            Self::Taken => "the invitation was accepted by another person",
+            Self::Expired => "the invitation has expired",
+        })
+    }
+}
+
+impl Error for Refusal {}
+
+/// The moment at which an invitation that is sent at `sent_at` expires.
+#[must_use]
+pub fn expiry_of(sent_at: Timestamp) -> Timestamp {
+    sent_at.add_days(EXPIRY_DAYS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{HourlyPay, Pay, Schedule};
+    use vouch_primitives::{Currency, HiringManagerId, Money};
+
+    const TOKEN: TokenHash = TokenHash([7; 32]);
+
+    fn email(text: &str) -> EmailAddress {
+        text.parse().expect("an address")
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a moment")
+    }
+
+    fn invitation() -> Invitation {
+        let sent_at = at("2026-03-01T09:00:00Z");
+        Invitation {
+            id: InvitationId::new(),
+            client_id: ClientId::new(),
+            company_name: "Acme".to_owned(),
+            hiring_manager: HiringManager {
+                id: HiringManagerId::new(),
+                display_name: "Grace".to_owned(),
+                email: email("grace@acme.example"),
+            },
+            talent_type: TalentType::Freelancer,
+            recipient: Recipient {
+                email: email("ada@example.com"),
+                name: String::new(),
+            },
+            contract_terms: ContractTerms {
+                project_name: "Engine".to_owned(),
+                pay: Pay::Hourly(HourlyPay {
+                    rate: Money::new(8_500, Currency::USD),
+                    weekly_limit_minutes: 1_800,
+                }),
+                scope_of_work: "Notes on the engine".to_owned(),
+                schedule: Schedule {
+                    start: sent_at,
+                    expected_weekly_hours: None,
+                },
+                payment_terms: String::new(),
+            },
+            personal_message: String::new(),
+            token_hash: TOKEN,
+            sent_at,
+            expires_at: expiry_of(sent_at),
+            state: State::Pending,
+        }
+    }
+
+    #[test]
+    fn it_waits_for_thirty_days() {
+        assert_eq!(invitation().expires_at, at("2026-03-31T09:00:00Z"));
+    }
+
+    #[test]
+    fn either_proof_accepts_and_a_repeat_changes_nothing() {
+        let (ada, first, later) = (PersonId::new(), at("2026-03-02"), at("2026-06-01T00:00:00Z"));
+        for proof in [Proof::Token(TOKEN), Proof::VerifiedEmail(email("Ada@Example.com"))] {
+            let mut invitation = invitation();
+            let accepted = Acceptance {
+                person_id: ada,
+                accepted_at: first,
+                hired_at: None,
+            };
+            assert_eq!(invitation.accept(ada, &proof, first), Ok(Accepted::Now(accepted)));
+            assert_eq!(invitation.state, State::Accepted(accepted));
+            assert_eq!(invitation.accept(ada, &proof, later), Ok(Accepted::Before));
+            assert_eq!(invitation.state, State::Accepted(accepted));
+            let other = invitation.accept(PersonId::new(), &proof, first);
+            assert_eq!(other, Err(Refusal::Taken));
+        }
+    }
+
+    #[test]
+    fn a_wrong_proof_is_told_nothing_else() {
+        let wrong = [
+            Proof::Token(TokenHash([8; 32])),
+            Proof::VerifiedEmail(email("eve@example.com")),
+        ];
+        let taken = Acceptance {
+            person_id: PersonId::new(),
+            accepted_at: at("2026-03-02"),
+            hired_at: None,
+        };
+        for proof in wrong {
+            for state in [State::Pending, State::Expired, State::Accepted(taken)] {
+                let mut invitation = Invitation { state, ..invitation() };
+                let answer = invitation.accept(PersonId::new(), &proof, at("2026-03-02"));
+                assert_eq!((answer, invitation.state), (Err(Refusal::WrongProof), state));
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_microsecond_counts() {
+        let proof = Proof::Token(TOKEN);
+        let expiry = invitation().expires_at;
+        let before = Timestamp::from_micros(expiry.as_micros() - 1);
+        let in_time = invitation().accept(PersonId::new(), &proof, before);
+        assert!(matches!(in_time, Ok(Accepted::Now(_))));
+        assert_eq!(
+            invitation().accept(PersonId::new(), &proof, expiry),
+            Err(Refusal::Expired)
+        );
+        let mut expired = Invitation {
+            state: State::Expired,
+            ..invitation()
+        };
+        assert_eq!(expired.accept(PersonId::new(), &proof, before), Err(Refusal::Expired));
+    }
+}

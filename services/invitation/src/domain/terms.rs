@@ -1,0 +1,166 @@
+//! What a client offers with a contract invitation [B13, B14, B19].
+
+use std::{error::Error, fmt, ops::RangeInclusive};
+
+use vouch_primitives::{Money, MoneyError, Timestamp};
+
+/// How long the name of a project or the title of a milestone may be, in characters.
+pub const TITLE_LENGTH: RangeInclusive<usize> = 1..=200;
+/// How long the scope of work may be, in characters.
+pub const SCOPE_LENGTH: RangeInclusive<usize> = 1..=10_000;
+/// How long the payment terms may be, in characters.
+pub const PAYMENT_TERMS_LENGTH: RangeInclusive<usize> = 0..=2_000;
+/// How many minutes a week may be invoiced: at most a whole week.
+pub const WEEKLY_LIMIT_MINUTES: RangeInclusive<u32> = 1..=10_080;
+/// How many milestones a contract may have.
+pub const MILESTONES: RangeInclusive<usize> = 1..=100;
+/// How many hours of a week can be expected; 0 leaves it open.
+pub const EXPECTED_WEEKLY_HOURS: RangeInclusive<u32> = 0..=168;
+
+/// An offer of work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContractTerms {
+    /// The name of the project.
+    pub project_name: String,
+    /// How the work is paid.
+    pub pay: Pay,
+    /// What is to be done.
+    pub scope_of_work: String,
+    /// When it is to be done.
+    pub schedule: Schedule,
+    /// How payment was agreed, in words; may be empty.
+    pub payment_terms: String,
+}
+
+/// How work is paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pay {
+    /// By the hour.
+    Hourly(HourlyPay),
+    /// By agreed amounts.
+    Fixed(FixedPay),
+}
+
+/// Pay by the hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HourlyPay {
+    /// For one hour; above zero.
+    pub rate: Money,
+    /// Minutes that may be invoiced per week.
+    pub weekly_limit_minutes: u32,
+}
+
+/// Pay by agreed amounts, one for each milestone, all in one currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FixedPay {
+    milestones: Vec<MilestoneTerms>,
+    agreed_amount: Money,
+}
+
+/// One piece of fixed-price work as it is offered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MilestoneTerms {
+    /// What is delivered.
+    pub title: String,
+    /// What is paid for it; above zero.
+    pub amount: Money,
+}
+
+/// When work is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// When work may begin; nothing is billed for time before it.
+    pub start: Timestamp,
+    /// The hours per week that both sides expect; `None` leaves it open.
+    pub expected_weekly_hours: Option<u32>,
+}
+
+/// Why milestones make no agreed amount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PayError {
+    /// None, or more than a contract may have.
+    MilestoneCount(usize),
+    /// The amounts do not add.
+    NoSum(MoneyError),
+}
+
+impl FixedPay {
+    /// The milestones, and what they come to.
+    ///
+    /// # Errors
+    /// If there are none or too many, if their currencies differ, or if the sum is too large to be an amount.
+    pub fn try_new(milestones: Vec<MilestoneTerms>) -> Result<Self, PayError> {
+        let count = milestones.len();
+        if !MILESTONES.contains(&count) {
+            return Err(PayError::MilestoneCount(count));
+        }
+        let mut amounts = milestones.iter().map(|milestone| milestone.amount);
+        let first = amounts.next().ok_or(PayError::MilestoneCount(0))?;
+        let agreed_amount = amounts.try_fold(first, Money::checked_add).map_err(PayError::NoSum)?;
+        Ok(Self {
+            milestones,
+            agreed_amount,
+        })
+    }
+
+    /// At least one.
+    #[must_use]
+    pub fn milestones(&self) -> &[MilestoneTerms] {
+        &self.milestones
+    }
+
+    /// The sum of all milestones [B14].
+    #[must_use]
+    pub const fn agreed_amount(&self) -> Money {
+        self.agreed_amount
+    }
+}
+
+impl fmt::Display for PayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MilestoneCount(count) => {
+                let (least, most) = (MILESTONES.start(), MILESTONES.end());
+                write!(f, "there must be {least} to {most} milestones, not {count}")
+            }
+            Self::NoSum(error) => write!(f, "the amounts make no sum: {error}"),
+        }
+    }
+}
+
+impl Error for PayError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vouch_primitives::Currency;
+
+    fn milestones(amounts: &[(i64, &str)]) -> Vec<MilestoneTerms> {
+        let milestone = |&(minor, code): &(i64, &str)| MilestoneTerms {
+            title: "a step".to_owned(),
+            amount: Money::new(minor, code.parse().expect("a currency")),
+        };
+        amounts.iter().map(milestone).collect()
+    }
+
+    #[test]
+    fn the_agreed_amount_is_the_sum_of_the_milestones() {
+        let pay = FixedPay::try_new(milestones(&[(100_000, "USD"), (25_050, "USD")]));
+        let agreed = pay.map(|pay| pay.agreed_amount());
+        assert_eq!(agreed, Ok(Money::new(125_050, Currency::USD)));
+    }
+
+    #[test]
+    fn milestones_that_make_no_sum_are_refused() {
+        assert_eq!(FixedPay::try_new(vec![]), Err(PayError::MilestoneCount(0)));
+        let many = milestones(&[(1, "USD"); 101]);
+        assert_eq!(FixedPay::try_new(many), Err(PayError::MilestoneCount(101)));
+        let mixed = FixedPay::try_new(milestones(&[(1, "USD"), (1, "EUR")]));
+        assert!(matches!(
+            mixed,
+            Err(PayError::NoSum(MoneyError::DifferentCurrencies(..)))
+        ));
+        let large = FixedPay::try_new(milestones(&[(i64::MAX, "USD"), (1, "USD")]));
+        assert_eq!(large, Err(PayError::NoSum(MoneyError::Overflow)));
+    }
+}

@@ -1,0 +1,72 @@
+//! `vouch.invitation.v1.InvitationService`.
+
+use tonic::{Request, Response, Status};
+use vouch_primitives::InvitationId;
+use vouch_proto::invitation::v1::{self as pb, invitation_service_server::InvitationService};
+use vouch_runtime::grpc::{parse_mutation, parse_query};
+
+use super::convert::{Id, TokenText, VerifiedEmail};
+use crate::app::{
+    App,
+    acceptance::AcceptInvitation,
+    invitations::{ListInvitations, SendInvitation},
+};
+
+/// The service, on its use cases.
+#[derive(Clone, Debug)]
+pub struct Invitations(pub App);
+
+#[tonic::async_trait]
+impl InvitationService for Invitations {
+    async fn send_invitation(
+        &self,
+        request: Request<pb::SendInvitationRequest>,
+    ) -> Result<Response<pb::SendInvitationResponse>, Status> {
+        let (key, command) = parse_mutation::<_, SendInvitation>(request)?;
+        Ok(Response::new(self.0.send_invitation(&key, &command).await?))
+    }
+
+    async fn get_invitation(
+        &self,
+        request: Request<pb::GetInvitationRequest>,
+    ) -> Result<Response<pb::GetInvitationResponse>, Status> {
+        let Id::<InvitationId>(id) = parse_query(request)?;
+        let invitation = Some(self.0.get_invitation(id).await?.into());
+        Ok(Response::new(pb::GetInvitationResponse { invitation }))
+    }
+
+    async fn list_invitations(
+        &self,
+        request: Request<pb::ListInvitationsRequest>,
+    ) -> Result<Response<pb::ListInvitationsResponse>, Status> {
+        let query: ListInvitations = parse_query(request)?;
+        Ok(Response::new(self.0.list_invitations(&query).await?.into()))
+    }
+
+    async fn look_up_invitation(
+        &self,
+        request: Request<pb::LookUpInvitationRequest>,
+    ) -> Result<Response<pb::LookUpInvitationResponse>, Status> {
+        let TokenText(token) = parse_query(request)?;
+        let invitation = Some(self.0.look_up_invitation(&token).await?.into());
+        Ok(Response::new(pb::LookUpInvitationResponse { invitation }))
+    }
+
+    async fn list_open_invitations(
+        &self,
+        request: Request<pb::ListOpenInvitationsRequest>,
+    ) -> Result<Response<pb::ListOpenInvitationsResponse>, Status> {
+        let VerifiedEmail(email) = parse_query(request)?;
+        let invitations = self.0.list_open_invitations(&email).await?;
+        let invitations = invitations.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::ListOpenInvitationsResponse { invitations }))
+    }
+
+    async fn accept_invitation(
+        &self,
+        request: Request<pb::AcceptInvitationRequest>,
+    ) -> Result<Response<pb::AcceptInvitationResponse>, Status> {
+        let (key, command) = parse_mutation::<_, AcceptInvitation>(request)?;
+        Ok(Response::new(self.0.accept_invitation(&key, &command).await?))
+    }
+}

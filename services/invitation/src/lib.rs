@@ -1,0 +1,108 @@
+//! The service `invitation`: clients bring talent that they already know.
+//!
+//! A client invites somebody by e-mail, with the offer of a contract. The e-mail carries a token, which is stored
+//! nowhere else; whoever has it, or has verified the invited address, may accept the invitation, once. After thirty
+//! days without an answer it expires.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`grpc`] | commands in: the gRPC services, and the boundary between wire and domain |
+//! | [`events`] | facts in: which event of another service is taken by which function |
+//! | [`timers`] | time in: which due moment is taken by which function |
+//! | [`app`] | the use cases; transactions open here |
+//! | [`domain`] | the rules, pure |
+//! | [`store`] | entities and queries |
+//! | [`migration`] | the tables |
+//! | [`error`] | what can go wrong, for callers and for the consumer of events |
+//! | [`config`] | the settings; every one stands in `config.default.toml` |
+//!
+//! Events out: `InvitationSent`, `InvitationAccepted`, `InvitationExpired`. Events in: onboarding's `OfferAccepted`.
+
+pub mod app;
+pub mod config;
+pub mod domain;
+pub mod error;
+pub mod events;
+pub mod grpc;
+pub mod migration;
+pub mod store;
+pub mod timers;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use tokio_util::sync::CancellationToken;
+use vouch_proto::invitation::v1::{
+    client_service_server::ClientServiceServer, invitation_service_server::InvitationServiceServer,
+};
+use vouch_runtime::{Chassis, ChassisError, chassis};
+use vouch_storage::timers::Worker;
+
+pub use config::{Config, DEFAULTS};
+pub use migration::Migrator;
+
+use crate::app::App;
+
+/// The name of the service: of its stream, its durable consumers and its variables.
+pub const NAME: &str = "invitation";
+
+/// The service, ready to run.
+#[derive(Debug)]
+pub struct Service {
+    chassis: Chassis,
+}
+
+impl Service {
+    /// Connects to everything that `config` names, and listens.
+    ///
+    /// # Errors
+    /// When the database, the bus configuration or the address cannot be used.
+    pub async fn build(config: &Config) -> Result<Self, ChassisError> {
+        let chassis = Chassis::connect::<Migrator>(NAME, &config.common).await?;
+        Self::build_on(chassis, config).await
+    }
+
+    /// The service on a chassis that is there already: with a database, a bus and a clock of the caller's choice. It has
+    /// the same form in all four services, though not each of them has to wait or can fail.
+    ///
+    /// # Errors
+    /// None here.
+    pub async fn build_on(chassis: Chassis, config: &Config) -> Result<Self, ChassisError> {
+        let app = App::new(chassis.commands(), &config.links.public_url);
+        let on_time = app.clone();
+        let worker = Worker::new(
+            chassis.db().clone(),
+            chassis.clock(),
+            Arc::new(move |txn, due| Box::pin(timers::fire(on_time.clone(), txn, due))),
+        );
+        let chassis = chassis
+            .grpc(ClientServiceServer::new(grpc::Clients(app.clone())))
+            .grpc(InvitationServiceServer::new(grpc::Invitations(app.clone())))
+            .facts(events::router(), Arc::new(app))
+            .timers(worker)
+            .mail();
+        Ok(Self { chassis })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.chassis.address()
+    }
+
+    /// Runs until `shutdown`, then drains and stops.
+    ///
+    /// # Errors
+    /// When a part cannot start, or ends by itself.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), ChassisError> {
+        self.chassis.run(shutdown).await
+    }
+
+    /// Makes the tables, the event stream and its consumers.
+    ///
+    /// # Errors
+    /// When the database or the bus cannot be used.
+    pub async fn migrate(config: &Config) -> Result<(), ChassisError> {
+        let subscriptions = events::router().subscriptions();
+        chassis::migrate::<Migrator>(NAME, &config.common, &subscriptions).await
+    }
+}

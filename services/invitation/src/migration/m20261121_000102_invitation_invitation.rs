@@ -1,0 +1,88 @@
+//! `invitation`: who was invited by whom, with which offer, and what came of it. Of the token only its SHA-256.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+#[derive(DeriveMigrationName)]
+pub(super) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.create_table(table()).await?;
+        for index in indexes() {
+            manager.create_index(index).await?;
+        }
+        Ok(())
+    }
+}
+
+fn table() -> TableCreateStatement {
+    Table::create()
+        .table("invitation")
+        .col(pk_uuid("id"))
+        .col(uuid("client_id"))
+        .col(uuid("hiring_manager_id"))
+        .col(text("talent_type"))
+        .col(text("recipient_email"))
+        .col(text("recipient_name"))
+        .col(blob("contract_terms"))
+        .col(text("personal_message"))
+        .col(blob("token_hash"))
+        .col(text("state"))
+        .col(big_integer("sent_at"))
+        .col(big_integer("expires_at"))
+        .col(big_integer_null("accepted_at"))
+        .col(uuid_null("person_id"))
+        .col(big_integer_null("hired_at"))
+        .foreign_key(
+            ForeignKey::create()
+                .name("invitation_client")
+                .from("invitation", "client_id")
+                .to("client", "id"),
+        )
+        .foreign_key(
+            ForeignKey::create()
+                .name("invitation_hiring_manager")
+                .from("invitation", ("client_id", "hiring_manager_id"))
+                .to("hiring_manager", ("client_id", "id")),
+        )
+        .check((
+            "invitation_talent_type_is_known",
+            Expr::cust("talent_type = 'FREELANCER'"),
+        ))
+        .check((
+            "invitation_state_is_known",
+            Expr::col("state").is_in(["PENDING", "ACCEPTED", "EXPIRED"]),
+        ))
+        .check(("invitation_token_hash_is_sha256", Expr::cust("length(token_hash) = 32")))
+        .check(("invitation_waits_for_an_answer", Expr::cust("expires_at > sent_at")))
+        .check((
+            "invitation_accepted_by_somebody",
+            Expr::cust(
+                "(state = 'ACCEPTED') = (accepted_at IS NOT NULL) \
+                 AND (state = 'ACCEPTED') = (person_id IS NOT NULL)",
+            ),
+        ))
+        .check((
+            "invitation_accepted_in_time",
+            Expr::cust("accepted_at IS NULL OR accepted_at < expires_at"),
+        ))
+        .check((
+            "invitation_accepted_before_hired",
+            Expr::cust("hired_at IS NULL OR state = 'ACCEPTED'"),
+        ))
+        .to_owned()
+}
+
+fn indexes() -> [IndexCreateStatement; 3] {
+    let index = |name| Index::create().name(name).table("invitation").to_owned();
+    [
+        index("invitation_token_hash").unique().col("token_hash").to_owned(),
+        index("invitation_of_client").col("client_id").col("id").to_owned(),
+        index("invitation_of_recipient")
+            .col("recipient_email")
+            .col("state")
+            .col("id")
+            .to_owned(),
+    ]
+}

@@ -1,0 +1,57 @@
+//! The table `invitation`.
+
+use sea_orm::entity::prelude::*;
+
+use crate::store::clients;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "invitation")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub client_id: Uuid,
+    pub hiring_manager_id: Uuid,
+    pub talent_type: String,
+    pub recipient_email: String,
+    pub recipient_name: String,
+    /// The encoded `vouch.common.v1.ContractTerms`.
+    pub contract_terms: Vec<u8>,
+    pub personal_message: String,
+    pub token_hash: Vec<u8>,
+    pub state: String,
+    pub sent_at: i64,
+    pub expires_at: i64,
+    pub accepted_at: Option<i64>,
+    pub person_id: Option<Uuid>,
+    pub hired_at: Option<i64>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    #[sea_orm(
+        belongs_to = "clients::entity::Entity",
+        from = "Column::ClientId",
+        to = "clients::entity::Column::Id"
+    )]
+    Client,
+    #[sea_orm(
+        belongs_to = "clients::manager::Entity",
+        from = "Column::HiringManagerId",
+        to = "clients::manager::Column::Id"
+    )]
+    HiringManager,
+}
+
+impl Related<clients::entity::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Client.def()
+    }
+}
+
+impl Related<clients::manager::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::HiringManager.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,209 @@
+//! Invitations.
+
+mod entity;
+mod row;
+
+use std::collections::HashSet;
+
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{CaseStatement, Expr},
+};
+use vouch_primitives::{ClientId, EmailAddress, InvitationId, Timestamp};
+use vouch_storage::{StorageError, Txn};
+
+use self::{
+    entity::{Column, Entity, Model},
+    row::{ACCEPTED, EXPIRED, PENDING},
+};
+use super::clients;
+use crate::domain::{Acceptance, Hire, Invitation, TokenHash};
+
+/// The most rows that one statement names, well below what either engine takes as parameters.
+const ROWS: usize = 1_000;
+
+/// An invitation that nobody answered in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unanswered {
+    /// Which.
+    pub id: InvitationId,
+    /// Who invited.
+    pub client_id: ClientId,
+    /// When it expired.
+    pub expires_at: Timestamp,
+}
+
+/// Adds an invitation.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert(txn: &Txn, invitation: &Invitation) -> Result<(), StorageError> {
+    Entity::insert(row::to_row(invitation))
+        .exec_without_returning(txn)
+        .await?;
+    Ok(())
+}
+
+/// Reads an invitation.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(conn: &impl ConnectionTrait, id: InvitationId) -> Result<Option<Invitation>, StorageError> {
+    one(conn, Entity::find_by_id(id.as_uuid())).await
+}
+
+/// Reads an invitation that the transaction is going to change: others wait, and read it afterwards.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock(txn: &Txn, id: InvitationId) -> Result<Option<Invitation>, StorageError> {
+    // A statement of its own: one that waits for a lock still sees the other tables as they were before.
+    Entity::find_by_id(id.as_uuid()).lock_exclusive().one(txn).await?;
+    find(txn, id).await
+}
+
+/// Finds the open invitation of a token. Unknown, used and expired ones are the same row that is not there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_open_by_token(
+    conn: &impl ConnectionTrait,
+    token: &TokenHash,
+    now: Timestamp,
+) -> Result<Option<Invitation>, StorageError> {
+    one(conn, open(now).filter(Column::TokenHash.eq(token.0.as_slice()))).await
+}
+
+/// The open invitations of an address, the oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_open_by_recipient(
+    conn: &impl ConnectionTrait,
+    recipient: &EmailAddress,
+    now: Timestamp,
+    limit: u64,
+) -> Result<Vec<Invitation>, StorageError> {
+    let query = open(now)
+        .filter(Column::RecipientEmail.eq(recipient.as_str()))
+        .order_by_asc(Column::Id)
+        .limit(limit);
+    all(conn, query).await
+}
+
+/// A client's invitations, newest first, from the one after `after` on.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_of_client(
+    conn: &impl ConnectionTrait,
+    client: ClientId,
+    after: Option<InvitationId>,
+    limit: u64,
+) -> Result<Vec<Invitation>, StorageError> {
+    let mut query = Entity::find().filter(Column::ClientId.eq(client.as_uuid()));
+    if let Some(after) = after {
+        query = query.filter(Column::Id.lt(after.as_uuid()));
+    }
+    all(conn, query.order_by_desc(Column::Id).limit(limit)).await
+}
+
+/// Notes who accepted, if it is still pending then and not expired; tells whether it was. This is the fence that makes
+/// an invitation single-use.
+///
+/// # Errors
+/// When the database fails.
+pub async fn save_acceptance(txn: &Txn, id: InvitationId, acceptance: &Acceptance) -> Result<bool, StorageError> {
+    let accepted_at = acceptance.accepted_at.as_micros();
+    let updated = Entity::update_many()
+        .col_expr(Column::State, Expr::value(ACCEPTED))
+        .col_expr(Column::AcceptedAt, Expr::value(accepted_at))
+        .col_expr(Column::PersonId, Expr::value(acceptance.person_id.as_uuid()))
+        .filter(Column::Id.eq(id.as_uuid()))
+        .filter(Column::State.eq(PENDING))
+        .filter(Column::ExpiresAt.gt(accepted_at))
+        .exec(txn)
+        .await?;
+    Ok(updated.rows_affected == 1)
+}
+
+/// Expires those of `ids` that are pending and whose moment has come by `now`, and returns these.
+///
+/// # Errors
+/// When the database fails.
+pub async fn expire(txn: &Txn, ids: &[InvitationId], now: Timestamp) -> Result<Vec<Unanswered>, StorageError> {
+    let mut expired = Vec::new();
+    for chunk in ids.chunks(ROWS) {
+        let rows = Entity::update_many()
+            .col_expr(Column::State, Expr::value(EXPIRED))
+            .filter(among(chunk))
+            .filter(Column::State.eq(PENDING))
+            .filter(Column::ExpiresAt.lte(now.as_micros()))
+            .exec_with_returning(txn)
+            .await?;
+        expired.extend(rows.iter().map(unanswered));
+    }
+    Ok(expired)
+}
+
+/// Notes when the offers that came with these invitations were accepted, where it is not noted yet. Returns those that
+/// nobody has accepted, of which nothing is noted.
+///
+/// # Errors
+/// When the database fails.
+pub async fn save_hires(txn: &Txn, hires: &[Hire]) -> Result<Vec<InvitationId>, StorageError> {
+    let mut unknown = Vec::new();
+    for chunk in hires.chunks(ROWS) {
+        let ids: Vec<_> = chunk.iter().map(|hire| hire.invitation_id).collect();
+        let accepted: Vec<Model> = Entity::find()
+            .filter(among(&ids))
+            .filter(Column::State.eq(ACCEPTED))
+            .all(txn)
+            .await?;
+        let accepted: HashSet<_> = accepted.iter().map(|row| row.id).collect();
+        unknown.extend(ids.iter().filter(|id| !accepted.contains(&id.as_uuid())));
+        let hired_at = chunk.iter().fold(CaseStatement::new(), |case, hire| {
+            case.case(Column::Id.eq(hire.invitation_id.as_uuid()), hire.hired_at.as_micros())
+        });
+        Entity::update_many()
+            .col_expr(Column::HiredAt, hired_at.into())
+            .filter(among(&ids))
+            .filter(Column::State.eq(ACCEPTED))
+            .filter(Column::HiredAt.is_null())
+            .exec(txn)
+            .await?;
+    }
+    Ok(unknown)
+}
+
+fn open(now: Timestamp) -> sea_orm::Select<Entity> {
+    Entity::find()
+        .filter(Column::State.eq(PENDING))
+        .filter(Column::ExpiresAt.gt(now.as_micros()))
+}
+
+fn among(ids: &[InvitationId]) -> Expr {
+    Column::Id.is_in(ids.iter().map(|id| id.as_uuid()))
+}
+
+fn unanswered(row: &Model) -> Unanswered {
+    Unanswered {
+        id: InvitationId::from_uuid(row.id),
+        client_id: ClientId::from_uuid(row.client_id),
+        expires_at: Timestamp::from_micros(row.expires_at),
+    }
+}
+
+async fn one(conn: &impl ConnectionTrait, query: sea_orm::Select<Entity>) -> Result<Option<Invitation>, StorageError> {
+    Ok(all(conn, query.limit(1)).await?.pop())
+}
+
+/// The rows of `query`, each with the names of its client and hiring manager.
+async fn all(conn: &impl ConnectionTrait, query: sea_orm::Select<Entity>) -> Result<Vec<Invitation>, StorageError> {
+    let rows = query
+        .find_also_related(clients::entity::Entity)
+        .find_also_related(clients::manager::Entity)
+        .all(conn)
+        .await?;
+    rows.into_iter().map(row::from_row).collect()
+}

@@ -1,0 +1,141 @@
+//! Lists of invitations.
+
+use vouch_primitives::{ClientId, InvitationId, PersonId};
+use vouch_proto::invitation::v1::{self as pb, accept_invitation_request::Proof};
+use vouch_testkit::{TestDatabase, on_both_databases};
+
+use crate::world::{World, invite, refusal, violations};
+
+on_both_databases! {
+    pages_stay_as_they_are_while_invitations_arrive,
+    a_bad_list_is_told_everything,
+    open_invitations_come_oldest_first,
+}
+
+async fn page(world: &World, client_id: &str, page_size: u32, token: &str) -> pb::ListInvitationsResponse {
+    let request = pb::ListInvitationsRequest {
+        client_id: client_id.to_owned(),
+        page_size,
+        page_token: token.to_owned(),
+    };
+    world
+        .invitations
+        .clone()
+        .list_invitations(request)
+        .await
+        .expect("a page")
+        .into_inner()
+}
+
+async fn pages_stay_as_they_are_while_invitations_arrive(database: TestDatabase) {
+    let world = World::new(database).await;
+    let (client, other) = (world.acme().await, world.acme().await);
+    let mut sent = Vec::new();
+    for number in 0..7 {
+        sent.push(
+            world
+                .send(invite(&client.id, &format!("talent{number}@example.com")))
+                .await
+                .expect("an invitation")
+                .id,
+        );
+        world
+            .send(invite(&other.id, "talent@example.com"))
+            .await
+            .expect("an invitation");
+    }
+    sent.reverse();
+    let (mut listed, mut token, mut sizes) = (Vec::new(), String::new(), Vec::new());
+    loop {
+        let answer = page(&world, &client.id, 3, &token).await;
+        sizes.push(answer.invitations.len());
+        listed.extend(answer.invitations.into_iter().map(|invitation| invitation.id));
+        token = answer.next_page_token;
+        if token.is_empty() {
+            break;
+        }
+        world
+            .send(invite(&client.id, "newcomer@example.com"))
+            .await
+            .expect("an invitation");
+    }
+    assert_eq!(listed, sent, "newest first, each once");
+    assert_eq!(sizes, [3, 3, 1]);
+    let all = page(&world, &client.id, 0, "").await;
+    assert_eq!((all.invitations.len(), all.next_page_token.as_str()), (9, ""));
+    let exactly = page(&world, &client.id, 9, "").await;
+    assert_eq!((exactly.invitations.len(), exactly.next_page_token.as_str()), (9, ""));
+    assert!(all.invitations.iter().all(|invitation| invitation.delivery.is_some()));
+    world.stop().await;
+}
+
+async fn a_bad_list_is_told_everything(database: TestDatabase) {
+    let world = World::new(database).await;
+    let mut service = world.invitations.clone();
+    let request = pb::ListInvitationsRequest {
+        client_id: "acme".to_owned(),
+        page_size: 101,
+        page_token: "2".to_owned(),
+    };
+    let told = violations(service.list_invitations(request).await);
+    assert_eq!(
+        told,
+        [
+            "client_id INVALID_FORMAT",
+            "page_size OUT_OF_RANGE",
+            "page_token INVALID_FORMAT"
+        ]
+    );
+    let request = pb::ListInvitationsRequest {
+        client_id: ClientId::new().to_string(),
+        ..Default::default()
+    };
+    assert_eq!(refusal(service.list_invitations(request).await).1, "NOT_FOUND");
+    let request = pb::ListOpenInvitationsRequest {
+        verified_email: "ada@".to_owned(),
+    };
+    assert_eq!(
+        violations(service.list_open_invitations(request).await),
+        ["verified_email INVALID_FORMAT"]
+    );
+    assert_eq!(violations(world.get("7").await), ["invitation_id INVALID_FORMAT"]);
+    assert_eq!(
+        refusal(world.get(&InvitationId::new().to_string()).await).1,
+        "NOT_FOUND"
+    );
+    world.stop().await;
+}
+
+async fn open_invitations_come_oldest_first(database: TestDatabase) {
+    let world = World::new(database).await;
+    let client = world.acme().await;
+    let mut ids = Vec::new();
+    for recipient in [
+        "Ada@example.com",
+        "eve@example.com",
+        "ada@EXAMPLE.com",
+        "ada@example.com",
+    ] {
+        ids.push(
+            world
+                .send(invite(&client.id, recipient))
+                .await
+                .expect("an invitation")
+                .id,
+        );
+    }
+    let open = async || -> Vec<String> {
+        world
+            .open_invitations(" ADA@example.com ")
+            .await
+            .into_iter()
+            .map(|invitation| invitation.id)
+            .collect()
+    };
+    assert_eq!(open().await, [&*ids[0], &ids[2], &ids[3]]);
+    let proof = Proof::VerifiedEmail("ada@example.com".to_owned());
+    world.accept(&ids[0], PersonId::new(), proof).await.expect("accepted");
+    assert_eq!(open().await, [&*ids[2], &ids[3]]);
+    assert_eq!(world.open_invitations("nobody@example.com").await, []);
+    world.stop().await;
+}
