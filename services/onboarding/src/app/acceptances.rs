@@ -1,0 +1,347 @@
+//! Accepting an invitation. The invitation service decides who has it; the person, the case and the offer are ours.
+//!
+//! ```text
+//! 1 look the invitation up   2 write down what begins   3 accept the invitation   4 person, case, events, answer
+//!   (gRPC, changes nothing)    (a transaction, a timer)   (gRPC, repeatable)        (a transaction)
+//! ```
+//!
+//! The request is claimed in step 2 and answered in step 4. If this process dies in between, the same request sent
+//! again or the timer goes on with step 3, with the ids that were written down: there is one person and one answer.
+//! When the invitation service refuses for good, step 2 is undone.
+
+use prost::Message;
+use tracing::{info, warn};
+use vouch_primitives::{AccountId, CaseId, InvitationId, OfferId, PersonId, RequestId, Timestamp};
+use vouch_proto::onboarding::v1 as pb;
+use vouch_storage::{
+    StorageError, Txn, describe,
+    idempotency::{self, RequestKey},
+    timers::{self, NewTimer},
+};
+
+use super::{
+    App, FINISH_ACCEPTANCE, LAPSE_OFFER, Token,
+    cases::CaseFile,
+    invitations::{AcceptedInvitation, Evidence},
+    people::{record_registration, verify},
+};
+use crate::{
+    domain::{
+        Acceptance, BasicInformation, Case, Offer, Person, Proof, ReferralCode, State, acceptance::TAKEN_UP_AFTER,
+        case::lapse_of,
+    },
+    error::Error,
+    store::{
+        acceptances as store, cases,
+        people::{self, Inserted},
+    },
+};
+
+/// Somebody activates an account from the token of an invitation [F9, B12, B17].
+#[derive(Clone, Debug)]
+pub struct ActivateAccount {
+    /// The token of the invitation's e-mail.
+    pub invitation_token: Token,
+    /// What they say of themselves.
+    pub information: BasicInformation,
+    /// The referral code that they typed [R2, R23].
+    pub referral_code: Option<ReferralCode>,
+}
+
+/// A registered person accepts an invitation that was sent to their verified address [B11].
+#[derive(Clone, Copy, Debug)]
+pub struct OpenCase {
+    /// Who.
+    pub person_id: PersonId,
+    /// Which invitation.
+    pub invitation_id: InvitationId,
+}
+
+impl App {
+    /// Activates an account and opens the case of its offer.
+    ///
+    /// # Errors
+    /// If the token opens nothing or the address is another person's; if the invitation service refuses, or does not
+    /// answer, in which case what was begun will be finished; if the database fails.
+    pub async fn activate_account(
+        &self,
+        key: &RequestKey,
+        command: &ActivateAccount,
+    ) -> Result<pb::ActivateAccountResponse, Error> {
+        if let Some(begun) = store::find(self.db().reader(), key.id).await? {
+            return self.finish(key, &begun).await;
+        }
+        let token = &command.invitation_token;
+        let invitation_id = match self.invitations.look_up(token).await {
+            Ok(id) => id,
+            // The same request may have used it up a moment ago.
+            Err(refusal) => match store::find(self.db().reader(), key.id).await? {
+                Some(begun) => return self.finish(key, &begun).await,
+                None => return Err(refusal),
+            },
+        };
+        let begin = |now| Acceptance {
+            request_id: key.id,
+            invitation_id,
+            person_id: PersonId::derived(key.id.as_uuid(), "person"),
+            proof: Proof::Token(token.hash(), command.referral_code.clone()),
+            begun_at: now,
+            finished_at: None,
+        };
+        let begun = self.begin(key, begin, Some(&command.information)).await?;
+        self.finish(key, &begun).await
+    }
+
+    /// Opens the case of an invitation. One that is open already for this person is a normal outcome.
+    ///
+    /// # Errors
+    /// If there is no such person or their address is not verified; if the invitation is not theirs to accept; as
+    /// [`activate_account`](Self::activate_account) for the rest.
+    pub async fn open_case(&self, key: &RequestKey, command: &OpenCase) -> Result<pb::OpenCaseResponse, Error> {
+        let OpenCase {
+            person_id,
+            invitation_id,
+        } = *command;
+        if let Some(begun) = store::find(self.db().reader(), key.id).await? {
+            return self.finish(key, &begun).await;
+        }
+        let person = self.get_person(person_id).await?;
+        person.verified_email().ok_or(Error::EmailNotVerified)?;
+        // Whether the invitation is theirs is not asked beforehand: an answer would be old when it is acted upon.
+        let begin = |now| Acceptance {
+            request_id: key.id,
+            invitation_id,
+            person_id,
+            proof: Proof::VerifiedEmail,
+            begun_at: now,
+            finished_at: None,
+        };
+        let begun = self.begin(key, begin, None).await?;
+        self.finish(key, &begun).await
+    }
+
+    /// Goes on with an acceptance that was begun and may have been left: what its timer does.
+    ///
+    /// # Errors
+    /// If the invitation service does not answer, or the database fails; it is then tried again.
+    pub async fn take_up_acceptance(&self, request: RequestId) -> Result<(), Error> {
+        match store::find(self.db().reader(), request).await? {
+            Some(begun) if begun.finished_at.is_none() => match self.accept(&begun).await {
+                Err(error) if error.is_refusal() => {
+                    info!(request.id = %request, reason = %error, "an acceptance was refused");
+                    Ok(())
+                }
+                outcome => outcome,
+            },
+            // Nothing is left to do.
+            _ => {
+                let key = request.as_uuid();
+                self.db()
+                    .write_tx(|txn| async move { Ok(timers::cancel(&txn, FINISH_ACCEPTANCE, &[key]).await?) })
+                    .await
+            }
+        }
+    }
+
+    /// Step 2. A new person's place is kept, so that nobody else registers with their address meanwhile.
+    async fn begin(
+        &self,
+        key: &RequestKey,
+        begin: impl Fn(Timestamp) -> Acceptance + Send + Sync,
+        new_person: Option<&BasicInformation>,
+    ) -> Result<Acceptance, Error> {
+        let begin = &begin;
+        self.db()
+            .write_tx(|txn| async move {
+                let now = self.now();
+                claim(&txn, now, key).await?;
+                if let Some(begun) = store::find(&*txn, key.id).await? {
+                    return Ok(begun);
+                }
+                let begun = begin(now);
+                if let Some(information) = new_person {
+                    let account = AccountId::derived(key.id.as_uuid(), "account");
+                    let place = people::reserve_person(&txn, begun.person_id, account, information).await?;
+                    if place == Inserted::EmailTaken {
+                        return Err(Error::EmailTaken);
+                    }
+                }
+                store::insert(&txn, &begun).await?;
+                let due = now.saturating_add(TAKEN_UP_AFTER);
+                let timer = NewTimer {
+                    kind: FINISH_ACCEPTANCE,
+                    key: key.id.as_uuid(),
+                    due,
+                };
+                timers::schedule(&txn, &[timer]).await?;
+                Ok(begun)
+            })
+            .await
+    }
+
+    /// Steps 3 and 4, and the answer.
+    async fn finish<M>(&self, key: &RequestKey, begun: &Acceptance) -> Result<M, Error>
+    where
+        M: Message + Default,
+    {
+        if begun.finished_at.is_none() {
+            self.accept(begun).await?;
+        }
+        // The answer is there; a request of another content under the same id is told so.
+        let unanswered = || StorageError::RequestUnanswered { id: key.id };
+        self.commands
+            .once(key, |_, _| std::future::ready(Err(unanswered().into())))
+            .await
+    }
+
+    /// Steps 3 and 4.
+    async fn accept(&self, begun: &Acceptance) -> Result<(), Error> {
+        let evidence = match &begun.proof {
+            Proof::Token(hash, _) => Evidence::Token(*hash),
+            Proof::VerifiedEmail => {
+                let person = self.get_person(begun.person_id).await?;
+                Evidence::VerifiedEmail(person.verified_email().cloned().ok_or(Error::EmailNotVerified)?)
+            }
+        };
+        match self.invitations.accept(begun, evidence).await {
+            Ok(invitation) => {
+                let (request, invitation) = (begun.request_id, &invitation);
+                self.db()
+                    .write_tx(|txn| async move { self.complete(&txn, request, invitation).await })
+                    .await
+            }
+            Err(error) => {
+                if error.is_refusal() {
+                    let request = begun.request_id;
+                    self.db()
+                        .write_tx(|txn| async move { undo(&txn, request).await })
+                        .await?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Step 4.
+    async fn complete(&self, txn: &Txn, request: RequestId, invitation: &AcceptedInvitation) -> Result<(), Error> {
+        let begun = store::lock(txn, request).await?.ok_or(Error::NoOpenInvitation)?;
+        if begun.finished_at.is_some() {
+            return Ok(());
+        }
+        let now = self.now();
+        let answer = match &begun.proof {
+            Proof::Token(_, referral_code) => {
+                let person = self
+                    .register(txn, now, begun.person_id, referral_code.as_ref(), invitation)
+                    .await?;
+                let file = open(txn, now, &person, invitation).await?;
+                pb::ActivateAccountResponse {
+                    person: Some(person.into()),
+                    case: Some(file.into()),
+                }
+                .encode_to_vec()
+            }
+            Proof::VerifiedEmail => {
+                let person = people::lock_person(txn, begun.person_id).await?;
+                let person = person.ok_or_else(|| Error::not_found("person", begun.person_id))?;
+                let file = open(txn, now, &person, invitation).await?;
+                pb::OpenCaseResponse {
+                    case: Some(file.into()),
+                }
+                .encode_to_vec()
+            }
+        };
+        store::save_finished(txn, request, now).await?;
+        timers::cancel(txn, FINISH_ACCEPTANCE, &[request.as_uuid()]).await?;
+        Ok(idempotency::answer(txn, request, &answer).await?)
+    }
+
+    /// The person whose place was kept registers. The token proves that the invited address is theirs; another one
+    /// they have to verify.
+    async fn register(
+        &self,
+        txn: &Txn,
+        now: Timestamp,
+        id: PersonId,
+        referral_code: Option<&ReferralCode>,
+        invitation: &AcceptedInvitation,
+    ) -> Result<Person, Error> {
+        let mut person = people::register_reserved(txn, id, now).await?;
+        record_registration(txn, &person, referral_code).await?;
+        if person.information.account_email == invitation.recipient {
+            verify(txn, now, &mut person).await?;
+            return Ok(person);
+        }
+        match self.ask_to_verify(txn, now, &person).await {
+            // No mail can go to such an address; that must not hold up what the invitation service has accepted.
+            Err(Error::Mail(why)) => warn!(person.id = %id, error = describe(&why), "an address stays unverified"),
+            outcome => outcome?,
+        }
+        Ok(person)
+    }
+}
+
+/// Claims a request that is answered in a later transaction.
+async fn claim(txn: &Txn, now: Timestamp, key: &RequestKey) -> Result<(), StorageError> {
+    match idempotency::claim(txn, now, key).await {
+        Ok(_) | Err(StorageError::RequestUnanswered { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens the case of an accepted invitation.
+async fn open(txn: &Txn, now: Timestamp, person: &Person, invitation: &AcceptedInvitation) -> Result<CaseFile, Error> {
+    let AcceptedInvitation {
+        id,
+        client,
+        accepted_at,
+        terms,
+        ..
+    } = invitation.clone();
+    let offer = Offer {
+        id: OfferId::derived(id.as_uuid(), "offer"),
+        lapses_at: lapse_of(accepted_at),
+    };
+    let case = Case {
+        id: case_of(id),
+        person_id: person.id,
+        account_id: person.account_id,
+        invitation_id: id,
+        client,
+        offer,
+        opened_at: now,
+        state: State::ReviewContract,
+    };
+    if cases::insert_case(txn, &case, &terms).await? {
+        let timer = NewTimer {
+            kind: LAPSE_OFFER,
+            key: case.id.as_uuid(),
+            due: case.offer.lapses_at,
+        };
+        timers::schedule(txn, &[timer]).await?;
+        return Ok(CaseFile { case, terms });
+    }
+    // The same person has opened it by another request at the same moment.
+    let opened = cases::lock_case(txn, case.id)
+        .await?
+        .filter(|(opened, _)| opened.person_id == person.id);
+    opened.map(CaseFile::from).ok_or(Error::NoOpenInvitation)
+}
+
+/// Undoes step 2: nothing is left of what began.
+async fn undo(txn: &Txn, request: RequestId) -> Result<(), Error> {
+    if let Some(begun) = store::lock(txn, request)
+        .await?
+        .filter(|begun| begun.finished_at.is_none())
+    {
+        store::delete(txn, request).await?;
+        people::delete_reserved(txn, begun.person_id).await?;
+        timers::cancel(txn, FINISH_ACCEPTANCE, &[request.as_uuid()]).await?;
+    }
+    Ok(())
+}
+
+/// The case of an invitation: it has one.
+fn case_of(invitation: InvitationId) -> CaseId {
+    CaseId::derived(invitation.as_uuid(), "case")
+}

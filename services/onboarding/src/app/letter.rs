@@ -1,0 +1,47 @@
+//! The e-mails of this service.
+
+use vouch_mail::{Button, Letter, Quote};
+
+use crate::domain::{Case, Person};
+
+/// Asks a person to show that the account e-mail is theirs; `link` carries the token.
+pub(super) fn of_verification(person: &Person, link: String) -> Letter {
+    Letter {
+        subject: "Verify your e-mail address".to_owned(),
+        heading: "Verify your e-mail address".to_owned(),
+        paragraphs: vec![
+            format!("Hello {},", person.information.display_name),
+            "you have registered at Vouch with this address. Please confirm that it is yours; offers that were sent \
+             to it are then waiting for you."
+                .to_owned(),
+        ],
+        button: Some(Button {
+            label: "Verify address".to_owned(),
+            url: link,
+        }),
+        footer: vec!["If you have not registered at Vouch, you can ignore this e-mail.".to_owned()],
+        ..Letter::default()
+    }
+}
+
+/// The message with which a person accepts an offer, to the hiring manager [B26, B27].
+pub(super) fn of_acceptance(case: &Case, project_name: &str, person: &Person, message: &str) -> Letter {
+    let talent = &person.information.display_name;
+    Letter {
+        subject: format!("{talent} accepted your offer for {project_name}"),
+        heading: format!("{talent} accepted your offer"),
+        paragraphs: vec![
+            format!("Hello {},", case.client.hiring_manager.display_name),
+            format!("{talent} is ready to start and writes to you. The message is in the project room, too."),
+        ],
+        facts: vec![
+            ("Project".to_owned(), project_name.to_owned()),
+            ("Company".to_owned(), case.client.company_name.clone()),
+        ],
+        quote: Some(Quote {
+            author: talent.clone(),
+            text: message.to_owned(),
+        }),
+        ..Letter::default()
+    }
+}

@@ -1,0 +1,8 @@
+//! Commands in: parse, call, wrap. One file per gRPC service; [`convert`] is the boundary between wire and domain.
+
+mod accounts;
+mod cases;
+mod convert;
+
+pub use accounts::Accounts;
+pub use cases::Cases;

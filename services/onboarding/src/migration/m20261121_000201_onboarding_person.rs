@@ -1,0 +1,54 @@
+//! `person`: the only table that holds names and addresses of people, with a row for each person and for each who is
+//! about to become one by an acceptance that is under way (`registered_at` is empty). `email_verification`: the
+//! tokens of verification mails, of which only the SHA-256 is kept.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+#[derive(DeriveMigrationName)]
+pub(super) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let person = Table::create()
+            .table("person")
+            .col(pk_uuid("id"))
+            .col(uuid("account_id"))
+            .col(text("legal_name"))
+            .col(text("display_name"))
+            .col(text("country_code"))
+            .col(text("time_zone"))
+            .col(text("account_email"))
+            .col(big_integer_null("registered_at"))
+            .col(big_integer_null("email_verified_at"))
+            .index(unique("person_account_id").col("account_id"))
+            .index(unique("person_account_email").col("account_email"))
+            .check((
+                "person_registered_before_verified",
+                Expr::cust("email_verified_at IS NULL OR registered_at IS NOT NULL"),
+            ))
+            .to_owned();
+        manager.create_table(person).await?;
+        let verification = Table::create()
+            .table("email_verification")
+            .col(blob("token_hash").primary_key())
+            .col(uuid("person_id"))
+            .col(big_integer("created_at"))
+            .foreign_key(
+                ForeignKey::create()
+                    .name("email_verification_person")
+                    .from("email_verification", "person_id")
+                    .to("person", "id"),
+            )
+            .check((
+                "email_verification_token_hash_is_sha256",
+                Expr::cust("length(token_hash) = 32"),
+            ))
+            .to_owned();
+        manager.create_table(verification).await
+    }
+}
+
+fn unique(name: &str) -> IndexCreateStatement {
+    Index::create().name(name).unique().to_owned()
+}

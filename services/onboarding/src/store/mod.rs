@@ -1,0 +1,18 @@
+//! The tables of this service: entities, and the queries as free functions. A function that writes takes the open
+//! transaction; none of them commits.
+
+pub mod acceptances;
+pub mod cases;
+pub mod people;
+pub mod rooms;
+pub mod verifications;
+
+use std::fmt::Display;
+
+use sea_orm::DbErr;
+use vouch_storage::StorageError;
+
+/// A stored value that this program cannot read: it was written by a newer one, or by hand.
+fn unreadable(column: &str, why: impl Display) -> StorageError {
+    StorageError::Database(DbErr::Type(format!("{column} cannot be read: {why}")))
+}

@@ -1,0 +1,219 @@
+//! Activating an account from the token of an invitation.
+
+use tonic::Code;
+use vouch_proto::{
+    convert::to_wire_time,
+    onboarding::v1::{self as pb, case, get_home_response::NextStep},
+};
+use vouch_testkit::{TestDatabase, on_both_databases};
+
+use crate::{
+    example::{acceptance, activation, at, basic_information, fixed_terms, registration, start},
+    tables::{count, counts, told},
+    world::{World, refusal},
+};
+
+on_both_databases! {
+    a_token_activates_an_account_and_opens_the_case,
+    another_address_has_to_be_verified,
+    an_address_that_takes_no_mail_stays_unverified,
+    a_token_that_opens_nothing_leaves_nothing,
+    an_address_has_one_account,
+    a_request_is_answered_once_and_for_all,
+}
+
+// F9, F10, B12, B17, R23
+async fn a_token_activates_an_account_and_opens_the_case(database: TestDatabase) {
+    let world = World::new(database).await;
+    let invitation = world.invitations.send("ada@example.com", fixed_terms());
+    let request = pb::ActivateAccountRequest {
+        referral_code: " vch2-k7qx ".to_owned(),
+        ..activation(&invitation, " Ada@Example.com ")
+    };
+    let answer = world.activate(request).await.expect("an account");
+    let (person, case) = (answer.person.expect("a person"), answer.case.expect("a case"));
+    let expected = pb::Person {
+        id: person.id.clone(),
+        account_id: person.account_id.clone(),
+        basic_information: Some(basic_information("Ada", "ada@example.com")),
+        email_verified: true,
+        create_time: Some(to_wire_time(start())),
+    };
+    assert_eq!(person, expected);
+    assert_eq!(world.person(&person.id).await.expect("the person"), person);
+
+    let expected = pb::Case {
+        id: case.id.clone(),
+        person_id: person.id.clone(),
+        account_id: person.account_id.clone(),
+        invitation_id: invitation.id.clone(),
+        client_id: invitation.client_id.clone(),
+        state: case::State::ReviewContract.into(),
+        offer: Some(pb::Offer {
+            id: case.offer.clone().expect("an offer").id,
+            company_name: "Acme".to_owned(),
+            hiring_manager_name: "Grace Hopper".to_owned(),
+            contract_terms: Some(fixed_terms()),
+            lapse_time: Some(to_wire_time(at("2026-03-31T09:00:00Z"))),
+            ..Default::default()
+        }),
+        create_time: Some(to_wire_time(start())),
+    };
+    assert_eq!(case, expected);
+    assert_eq!(world.case(&case.id).await, case);
+    assert_eq!(world.home(&person.id).await.expect("a home"), NextStep::OpenCase(case));
+    assert_eq!(world.invitations.get(&invitation.id).person_id, person.id);
+
+    let registered = pb::AccountRegistered {
+        person_id: person.id.clone(),
+        account_id: person.account_id,
+        register_time: Some(to_wire_time(start())),
+        referral_code: "VCH2-K7QX".to_owned(),
+    };
+    assert_eq!(told::<pb::AccountRegistered>(&world.db).await, [registered]);
+    let verified = pb::EmailVerified {
+        person_id: person.id,
+        verify_time: Some(to_wire_time(start())),
+    };
+    assert_eq!(told::<pb::EmailVerified>(&world.db).await, [verified]);
+    assert_eq!(count(&world.db, "mail").await, 0, "the token has proved the address");
+    world.until_only_timers(&["offer.lapse"]).await;
+    world.stop().await;
+}
+
+// F8, B12
+async fn another_address_has_to_be_verified(database: TestDatabase) {
+    let world = World::new(database).await;
+    let invitation = world.invitations.send("ada@example.com", fixed_terms());
+    let answer = world
+        .activate(activation(&invitation, "ada@home.example"))
+        .await
+        .expect("an account");
+    let person = answer.person.expect("a person");
+    assert!(!person.email_verified);
+    assert_eq!(
+        world.home(&person.id).await.expect("a home"),
+        NextStep::VerifyEmail(pb::VerifyEmailStep {})
+    );
+    assert_eq!(told::<pb::EmailVerified>(&world.db).await, []);
+
+    let token = world.token_for("ada@home.example").await;
+    let verified = world.verify(&token).await.expect("verified");
+    assert_eq!(
+        verified,
+        pb::Person {
+            email_verified: true,
+            ..person.clone()
+        }
+    );
+    assert_eq!(world.verify(&token).await.expect("a repeat"), verified);
+    assert_eq!(
+        told::<pb::EmailVerified>(&world.db).await.len(),
+        1,
+        "it was verified once"
+    );
+    let case = answer.case.expect("a case");
+    assert_eq!(world.home(&person.id).await.expect("a home"), NextStep::OpenCase(case));
+    let guessed = world.verify("guessed").await;
+    assert_eq!(refusal(guessed), (Code::NotFound, "UNKNOWN_VERIFICATION".to_owned()));
+    world.stop().await;
+}
+
+/// There are addresses of a good shape that no mail server takes. Nothing may hang on them.
+async fn an_address_that_takes_no_mail_stays_unverified(database: TestDatabase) {
+    let world = World::new(database).await;
+    let unfit = world.register(registration("ada@-home.example")).await;
+    assert_eq!(refusal(unfit), (Code::InvalidArgument, "UNFIT_FOR_MAIL".to_owned()));
+    let invitation = world.invitations.send("ada@example.com", fixed_terms());
+    let answer = world
+        .activate(activation(&invitation, "ada@-home.example"))
+        .await
+        .expect("an account");
+    assert!(!answer.person.expect("a person").email_verified);
+    assert_eq!(count(&world.db, "mail").await, 0);
+    let case = answer.case.expect("a case");
+    world.review(&case.id).await.expect("reviewed");
+    world.accept(acceptance(&case, "Gladly.")).await.expect("accepted");
+    let mail = world.mail_to("grace@acme.example").await;
+    assert!(!mail.contains("Reply-To"), "nobody has verified the address: {mail}");
+    world.stop().await;
+}
+
+async fn a_token_that_opens_nothing_leaves_nothing(database: TestDatabase) {
+    let world = World::new(database).await;
+    let used = world.invitations.send("ada@example.com", fixed_terms());
+    world
+        .activate(activation(&used, "ada@example.com"))
+        .await
+        .expect("an account");
+    let before = counts(&world.db).await;
+    let requests = count(&world.db, "request").await;
+    let unknown = pb::ActivateAccountRequest {
+        invitation_token: "guessed".to_owned(),
+        ..activation(&used, "eve@example.com")
+    };
+    for request in [unknown, activation(&used, "eve@example.com")] {
+        let refused = world.activate(request).await.expect_err("a refusal");
+        assert_eq!(refused.message(), "there is no open invitation");
+        assert_eq!(
+            refusal(Err::<(), _>(refused)),
+            (Code::NotFound, "NO_OPEN_INVITATION".to_owned())
+        );
+    }
+    assert_eq!(counts(&world.db).await, before);
+    assert_eq!(count(&world.db, "request").await, requests);
+    world.stop().await;
+}
+
+async fn an_address_has_one_account(database: TestDatabase) {
+    let world = World::new(database).await;
+    world.ada().await;
+    let before = counts(&world.db).await;
+    let taken = (Code::AlreadyExists, "EMAIL_TAKEN".to_owned());
+    let second = world.invitations.send("ada@example.com", fixed_terms());
+    assert_eq!(
+        refusal(world.activate(activation(&second, "ADA@example.com")).await),
+        taken
+    );
+    assert_eq!(refusal(world.register(registration("ada@Example.com")).await), taken);
+    assert_eq!(counts(&world.db).await, before);
+    let untouched = world.invitations.get(&second.id);
+    assert_eq!(untouched, second, "it was not accepted for somebody who cannot be");
+    world.stop().await;
+}
+
+async fn a_request_is_answered_once_and_for_all(database: TestDatabase) {
+    let world = World::new(database).await;
+    let invitation = world.invitations.send("ada@example.com", fixed_terms());
+    let request = activation(&invitation, "ada@example.com");
+    let answer = world.activate(request.clone()).await.expect("an account");
+    world
+        .review(&answer.case.clone().expect("a case").id)
+        .await
+        .expect("reviewed");
+    let again = world.activate(request.clone()).await.expect("the same account");
+    assert_eq!(again, answer, "as it was then");
+    let reused = (Code::AlreadyExists, "REQUEST_ID_REUSED".to_owned());
+    let other = pb::ActivateAccountRequest {
+        referral_code: "VCH2".to_owned(),
+        ..request.clone()
+    };
+    assert_eq!(refusal(world.activate(other).await), reused);
+    let other = pb::RegisterAccountRequest {
+        request_id: request.request_id,
+        ..registration("eve@example.com")
+    };
+    assert_eq!(refusal(world.register(other.clone()).await), reused);
+
+    // The other way round: a request that was a registration accepts no invitation.
+    let invitation = world.invitations.send("eve@example.com", fixed_terms());
+    let registered = registration("mary@example.com");
+    world.register(registered.clone()).await.expect("an account");
+    let other = pb::ActivateAccountRequest {
+        request_id: registered.request_id,
+        ..activation(&invitation, "eve@example.com")
+    };
+    assert_eq!(refusal(world.activate(other).await), reused);
+    assert_eq!(world.invitations.get(&invitation.id), invitation);
+    world.stop().await;
+}
