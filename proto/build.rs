@@ -30,10 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     compiler.include_imports(true).include_source_info(true);
     compiler.open_files(&files)?;
     // The encoded form keeps custom options, which the decoded one drops; reflection serves the encoded form.
-    fs::write(
-        out_dir.join("descriptor.bin"),
-        compiler.encode_file_descriptor_set(),
-    )?;
+    fs::write(out_dir.join("descriptor.bin"), compiler.encode_file_descriptor_set())?;
     let descriptors = compiler.file_descriptor_set();
     fs::write(out_dir.join("mutations.rs"), mutations(&descriptors)?)?;
 
@@ -51,11 +48,7 @@ fn mutations(descriptors: &FileDescriptorSet) -> Result<String, Box<dyn Error>> 
         let module = file.package().replace('.', "::");
         let module = module.trim_start_matches("vouch::");
         for message in &file.message_type {
-            if message
-                .field
-                .iter()
-                .any(|field| field.name() == "request_id")
-            {
+            if message.field.iter().any(|field| field.name() == "request_id") {
                 writeln!(
                     code,
                     "impl Mutation for {module}::{name} {{ fn request_id(&self) -> &str {{ &self.request_id }} }}",

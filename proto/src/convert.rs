@@ -25,11 +25,7 @@ impl fmt::Display for Violations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, violation) in self.0.iter().enumerate() {
             let separator = if i == 0 { "" } else { "; " };
-            write!(
-                f,
-                "{separator}{} {}",
-                violation.field, violation.description
-            )?;
+            write!(f, "{separator}{} {}", violation.field, violation.description)?;
         }
         Ok(())
     }
@@ -104,12 +100,7 @@ impl Fields {
 
     /// A text whose length in characters lies in `length`, white space at both ends cut off, without control
     /// characters other than line breaks and tabs.
-    pub fn text(
-        &mut self,
-        field: &str,
-        text: &str,
-        length: std::ops::RangeInclusive<usize>,
-    ) -> Option<String> {
+    pub fn text(&mut self, field: &str, text: &str, length: std::ops::RangeInclusive<usize>) -> Option<String> {
         let text = text.trim();
         let characters = text.chars().count();
         if characters == 0 && *length.start() > 0 {
@@ -126,15 +117,8 @@ impl Fields {
                 "TOO_LONG",
                 format!("must have at most {} characters", length.end()),
             );
-        } else if text
-            .chars()
-            .any(|c| c.is_control() && c != '\n' && c != '\t')
-        {
-            self.refuse(
-                field,
-                "INVALID_FORMAT",
-                "must not contain control characters",
-            );
+        } else if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+            self.refuse(field, "INVALID_FORMAT", "must not contain control characters");
         } else {
             return Some(text.to_owned());
         }
@@ -142,12 +126,7 @@ impl Fields {
     }
 
     /// A text of one line: a name, a title, a subject.
-    pub fn line(
-        &mut self,
-        field: &str,
-        text: &str,
-        length: std::ops::RangeInclusive<usize>,
-    ) -> Option<String> {
+    pub fn line(&mut self, field: &str, text: &str, length: std::ops::RangeInclusive<usize>) -> Option<String> {
         if text.trim().contains(['\n', '\t']) {
             self.refuse(field, "INVALID_FORMAT", "must be a single line");
             return None;
@@ -172,9 +151,7 @@ impl Fields {
             self.refuse(field, "REQUIRED", "is required");
             return None;
         };
-        let currency = self.within(field, |fields| {
-            fields.currency("currency_code", &money.currency_code)
-        });
+        let currency = self.within(field, |fields| fields.currency("currency_code", &money.currency_code));
         if money.minor_units <= 0 {
             self.within(field, |fields| {
                 fields.refuse("minor_units", "OUT_OF_RANGE", "must be above zero")
@@ -198,22 +175,14 @@ impl Fields {
     }
 
     /// A moment between 1970 and 9999.
-    pub fn time(
-        &mut self,
-        field: &str,
-        time: Option<&prost_types::Timestamp>,
-    ) -> Option<Timestamp> {
+    pub fn time(&mut self, field: &str, time: Option<&prost_types::Timestamp>) -> Option<Timestamp> {
         let Some(time) = time else {
             self.refuse(field, "REQUIRED", "is required");
             return None;
         };
         let read = from_wire_time(time);
         if read.is_none() {
-            self.refuse(
-                field,
-                "OUT_OF_RANGE",
-                "must be a moment between 1970 and 9999",
-            );
+            self.refuse(field, "OUT_OF_RANGE", "must be a moment between 1970 and 9999");
         }
         read
     }
@@ -288,9 +257,7 @@ pub fn to_wire_time(time: Timestamp) -> prost_types::Timestamp {
 /// A moment from the wire, cut to the microsecond; `None` outside 1970 to 9999.
 #[must_use]
 pub fn from_wire_time(time: &prost_types::Timestamp) -> Option<Timestamp> {
-    let nanos = u32::try_from(time.nanos)
-        .ok()
-        .filter(|nanos| *nanos < 1_000_000_000)?;
+    let nanos = u32::try_from(time.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
     let micros = time
         .seconds
         .checked_mul(1_000_000)?
@@ -320,14 +287,8 @@ mod tests {
         };
         fields.request_id(&request);
         fields.positive_money("amount", Some(&money("usd", -1)));
-        fields.within("items[2]", |fields| {
-            fields.line("title", "a\r\nBcc: b", 1..=200)
-        });
-        let told: Vec<_> = fields
-            .violations
-            .iter()
-            .map(|v| (v.field.as_str(), v.reason))
-            .collect();
+        fields.within("items[2]", |fields| fields.line("title", "a\r\nBcc: b", 1..=200));
+        let told: Vec<_> = fields.violations.iter().map(|v| (v.field.as_str(), v.reason)).collect();
         let expected = [
             ("request_id", "INVALID_FORMAT"),
             ("amount.currency_code", "UNKNOWN_CURRENCY"),
@@ -341,15 +302,9 @@ mod tests {
     #[test]
     fn texts_are_trimmed_and_measured_in_characters() {
         let mut fields = Fields::new();
-        assert_eq!(
-            fields.text("t", "  größer ", 1..=6),
-            Some("größer".to_owned())
-        );
+        assert_eq!(fields.text("t", "  größer ", 1..=6), Some("größer".to_owned()));
         assert_eq!(fields.text("t", "größer!", 1..=6), None);
-        assert_eq!(
-            fields.text("t", "two\nlines", 1..=20),
-            Some("two\nlines".to_owned())
-        );
+        assert_eq!(fields.text("t", "two\nlines", 1..=20), Some("two\nlines".to_owned()));
         assert_eq!(fields.text("t", "nul\0", 1..=20), None);
         assert_eq!(fields.text("t", "", 0..=20), Some(String::new()));
     }

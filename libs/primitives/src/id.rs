@@ -120,10 +120,7 @@ mod tests {
         let (first, second) = (ClientId::new(), ClientId::new());
         assert!(first < second);
         assert_eq!(first.to_string().parse(), Ok(first));
-        assert_eq!(
-            "nonsense".parse::<ClientId>(),
-            Err(InvalidId("nonsense".to_owned()))
-        );
+        assert_eq!("nonsense".parse::<ClientId>(), Err(InvalidId("nonsense".to_owned())));
     }
 
     #[test]

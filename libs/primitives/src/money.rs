@@ -75,11 +75,7 @@ impl Currency {
     pub fn all() -> impl Iterator<Item = Self> {
         [(NO_DECIMALS, 0), (TWO_DECIMALS, 2), (THREE_DECIMALS, 3)]
             .into_iter()
-            .flat_map(|(codes, decimals)| {
-                codes
-                    .split_ascii_whitespace()
-                    .map(move |code| Self { code, decimals })
-            })
+            .flat_map(|(codes, decimals)| codes.split_ascii_whitespace().map(move |code| Self { code, decimals }))
     }
 
     fn minor_per_major(self) -> i64 {
@@ -106,16 +102,10 @@ impl Money {
     /// If the text is no number, has more decimals than the currency, or does not fit.
     pub fn parse_major(text: &str, currency: Currency) -> Result<Self, MoneyError> {
         let not_a_number = || MoneyError::NotANumber(text.to_owned());
-        let (negative, digits) = text
-            .strip_prefix('-')
-            .map_or((false, text), |rest| (true, rest));
+        let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let (major, minor) = digits.split_once('.').unwrap_or((digits, ""));
         let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-        if major.is_empty()
-            || !all_digits(major)
-            || !all_digits(minor)
-            || (digits.contains('.') && minor.is_empty())
-        {
+        if major.is_empty() || !all_digits(major) || !all_digits(minor) || (digits.contains('.') && minor.is_empty()) {
             return Err(not_a_number());
         }
         let decimals = usize::from(currency.decimals);
@@ -128,10 +118,7 @@ impl Money {
         let unsigned: i64 = format!("{major}{minor:0<decimals$}")
             .parse()
             .map_err(|_| MoneyError::Overflow)?;
-        Ok(Self::new(
-            if negative { -unsigned } else { unsigned },
-            currency,
-        ))
+        Ok(Self::new(if negative { -unsigned } else { unsigned }, currency))
     }
 
     /// The sum.
@@ -162,10 +149,7 @@ impl Money {
         if self.currency == other.currency {
             Ok(())
         } else {
-            Err(MoneyError::DifferentCurrencies(
-                self.currency,
-                other.currency,
-            ))
+            Err(MoneyError::DifferentCurrencies(self.currency, other.currency))
         }
     }
 }
@@ -226,14 +210,7 @@ mod tests {
 
     #[test]
     fn decimals_come_from_iso_4217() {
-        for (code, decimals) in [
-            ("USD", 2),
-            ("JPY", 0),
-            ("KWD", 3),
-            ("EUR", 2),
-            ("ISK", 0),
-            ("TND", 3),
-        ] {
+        for (code, decimals) in [("USD", 2), ("JPY", 0), ("KWD", 3), ("EUR", 2), ("ISK", 0), ("TND", 3)] {
             assert_eq!(currency(code).decimals(), decimals, "{code}");
         }
         for unknown in ["", "usd", "XXX", "BTC", "US", "USDX"] {
@@ -271,11 +248,7 @@ mod tests {
         }
         for text in ["", "-", "1,5", "1.", ".5", "1e3", " 1", "+1", "٣"] {
             let refused = MoneyError::NotANumber(text.to_owned());
-            assert_eq!(
-                Money::parse_major(text, Currency::USD),
-                Err(refused),
-                "{text:?}"
-            );
+            assert_eq!(Money::parse_major(text, Currency::USD), Err(refused), "{text:?}");
         }
         assert_eq!(
             Money::parse_major("92233720368547758.08", Currency::USD),

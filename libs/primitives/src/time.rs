@@ -83,19 +83,14 @@ impl Timestamp {
         let Some(start) = self.to_date_time() else {
             return Self::MAX;
         };
-        let month_index = i64::from(start.year()) * 12 + i64::from(u8::from(start.month())) - 1
-            + i64::from(months);
+        let month_index = i64::from(start.year()) * 12 + i64::from(u8::from(start.month())) - 1 + i64::from(months);
         let year = i32::try_from(month_index.div_euclid(12)).unwrap_or(i32::MAX);
         let month = u8::try_from(month_index.rem_euclid(12) + 1)
             .ok()
             .and_then(|m| Month::try_from(m).ok());
         month
-            .and_then(|month| {
-                Date::from_calendar_date(year, month, start.day().min(month.length(year))).ok()
-            })
-            .map_or(Self::MAX, |date| {
-                Self::from_date_time(start.replace_date(date))
-            })
+            .and_then(|month| Date::from_calendar_date(year, month, start.day().min(month.length(year))).ok())
+            .map_or(Self::MAX, |date| Self::from_date_time(start.replace_date(date)))
     }
 
     fn to_date_time(self) -> Option<OffsetDateTime> {
@@ -109,10 +104,7 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self
-            .to_date_time()
-            .and_then(|moment| moment.format(&Rfc3339).ok())
-        {
+        match self.to_date_time().and_then(|moment| moment.format(&Rfc3339).ok()) {
             Some(text) => f.write_str(&text),
             None => write!(f, "{} microseconds since 1970", self.0),
         }
@@ -148,11 +140,7 @@ mod tests {
         for (start, months, end) in [
             ("2026-11-30T10:00:00Z", 3, "2027-02-28T10:00:00Z"),
             ("2027-11-30T10:00:00Z", 3, "2028-02-29T10:00:00Z"),
-            (
-                "2026-01-31T23:59:59.999999Z",
-                1,
-                "2026-02-28T23:59:59.999999Z",
-            ),
+            ("2026-01-31T23:59:59.999999Z", 1, "2026-02-28T23:59:59.999999Z"),
             ("2026-05-31T00:00:00Z", 1, "2026-06-30T00:00:00Z"),
             ("2026-10-15T00:00:00Z", 3, "2027-01-15T00:00:00Z"),
             ("2026-12-31T00:00:00Z", 12, "2027-12-31T00:00:00Z"),
@@ -171,10 +159,7 @@ mod tests {
     fn text_forms() {
         assert_eq!(at("2026-02-28"), at("2026-02-28T00:00:00Z"));
         assert_eq!(at("2026-02-28T01:00:00+01:00"), at("2026-02-28T00:00:00Z"));
-        assert_eq!(
-            at("2026-02-28T00:00:00.25Z").to_string(),
-            "2026-02-28T00:00:00.25Z"
-        );
+        assert_eq!(at("2026-02-28T00:00:00.25Z").to_string(), "2026-02-28T00:00:00.25Z");
         assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59.999999Z");
         assert!("28.2.2026".parse::<Timestamp>().is_err());
     }
@@ -182,10 +167,7 @@ mod tests {
     #[test]
     fn differences() {
         assert_eq!(at("2026-02-28").add_days(1), at("2026-03-01"));
-        assert_eq!(
-            at("2026-03-01").since(at("2026-02-28")),
-            Duration::from_secs(86_400)
-        );
+        assert_eq!(at("2026-03-01").since(at("2026-02-28")), Duration::from_secs(86_400));
         assert_eq!(at("2026-02-28").since(at("2026-03-01")), Duration::ZERO);
         assert_eq!(Timestamp::MAX.add_days(1), Timestamp::MAX);
         assert_eq!(Timestamp::MAX.add_months_clamped(1), Timestamp::MAX);
