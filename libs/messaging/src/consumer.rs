@@ -12,7 +12,7 @@ use vouch_storage::{Db, StorageError, Txn, describe, is_transient};
 use crate::{
     Bus, BusError, Delivery, Receipt, Router, Subscription, Verdict,
     batch::{Batch, Candidate},
-    dead_letter::{self, Reason},
+    dead_letter::{self, NewDeadLetter, Reason},
     inbox,
 };
 
@@ -184,26 +184,24 @@ where
         let work = |txn: Arc<Txn>| async move {
             let now = self.clock.now();
             let claimed = inbox::claim(&txn, now, ids).await?;
+            let error = "an event with this id and another content was applied before";
             let clashes: Vec<_> = events
                 .iter()
                 .filter(|candidate| claimed.clashing.contains(&candidate.event.id))
-                .map(|candidate| {
-                    candidate.letter(
-                        from,
-                        Reason::IdReused,
-                        "applied before, with another content".to_owned(),
-                    )
-                })
+                .map(|candidate| candidate.letter(from, Reason::IdReused, error.to_owned()))
                 .collect();
             dead_letter::insert(&txn, now, &clashes.iter().collect::<Vec<_>>()).await?;
             for group in &batch.groups {
                 group.apply(&self.state, &txn, &claimed.fresh).await?;
             }
-            Ok::<_, E>(())
+            Ok::<_, E>(clashes)
         };
         let attempt = self.db.write_tx(work).instrument(span_of(batch, events));
         match AssertUnwindSafe(attempt).catch_unwind().await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(clashes)) => {
+                clashes.iter().for_each(log_set_aside);
+                Ok(())
+            }
             Ok(Err(error)) => Err(Failure::from_handler(&error)),
             Err(panic) => Err(Failure::Bad(Reason::Panicked, panic_text(&*panic))),
         }
@@ -216,9 +214,7 @@ where
         }
         let (letters, receipts): (Vec<_>, Vec<_>) =
             batch.parked.iter().map(|(letter, receipt)| (letter, receipt)).unzip();
-        for letter in &letters {
-            error!(event.id = letter.message_id, reason = %letter.reason, error = letter.error, "event set aside");
-        }
+        letters.iter().copied().for_each(log_set_aside);
         self.bury(from, &letters, receipts.into_iter().cloned().collect()).await;
     }
 
@@ -235,7 +231,7 @@ where
     }
 
     /// Writes dead letters, then acknowledges; if they cannot be written, the messages come again.
-    async fn bury(&self, from: &Subscription, letters: &[&dead_letter::NewDeadLetter], receipts: Vec<Receipt>) {
+    async fn bury(&self, from: &Subscription, letters: &[&NewDeadLetter], receipts: Vec<Receipt>) {
         let write = |txn: Arc<Txn>| async move { dead_letter::insert(&txn, self.clock.now(), letters).await };
         match self.db.write_tx(write).await {
             Ok(()) => self.ack(from, receipts).await,
@@ -286,6 +282,10 @@ impl Failure {
             Verdict::Reject(reason) => Self::Bad(Reason::Rejected, reason),
         }
     }
+}
+
+fn log_set_aside(letter: &NewDeadLetter) {
+    error!(event.id = letter.message_id, reason = %letter.reason, error = letter.error, "event set aside");
 }
 
 /// Where handlers work: in the message's own span if there is one message only, so that its trace goes on by itself;

@@ -7,7 +7,7 @@
 //! | [`db`] | [`Db`]: `connect`, `reader`, `write_tx`, wake-ups |
 //! | [`txn`] | [`Txn`]: an open write transaction, handed to every function that writes |
 //! | [`claim`] | [`Claim`]: rows that stay claimed while their work is done outside the database |
-//! | [`migrate`] | tables are made and changed, one process at a time |
+//! | [`mod@migrate`] | tables are made and changed, one process at a time |
 //! | [`idempotency`] | a request is carried out once and answered the same for ever |
 //! | [`timers`] | due moments that survive a restart |
 //! | [`test_clock`] | where the test clock stood |

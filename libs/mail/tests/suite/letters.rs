@@ -277,5 +277,5 @@ async fn the_message_arrives_as_it_was_written(database: TestDatabase) {
         .replace("\r\n", "\n")
         .replace(&id.to_string(), &Uuid::nil().to_string());
     let steady = steady.replace(&id.as_uuid().simple().to_string(), &Uuid::nil().simple().to_string());
-    assert_golden("invitation.eml", &steady);
+    assert_golden("invitation.message.txt", &steady);
 }

@@ -98,11 +98,13 @@ async fn only_the_verified_owner_of_the_address_opens_the_case(database: TestDat
         .register(registration("ada@example.com"))
         .await
         .expect("an account");
+    let before = counts(&world.db).await;
     let unverified = world.open_case(&ada.id, &invitation.id).await;
     assert_eq!(
         refusal(unverified),
         (Code::FailedPrecondition, "EMAIL_NOT_VERIFIED".to_owned())
     );
+    assert_eq!(counts(&world.db).await, before);
 
     let eve = world
         .register(registration("eve@example.com"))

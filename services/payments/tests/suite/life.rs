@@ -135,8 +135,11 @@ async fn silence_approves_at_its_own_moment(database: TestDatabase) {
     assert_eq!(events[0].occur_time, Some(to_wire_time(start())));
     assert_eq!(events[0].settle_time, Some(to_wire_time(start().add_days(19))));
     let lines = world.statement(ada, "USD", 0).await;
+    let moments: Vec<_> = lines.iter().map(|line| line.time).collect();
+    let (approved, settled) = (milestone.approve_time, events[0].settle_time);
     assert_eq!(
-        lines[0].time, milestone.approve_time,
+        moments,
+        [approved, approved, settled, settled],
         "booked late, and true since then"
     );
     world.stop().await;
