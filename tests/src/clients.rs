@@ -1,0 +1,102 @@
+//! Typed connections to the four services.
+
+use std::time::Duration;
+
+use tonic::{
+    Code, Status,
+    transport::{Channel, Endpoint},
+};
+use vouch_proto::{
+    invitation::v1::{client_service_client::ClientServiceClient, invitation_service_client::InvitationServiceClient},
+    onboarding::v1::{account_service_client::AccountServiceClient, case_service_client::CaseServiceClient},
+    operations::v1::operations_service_client::OperationsServiceClient,
+    payments::v1::{
+        contract_service_client::ContractServiceClient, earning_service_client::EarningServiceClient,
+        ledger_service_client::LedgerServiceClient,
+    },
+    referral::v1::referral_service_client::ReferralServiceClient,
+};
+
+use crate::{Error, SERVICES};
+
+/// How often a call is sent again when its outcome is unknown.
+const TRIES: u32 = 40;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Connections to the four services. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// `vouch.invitation.v1.ClientService`.
+    pub clients: ClientServiceClient<Channel>,
+    /// `vouch.invitation.v1.InvitationService`.
+    pub invitations: InvitationServiceClient<Channel>,
+    /// `vouch.onboarding.v1.AccountService`.
+    pub accounts: AccountServiceClient<Channel>,
+    /// `vouch.onboarding.v1.CaseService`.
+    pub cases: CaseServiceClient<Channel>,
+    /// `vouch.payments.v1.ContractService`.
+    pub contracts: ContractServiceClient<Channel>,
+    /// `vouch.payments.v1.EarningService`.
+    pub earnings: EarningServiceClient<Channel>,
+    /// `vouch.payments.v1.LedgerService`.
+    pub ledger: LedgerServiceClient<Channel>,
+    /// `vouch.referral.v1.ReferralService`.
+    pub referrals: ReferralServiceClient<Channel>,
+    /// `vouch.operations.v1.OperationsService` of each, in the order of [`SERVICES`].
+    pub operations: [OperationsServiceClient<Channel>; 4],
+}
+
+impl Clients {
+    /// Connects to these addresses (`http://127.0.0.1:7101` …), in the order of [`SERVICES`]; connections are made when
+    /// they are first used.
+    ///
+    /// # Errors
+    /// If one is no address.
+    pub fn connect(addresses: &[String; SERVICES.len()]) -> Result<Self, Error> {
+        let channel = |address: &String| -> Result<Channel, Error> {
+            let endpoint = Endpoint::from_shared(address.clone())?;
+            Ok(endpoint
+                .connect_timeout(Duration::from_secs(2))
+                .timeout(Duration::from_secs(10))
+                .connect_lazy())
+        };
+        let [invitation, onboarding, payments, referral] = addresses;
+        let (invitation, onboarding) = (channel(invitation)?, channel(onboarding)?);
+        let (payments, referral) = (channel(payments)?, channel(referral)?);
+        Ok(Self {
+            clients: ClientServiceClient::new(invitation.clone()),
+            invitations: InvitationServiceClient::new(invitation.clone()),
+            accounts: AccountServiceClient::new(onboarding.clone()),
+            cases: CaseServiceClient::new(onboarding.clone()),
+            contracts: ContractServiceClient::new(payments.clone()),
+            earnings: EarningServiceClient::new(payments.clone()),
+            ledger: LedgerServiceClient::new(payments.clone()),
+            referrals: ReferralServiceClient::new(referral.clone()),
+            operations: [invitation, onboarding, payments, referral].map(OperationsServiceClient::new),
+        })
+    }
+}
+
+/// Sends a call until its outcome is known. The same request with the same id is sent again, so that it takes effect
+/// once however often it arrives.
+///
+/// # Errors
+/// The status, once it is definite or patience has run out.
+pub async fn until_definite<T>(mut call: impl AsyncFnMut() -> Result<T, Status>) -> Result<T, Status> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match call().await {
+            Err(status) if unknown(&status) && tries < TRIES => tokio::time::sleep(PAUSE).await,
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Whether the call may have taken effect, or may do so when it is sent again.
+fn unknown(status: &Status) -> bool {
+    matches!(
+        status.code(),
+        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown
+    )
+}

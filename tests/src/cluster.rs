@@ -1,0 +1,305 @@
+//! A real nats-server, real databases and four real processes on 127.0.0.1.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+use tonic::transport::Endpoint;
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+use vouch_primitives::Timestamp;
+use vouch_testkit::{Engine, NatsServer, PostgresServer, Process, Signal, tools::free_port};
+
+use crate::{Clients, Error, Mailbox, SERVICES, Story};
+
+/// How long a service may take to become ready, and to stop.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a cluster is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Which database.
+    pub engine: Engine,
+    /// The test clock's first moment; `None` for the process clock.
+    pub test_clock: Option<Timestamp>,
+    /// The port of the first service, the others follow; `None` for free ones.
+    pub first_port: Option<u16>,
+}
+
+/// A running system. Everything ends, and its data goes, when this value is dropped.
+#[derive(Debug)]
+pub struct Cluster {
+    /// The nats-server, to stop and to kill.
+    pub nats: NatsServer,
+    /// The PostgreSQL server, if it is the engine.
+    pub postgres: Option<PostgresServer>,
+    services: Vec<Service>,
+    directory: TempDir,
+}
+
+#[derive(Debug)]
+struct Service {
+    name: &'static str,
+    port: u16,
+    settings: Vec<(String, String)>,
+    process: Option<Process>,
+}
+
+impl Cluster {
+    /// Starts everything and waits until it is ready; `tell` hears what is being done.
+    ///
+    /// # Errors
+    /// If something does not start, with the end of its log.
+    pub async fn start(plan: Plan, mut tell: impl FnMut(&str)) -> Result<Self, Error> {
+        let directory = tempfile::tempdir()?;
+        tell("starting nats-server");
+        let nats = NatsServer::start().await?;
+        let postgres = match plan.engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => {
+                tell("starting PostgreSQL");
+                Some(PostgresServer::start_private().await?)
+            }
+        };
+        let ports = ports(plan.first_port)?;
+        let mut services = Vec::new();
+        for (name, port) in SERVICES.into_iter().zip(ports) {
+            let database = match &postgres {
+                None => format!("sqlite:{}", directory.path().join(format!("{name}.db")).display()),
+                Some(server) => server.create_database(name).await?,
+            };
+            let settings = settings(name, port, &database, &nats, plan.test_clock, directory.path(), ports);
+            services.push(Service {
+                name,
+                port,
+                settings,
+                process: None,
+            });
+        }
+        let mut cluster = Self {
+            nats,
+            postgres,
+            services,
+            directory,
+        };
+        for (index, name) in SERVICES.into_iter().enumerate() {
+            tell(&format!("preparing {name}"));
+            cluster.migrate(index).await?;
+        }
+        tell("starting the four services");
+        for index in 0..SERVICES.len() {
+            cluster.launch(index)?;
+        }
+        for index in 0..SERVICES.len() {
+            cluster.ready(index).await?;
+        }
+        Ok(cluster)
+    }
+
+    /// The people who use it.
+    ///
+    /// # Errors
+    /// If an address is none.
+    pub fn story(&self) -> Result<Story, Error> {
+        let mailbox = Mailbox::new(vec![self.mail()]);
+        Ok(Story::new(Clients::connect(&self.addresses())?, mailbox))
+    }
+
+    /// The addresses of the services, in the order of [`SERVICES`].
+    #[must_use]
+    pub fn addresses(&self) -> [String; SERVICES.len()] {
+        std::array::from_fn(|index| format!("http://127.0.0.1:{}", self.services[index].port))
+    }
+
+    /// Where outgoing mail is written.
+    #[must_use]
+    pub fn mail(&self) -> PathBuf {
+        self.directory.path().join("mail")
+    }
+
+    /// The process of a service, by its place in [`SERVICES`].
+    ///
+    /// # Errors
+    /// If it was stopped or killed.
+    pub fn process(&self, index: usize) -> Result<&Process, Error> {
+        let service = &self.services[index];
+        service
+            .process
+            .as_ref()
+            .ok_or_else(|| format!("{} is not running", service.name).into())
+    }
+
+    /// Kills a service as a power switch would.
+    ///
+    /// # Errors
+    /// If it does not end.
+    pub async fn kill(&mut self, index: usize) -> Result<(), Error> {
+        if let Some(process) = self.services[index].process.take() {
+            process.end_with(Signal::KILL, PATIENCE).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts a service that was stopped or killed, and waits until it is ready.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub async fn start_again(&mut self, index: usize) -> Result<(), Error> {
+        self.launch(index)?;
+        self.ready(index).await
+    }
+
+    /// Asks a service to stop and waits until it has.
+    ///
+    /// # Errors
+    /// If it does not stop in time, or says that it failed.
+    pub async fn stop_service(&mut self, index: usize) -> Result<(), Error> {
+        if let Some(process) = self.services[index].process.take() {
+            let status = process.end_with(Signal::TERM, PATIENCE).await?;
+            if !status.success() {
+                return Err(process.failed(&status.to_string()).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops everything in order.
+    ///
+    /// # Errors
+    /// If something does not stop in time, or says that it failed.
+    pub async fn stop(mut self) -> Result<(), Error> {
+        for index in 0..SERVICES.len() {
+            self.stop_service(index).await?;
+        }
+        self.nats.stop().await?;
+        if let Some(server) = &mut self.postgres {
+            server.stop().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until a service ends that nobody has asked to, and says which and why.
+    pub async fn first_to_end(&self) -> Error {
+        loop {
+            for service in &self.services {
+                if let Some(process) = service.process.as_ref().filter(|process| !process.is_running()) {
+                    return process.failed("ended by itself").into();
+                }
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    async fn migrate(&self, index: usize) -> Result<(), Error> {
+        let process = self.spawn(index, "migrate")?;
+        let status = process.ended(PATIENCE).await?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(process.failed(&status.to_string()).into())
+        }
+    }
+
+    fn launch(&mut self, index: usize) -> Result<(), Error> {
+        self.services[index].process = Some(self.spawn(index, "serve")?);
+        Ok(())
+    }
+
+    fn spawn(&self, index: usize, command: &str) -> Result<Process, Error> {
+        let service = &self.services[index];
+        let name = format!("vouch-{}", service.name);
+        let mut program = Command::new(program(&name)?);
+        program
+            .arg(command)
+            .envs(service.settings.iter().cloned())
+            .current_dir(self.directory.path());
+        let log = self.directory.path().join(format!("{name}.log"));
+        Ok(Process::spawn(&name, &program, &log)?)
+    }
+
+    async fn ready(&self, index: usize) -> Result<(), Error> {
+        let process = self.process(index)?;
+        let endpoint = Endpoint::from_shared(self.addresses()[index].clone())?;
+        let mut health = HealthClient::new(endpoint.connect_lazy());
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = health
+                .check(HealthCheckRequest {
+                    service: "readiness".to_owned(),
+                })
+                .await;
+            match answer {
+                Ok(answer) if answer.get_ref().status() == ServingStatus::Serving => return Ok(()),
+                _ if !process.is_running() => return Err(process.failed("ended while it started").into()),
+                _ if Instant::now() > deadline => return Err(process.failed("does not become ready").into()),
+                _ => sleep(Duration::from_millis(10)).await,
+            }
+        }
+    }
+}
+
+/// The programmes lie beside this one, or one directory up where this is a test.
+fn program(name: &str) -> Result<PathBuf, Error> {
+    let here = env::current_exe()?;
+    let found = here
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|directory| directory.join(name))
+        .find(|path| path.is_file());
+    found.ok_or_else(|| format!("{name} is not built: run `cargo build --workspace --bins`").into())
+}
+
+fn ports(first: Option<u16>) -> Result<[u16; SERVICES.len()], Error> {
+    match first {
+        Some(first) => {
+            let last = first.checked_add(3).ok_or("the ports end at 65535")?;
+            Ok([first, first + 1, first + 2, last])
+        }
+        None => Ok([free_port()?, free_port()?, free_port()?, free_port()?]),
+    }
+}
+
+fn settings(
+    service: &str,
+    port: u16,
+    database: &str,
+    nats: &NatsServer,
+    test_clock: Option<Timestamp>,
+    directory: &Path,
+    ports: [u16; SERVICES.len()],
+) -> Vec<(String, String)> {
+    let mut settings = vec![
+        ("SERVER__LISTEN".to_owned(), format!("127.0.0.1:{port}")),
+        ("DATABASE__URL".to_owned(), database.to_owned()),
+        ("NATS__URL".to_owned(), nats.url()),
+        ("TELEMETRY__METRICS_LISTEN".to_owned(), String::new()),
+    ];
+    if let Some(start) = test_clock {
+        settings.push(("CLOCK__TEST".to_owned(), "true".to_owned()));
+        settings.push(("CLOCK__START".to_owned(), start.to_string()));
+    }
+    let [invitation, _, payments, _] = ports;
+    let mail = (
+        "MAIL__DIRECTORY".to_owned(),
+        directory.join("mail").display().to_string(),
+    );
+    match service {
+        "invitation" => settings.push(mail),
+        "onboarding" => {
+            settings.push(mail);
+            settings.push(("PEERS__INVITATION".to_owned(), format!("http://127.0.0.1:{invitation}")));
+        }
+        "referral" => settings.push(("PEERS__PAYMENTS".to_owned(), format!("http://127.0.0.1:{payments}"))),
+        _ => {}
+    }
+    let prefix = format!("VOUCH_{}__", service.to_uppercase());
+    settings
+        .into_iter()
+        .map(|(key, value)| (format!("{prefix}{key}"), value))
+        .collect()
+}

@@ -1,0 +1,434 @@
+//! Plays earnings on a system: every referee is vouched for by the same referrer, is invited by e-mail, activates an
+//! account, accepts the offer, and is paid by milestones; then it tells what came of it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use vouch_primitives::{Currency, Money, Timestamp};
+use vouch_proto::{
+    common::v1 as common, convert::from_wire_time, onboarding::v1 as onboarding, referral::v1 as referral,
+};
+
+use crate::{Error, Story, earnings::Entry, mailbox::Mail, story::Company};
+
+/// What is told while it plays.
+#[derive(Debug)]
+pub enum Scene<'a> {
+    /// One thing that happened.
+    Line(&'a str),
+    /// An e-mail as it arrived, with the reason why it is shown.
+    Mail(&'a str, &'a Mail),
+    /// So many of so many entries were played.
+    Progress(usize, usize),
+}
+
+/// What came of it, in minor units. Totals are net: after refunds.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// One row per referee and currency.
+    pub attributions: Vec<AttributionRow>,
+    /// The referrer's available balance, per currency.
+    pub referrer_balances: Vec<BalanceRow>,
+    /// By how much the whole ledger is wrong: zero.
+    pub trial_balance_minor: u64,
+    /// How many events the four services recorded and published.
+    pub events_published: u64,
+    /// How many events could not be applied.
+    pub dead_letters: u64,
+}
+
+/// What an attribution has come to in one currency.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct AttributionRow {
+    /// The referee, as the file names them.
+    pub referee: String,
+    /// The currency.
+    pub currency: String,
+    /// Their settled earnings, less refunds.
+    pub earnings_minor: i64,
+    /// What of it was earned in the first three months.
+    pub window_earnings_minor: i64,
+    /// Whether their account was open at the end of the three months.
+    pub open_at_window_end: bool,
+    /// The 5 % for life [R25].
+    pub lifetime_share_minor: i64,
+    /// The 10 % bonus [R26].
+    pub bonus_minor: i64,
+}
+
+/// A balance.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct BalanceRow {
+    /// The currency.
+    pub currency: String,
+    /// What is available.
+    pub balance_minor: i64,
+}
+
+/// A playback on its way, and afterwards.
+#[derive(Debug)]
+pub struct Playback<'a> {
+    story: &'a Story,
+    company: Company,
+    /// Who vouches for everybody.
+    pub referrer: referral::Referrer,
+    referees: BTreeMap<String, Referee>,
+    /// The service's id of each earning, by its name in the file.
+    earnings: BTreeMap<String, String>,
+}
+
+#[derive(Debug)]
+struct Referee {
+    person: onboarding::Person,
+    window_end: Timestamp,
+    /// The contract of each currency.
+    contracts: BTreeMap<Currency, String>,
+}
+
+/// The referrer's name.
+pub const REFERRER: &str = "Rosa Almeida";
+const COMPANY: &str = "Harbour Studio";
+const MANAGER: &str = "Henri Okafor";
+const MANAGER_EMAIL: &str = "henri@harbour.example";
+/// How long money takes from approval until it is available, and then some.
+const SETTLING_DAYS: u32 = 20;
+
+/// Where the clock has to begin so that everybody is there when the first money is earned.
+#[must_use]
+pub fn beginning(entries: &[Entry]) -> Timestamp {
+    let first = entries.first().map_or(Timestamp::EPOCH, |entry| entry.date);
+    first.saturating_sub(std::time::Duration::from_secs(86_400))
+}
+
+impl<'a> Playback<'a> {
+    /// The company joins, and the referrer registers and enrols.
+    ///
+    /// # Errors
+    /// If a service refuses.
+    pub async fn begin(story: &'a Story, tell: &mut (dyn FnMut(Timestamp, Scene<'_>) + Send)) -> Result<Self, Error> {
+        let now = story.clock.now().await?;
+        let company = story.company(COMPANY, MANAGER, MANAGER_EMAIL).await?;
+        tell(now, Scene::Line(&format!("{COMPANY} joins; {MANAGER} hires for it")));
+        let person = story.register(REFERRER, "rosa@talent.example", "").await?;
+        let referrer = story.enrol(&person).await?;
+        let line = format!(
+            "{REFERRER} registers and enrols as a referrer: code {}, link {}",
+            referrer.code, referrer.link
+        );
+        tell(now, Scene::Line(&line));
+        Ok(Self {
+            story,
+            company,
+            referrer,
+            referees: BTreeMap::new(),
+            earnings: BTreeMap::new(),
+        })
+    }
+
+    /// Plays the entries, which stand in the order of their dates, and goes on until the last money has settled and the
+    /// last bonus window has ended.
+    ///
+    /// # Errors
+    /// If a service refuses, or the services do not come to rest.
+    pub async fn play(
+        &mut self,
+        entries: &[Entry],
+        tell: &mut (dyn FnMut(Timestamp, Scene<'_>) + Send),
+    ) -> Result<(), Error> {
+        for (played, entry) in entries.iter().enumerate() {
+            tell(entry.date, Scene::Progress(played, entries.len()));
+            self.advance_to(entry.date, tell).await?;
+            match &entry.refund_of {
+                None => self.earn(entry, tell).await?,
+                Some(earning) => self.refund(entry, earning, tell).await?,
+            }
+        }
+        let last_entry = entries.last().map_or(Timestamp::EPOCH, |entry| entry.date);
+        let last_window = self
+            .referees
+            .values()
+            .map(|referee| referee.window_end)
+            .max()
+            .unwrap_or(last_entry);
+        let end = last_entry.max(last_window).add_days(SETTLING_DAYS);
+        self.advance_to(end, tell).await?;
+        tell(end, Scene::Progress(entries.len(), entries.len()));
+        Ok(())
+    }
+
+    /// What came of it.
+    ///
+    /// # Errors
+    /// If a service refuses.
+    pub async fn outcome(&self) -> Result<Outcome, Error> {
+        self.story.clock.settle().await?;
+        let names: BTreeMap<&str, &str> = self
+            .referees
+            .iter()
+            .map(|(name, referee)| (referee.person.id.as_str(), name.as_str()))
+            .collect();
+        let mut attributions = Vec::new();
+        for attribution in self.story.attributions(&self.referrer.id).await? {
+            let referee = names
+                .get(attribution.referee_person_id.as_str())
+                .copied()
+                .unwrap_or("?");
+            attributions.extend(attribution.totals.iter().map(|total| row(referee, &attribution, total)));
+        }
+        attributions.sort_by(|a, b| (&a.referee, &a.currency).cmp(&(&b.referee, &b.currency)));
+        // Where everything went back before it had settled nothing was ever posted: a balance of nothing.
+        let mut balances: BTreeMap<String, i64> = attributions
+            .iter()
+            .map(|attribution| (attribution.currency.clone(), 0))
+            .collect();
+        for balance in self.story.balances(&self.referrer.account_id).await? {
+            let available = balance.available.unwrap_or_default();
+            balances.insert(available.currency_code, available.minor_units);
+        }
+        let balance = |(currency, balance_minor)| BalanceRow {
+            currency,
+            balance_minor,
+        };
+        let activity = self.story.clock.activity().await?;
+        Ok(Outcome {
+            attributions,
+            referrer_balances: balances.into_iter().map(balance).collect(),
+            trial_balance_minor: self.story.imbalance().await?,
+            events_published: activity.events,
+            dead_letters: activity.dead_letters,
+        })
+    }
+
+    /// The referee with this person id, by the name in the file.
+    #[must_use]
+    pub fn name_of(&self, person_id: &str) -> Option<&str> {
+        self.referees
+            .iter()
+            .find(|(_, referee)| referee.person.id == person_id)
+            .map(|(name, _)| name.as_str())
+    }
+
+    /// The name in the file of the earning with this id.
+    #[must_use]
+    pub fn entry_of(&self, earning_id: &str) -> Option<&str> {
+        self.earnings
+            .iter()
+            .find(|(_, id)| *id == earning_id)
+            .map(|(name, _)| name.as_str())
+    }
+
+    async fn earn(&mut self, entry: &Entry, tell: &mut (dyn FnMut(Timestamp, Scene<'_>) + Send)) -> Result<(), Error> {
+        let currency = entry.amount.currency;
+        let known = self
+            .referees
+            .get(&entry.referee)
+            .and_then(|referee| referee.contracts.get(&currency))
+            .cloned();
+        let milestone = match known {
+            Some(contract) => self.story.milestone(&contract, &entry.id, entry.amount).await?.id,
+            None => self.hire(entry, tell).await?,
+        };
+        let earning = self.story.pay(&milestone).await?;
+        self.earnings.insert(entry.id.clone(), earning);
+        let line = format!(
+            "{} earns {} ({}): funded, submitted, approved",
+            entry.referee, entry.amount, entry.id
+        );
+        tell(entry.date, Scene::Line(&line));
+        Ok(())
+    }
+
+    async fn refund(
+        &mut self,
+        entry: &Entry,
+        earning: &str,
+        tell: &mut (dyn FnMut(Timestamp, Scene<'_>) + Send),
+    ) -> Result<(), Error> {
+        let id = self
+            .earnings
+            .get(earning)
+            .ok_or_else(|| format!("there is no earning {earning}"))?;
+        self.story.refund(id, entry.amount).await?;
+        let line = format!("{} of {earning} goes back to {COMPANY} ({})", entry.amount, entry.id);
+        tell(entry.date, Scene::Line(&line));
+        Ok(())
+    }
+
+    /// Brings somebody to a contract in a currency, and returns its first milestone.
+    async fn hire(
+        &mut self,
+        entry: &Entry,
+        tell: &mut (dyn FnMut(Timestamp, Scene<'_>) + Send),
+    ) -> Result<String, Error> {
+        let name = &entry.referee;
+        let known = self.referees.get(name).map(|referee| referee.person.clone());
+        let email = match &known {
+            Some(person) => person.basic_information.clone().unwrap_or_default().account_email,
+            None => self.address_of(name),
+        };
+        self.story
+            .invite(&self.company, name, &email, (&entry.id, entry.amount), entry.date)
+            .await?;
+        let line = format!("{COMPANY} invites {name} to a contract in {}", entry.amount.currency);
+        tell(entry.date, Scene::Line(&line));
+        let case = match known {
+            Some(person) => self.story.open_first_invitation(&person.id).await?,
+            None => self.activate(entry, &email, tell).await?,
+        };
+        let message = format!("Hello {MANAGER}, glad to start on {}.", entry.id);
+        let contract = self.story.accept(&case, &message).await?;
+        tell(
+            entry.date,
+            Scene::Line(&format!("{name} accepts the offer: \"{message}\"")),
+        );
+        if let Some(referee) = self.referees.get_mut(name) {
+            referee.contracts.insert(entry.amount.currency, contract.id.clone());
+        }
+        match contract.pay {
+            Some(vouch_proto::payments::v1::contract::Pay::Fixed(fixed)) => {
+                let first = fixed.milestones.into_iter().next();
+                first
+                    .map(|milestone| milestone.id)
+                    .ok_or_else(|| "the contract has no milestone".into())
+            }
+            _ => Err("the contract is not a fixed-price one".into()),
+        }
+    }
+
+    /// Somebody new follows the link of their invitation, typing the referrer's code.
+    async fn activate(
+        &mut self,
+        entry: &Entry,
+        email: &str,
+        tell: &mut (dyn FnMut(Timestamp, Scene<'_>) + Send),
+    ) -> Result<onboarding::Case, Error> {
+        let name = &entry.referee;
+        let (person, case) = self.story.activate(name, email, &self.referrer.code).await?;
+        if self.referees.is_empty() {
+            for mail in self.story.mailbox.to(email)?.iter().take(1) {
+                tell(entry.date, Scene::Mail("the e-mail as it arrived", mail));
+            }
+        }
+        tell(
+            entry.date,
+            Scene::Line(&format!("{name} activates an account, typing {REFERRER}'s code")),
+        );
+        let window_end = entry.date.add_months_clamped(3);
+        self.referees.insert(
+            name.clone(),
+            Referee {
+                person,
+                window_end,
+                contracts: BTreeMap::new(),
+            },
+        );
+        Ok(case)
+    }
+
+    /// An address that nobody else in the story has.
+    fn address_of(&self, name: &str) -> String {
+        let slug = slug(name);
+        let taken = |address: &str| {
+            let basics = self
+                .referees
+                .values()
+                .filter_map(|referee| referee.person.basic_information.as_ref());
+            basics.into_iter().any(|basics| basics.account_email == address)
+        };
+        let plain = format!("{slug}@talent.example");
+        if slug.is_empty() || taken(&plain) {
+            format!("{slug}-{}@talent.example", self.referees.len())
+                .trim_start_matches('-')
+                .to_owned()
+        } else {
+            plain
+        }
+    }
+
+    /// Moves the clock, stopping wherever somebody's three months end.
+    async fn advance_to(
+        &self,
+        to: Timestamp,
+        tell: &mut (dyn FnMut(Timestamp, Scene<'_>) + Send),
+    ) -> Result<(), Error> {
+        let now = self.story.clock.now().await?;
+        let mut ends: Vec<(Timestamp, &str)> = self
+            .referees
+            .iter()
+            .map(|(name, referee)| (referee.window_end, name.as_str()))
+            .collect();
+        ends.sort();
+        for (end, name) in ends.into_iter().filter(|(end, _)| now < *end && *end <= to) {
+            self.story.clock.advance_to(end, |_| ()).await?;
+            let bonuses = self.bonuses(&self.referees[name].person.id).await?;
+            tell(
+                end,
+                Scene::Line(&format!(
+                    "{name}'s first three months are over: a bonus of {bonuses} for {REFERRER}"
+                )),
+            );
+        }
+        self.story.clock.advance_to(to, |_| ()).await
+    }
+
+    async fn bonuses(&self, person: &str) -> Result<String, Error> {
+        let attributions = self.story.attributions(&self.referrer.id).await?;
+        let totals = attributions
+            .iter()
+            .filter(|attribution| attribution.referee_person_id == person);
+        let amounts: Vec<String> = totals
+            .flat_map(|attribution| &attribution.totals)
+            .filter_map(|total| total.bonus.as_ref().and_then(money))
+            .map(|bonus| bonus.to_string())
+            .collect();
+        Ok(if amounts.is_empty() {
+            "nothing".to_owned()
+        } else {
+            amounts.join(" and ")
+        })
+    }
+}
+
+/// An amount from the wire.
+#[must_use]
+pub fn money(money: &common::Money) -> Option<Money> {
+    money
+        .currency_code
+        .parse()
+        .ok()
+        .map(|currency| Money::new(money.minor_units, currency))
+}
+
+/// A date from the wire.
+#[must_use]
+pub fn date(time: Option<&prost_types::Timestamp>) -> String {
+    time.and_then(from_wire_time)
+        .map(|time| time.to_string().chars().take(10).collect())
+        .unwrap_or_default()
+}
+
+fn row(referee: &str, attribution: &referral::Attribution, total: &referral::AttributionTotal) -> AttributionRow {
+    let minor = |money: &Option<common::Money>| money.as_ref().map_or(0, |money| money.minor_units);
+    AttributionRow {
+        referee: referee.to_owned(),
+        currency: total
+            .earnings
+            .as_ref()
+            .map(|money| money.currency_code.clone())
+            .unwrap_or_default(),
+        earnings_minor: minor(&total.earnings),
+        window_earnings_minor: minor(&total.window_earnings),
+        open_at_window_end: attribution.bonus_state() == referral::attribution::BonusState::Due,
+        lifetime_share_minor: minor(&total.lifetime_share),
+        bonus_minor: minor(&total.bonus),
+    }
+}
+
+/// A name as the local part of an address: `ada.mbeki`.
+fn slug(name: &str) -> String {
+    let words = name
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty());
+    let dotted: String = words.collect::<Vec<_>>().join(".").to_lowercase();
+    dotted.chars().take(40).collect::<String>().trim_matches('.').to_owned()
+}

@@ -1,0 +1,370 @@
+//! Who does what. One place touches the API, so that tests and the demo read as a story.
+
+use tonic::{Response, Status};
+use vouch_primitives::{Money, Timestamp};
+use vouch_proto::{
+    common::v1 as common,
+    convert::to_wire_time,
+    invitation::v1::{self as invitation, TalentType},
+    onboarding::v1 as onboarding,
+    payments::v1 as payments,
+    referral::v1 as referral,
+};
+
+use crate::{Clients, Error, Mailbox, TestClock, clients::until_definite};
+
+/// A system and the people who use it.
+#[derive(Clone, Debug)]
+pub struct Story {
+    /// The services.
+    pub clients: Clients,
+    /// Their clock.
+    pub clock: TestClock,
+    /// Their mail.
+    pub mailbox: Mailbox,
+}
+
+/// A client with its hiring manager.
+#[derive(Clone, Debug)]
+pub struct Company {
+    /// The client's id.
+    pub id: String,
+    /// The hiring manager's address.
+    pub manager_email: String,
+}
+
+/// Sends one call, with a request id of its own, until its outcome is known.
+macro_rules! call {
+    ($client:expr, $method:ident, $request:expr) => {{
+        let request = $request;
+        until_definite(async || $client.clone().$method(request.clone()).await)
+            .await
+            .map(Response::into_inner)
+    }};
+}
+
+impl Story {
+    /// The story of this system.
+    #[must_use]
+    pub fn new(clients: Clients, mailbox: Mailbox) -> Self {
+        Self {
+            clock: TestClock::of(&clients),
+            clients,
+            mailbox,
+        }
+    }
+
+    /// A company joins, with one hiring manager.
+    ///
+    /// # Errors
+    /// If the service refuses.
+    pub async fn company(&self, name: &str, manager: &str, email: &str) -> Result<Company, Status> {
+        let manager = invitation::HiringManager {
+            id: String::new(),
+            display_name: manager.to_owned(),
+            email: email.to_owned(),
+        };
+        let request = invitation::CreateClientRequest {
+            request_id: request_id(),
+            company_name: name.to_owned(),
+            plan: invitation::Plan::BusinessPlus.into(),
+            hiring_managers: vec![manager],
+        };
+        let client = call!(self.clients.clients, create_client, request)?
+            .client
+            .unwrap_or_default();
+        Ok(Company {
+            id: client.id,
+            manager_email: email.to_owned(),
+        })
+    }
+
+    /// A company invites somebody to a fixed-price contract with one milestone.
+    ///
+    /// # Errors
+    /// If the service refuses.
+    pub async fn invite(
+        &self,
+        company: &Company,
+        name: &str,
+        email: &str,
+        milestone: (&str, Money),
+        start: Timestamp,
+    ) -> Result<invitation::Invitation, Status> {
+        let (title, amount) = milestone;
+        let milestone = common::MilestoneTerms {
+            title: title.to_owned(),
+            amount: Some(amount.into()),
+        };
+        let terms = common::ContractTerms {
+            project_name: "Harbour website".to_owned(),
+            pay: Some(common::contract_terms::Pay::Fixed(common::FixedPay {
+                milestones: vec![milestone],
+            })),
+            scope_of_work: format!("As agreed on the phone; {title} comes first."),
+            schedule: Some(common::Schedule {
+                start_time: Some(to_wire_time(start)),
+                expected_weekly_hours: 0,
+            }),
+            payment_terms: "On approval of each milestone.".to_owned(),
+        };
+        let request = invitation::SendInvitationRequest {
+            request_id: request_id(),
+            client_id: company.id.clone(),
+            hiring_manager_id: String::new(),
+            talent_type: TalentType::Freelancer.into(),
+            recipient_email: email.to_owned(),
+            recipient_name: name.to_owned(),
+            contract_terms: Some(terms),
+            personal_message: format!("Dear {name}, let us go on working together here."),
+        };
+        Ok(call!(self.clients.invitations, send_invitation, request)?
+            .invitation
+            .unwrap_or_default())
+    }
+
+    /// The invited person follows the link in the e-mail, typing the code of whoever vouched for them.
+    ///
+    /// # Errors
+    /// If there is no e-mail, or the service refuses.
+    pub async fn activate(
+        &self,
+        name: &str,
+        email: &str,
+        code: &str,
+    ) -> Result<(onboarding::Person, onboarding::Case), Error> {
+        self.clock.settle().await?;
+        let request = onboarding::ActivateAccountRequest {
+            request_id: request_id(),
+            invitation_token: self.mailbox.token(email)?,
+            basic_information: Some(basic_information(name, email)),
+            referral_code: code.to_owned(),
+        };
+        let answer = call!(self.clients.accounts, activate_account, request)?;
+        Ok((answer.person.unwrap_or_default(), answer.case.unwrap_or_default()))
+    }
+
+    /// Somebody registers without an invitation in hand, and verifies the address.
+    ///
+    /// # Errors
+    /// If the service refuses.
+    pub async fn register(&self, name: &str, email: &str, code: &str) -> Result<onboarding::Person, Error> {
+        let request = onboarding::RegisterAccountRequest {
+            request_id: request_id(),
+            basic_information: Some(basic_information(name, email)),
+            referral_code: code.to_owned(),
+        };
+        call!(self.clients.accounts, register_account, request)?;
+        self.clock.settle().await?;
+        let request = onboarding::VerifyEmailRequest {
+            request_id: request_id(),
+            token: self.mailbox.token(email)?,
+        };
+        Ok(call!(self.clients.accounts, verify_email, request)?
+            .person
+            .unwrap_or_default())
+    }
+
+    /// What somebody sees first.
+    ///
+    /// # Errors
+    /// If the service refuses.
+    pub async fn home(&self, person: &str) -> Result<Option<onboarding::get_home_response::NextStep>, Status> {
+        let request = onboarding::GetHomeRequest {
+            person_id: person.to_owned(),
+        };
+        Ok(call!(self.clients.cases, get_home, request)?.next_step)
+    }
+
+    /// Somebody with a verified address takes up the invitation that waits for them first.
+    ///
+    /// # Errors
+    /// If none waits, or the service refuses.
+    pub async fn open_first_invitation(&self, person: &str) -> Result<onboarding::Case, Error> {
+        use onboarding::get_home_response::NextStep;
+        let open = match self.home(person).await? {
+            Some(NextStep::OpenInvitation(open)) => open,
+            other => return Err(format!("no invitation waits first: {other:?}").into()),
+        };
+        let request = onboarding::OpenCaseRequest {
+            request_id: request_id(),
+            person_id: person.to_owned(),
+            invitation_id: open.invitation_id,
+        };
+        Ok(call!(self.clients.cases, open_case, request)?.case.unwrap_or_default())
+    }
+
+    /// The talent confirms the contract and accepts the offer with a message; payments begins the contract.
+    ///
+    /// # Errors
+    /// If a service refuses.
+    pub async fn accept(&self, case: &onboarding::Case, message: &str) -> Result<payments::Contract, Error> {
+        let request = onboarding::ReviewContractRequest {
+            request_id: request_id(),
+            case_id: case.id.clone(),
+        };
+        call!(self.clients.cases, review_contract, request)?;
+        let request = onboarding::AcceptOfferRequest {
+            request_id: request_id(),
+            case_id: case.id.clone(),
+            message: message.to_owned(),
+        };
+        let case = call!(self.clients.cases, accept_offer, request)?
+            .case
+            .unwrap_or_default();
+        self.clock.settle().await?;
+        let request = payments::GetContractRequest {
+            contract_id: case.offer.unwrap_or_default().contract_id,
+        };
+        Ok(call!(self.clients.contracts, get_contract, request)?
+            .contract
+            .unwrap_or_default())
+    }
+
+    /// The client adds a milestone.
+    ///
+    /// # Errors
+    /// If the service refuses.
+    pub async fn milestone(&self, contract: &str, title: &str, amount: Money) -> Result<payments::Milestone, Status> {
+        let request = payments::CreateMilestoneRequest {
+            request_id: request_id(),
+            contract_id: contract.to_owned(),
+            title: title.to_owned(),
+            amount: Some(amount.into()),
+        };
+        Ok(call!(self.clients.contracts, create_milestone, request)?
+            .milestone
+            .unwrap_or_default())
+    }
+
+    /// The client funds a milestone, the talent submits the work, the client approves it. Returns the earning's id.
+    ///
+    /// # Errors
+    /// If the service refuses.
+    pub async fn pay(&self, milestone: &str) -> Result<String, Status> {
+        let milestone_id = milestone.to_owned();
+        let request = payments::FundMilestoneRequest {
+            request_id: request_id(),
+            milestone_id: milestone_id.clone(),
+        };
+        call!(self.clients.contracts, fund_milestone, request)?;
+        let request = payments::SubmitMilestoneRequest {
+            request_id: request_id(),
+            milestone_id: milestone_id.clone(),
+        };
+        call!(self.clients.contracts, submit_milestone, request)?;
+        let request = payments::ApproveMilestoneRequest {
+            request_id: request_id(),
+            milestone_id,
+        };
+        let answer = call!(self.clients.contracts, approve_milestone, request)?;
+        Ok(answer.milestone.unwrap_or_default().earning_id)
+    }
+
+    /// A part or all of an earning goes back to the client.
+    ///
+    /// # Errors
+    /// If the service refuses.
+    pub async fn refund(&self, earning: &str, amount: Money) -> Result<payments::Earning, Status> {
+        let request = payments::RefundEarningRequest {
+            request_id: request_id(),
+            earning_id: earning.to_owned(),
+            amount: Some(amount.into()),
+        };
+        Ok(call!(self.clients.earnings, refund_earning, request)?
+            .earning
+            .unwrap_or_default())
+    }
+
+    /// Somebody enrols in the referral programme, once it has heard of their account.
+    ///
+    /// # Errors
+    /// If the service refuses.
+    pub async fn enrol(&self, person: &onboarding::Person) -> Result<referral::Referrer, Error> {
+        self.clock.settle().await?;
+        let request = referral::EnrolReferrerRequest {
+            request_id: request_id(),
+            account_id: person.account_id.clone(),
+        };
+        Ok(call!(self.clients.referrals, enrol_referrer, request)?
+            .referrer
+            .unwrap_or_default())
+    }
+
+    /// All attributions of a referrer, newest first.
+    ///
+    /// # Errors
+    /// If the service refuses.
+    pub async fn attributions(&self, referrer: &str) -> Result<Vec<referral::Attribution>, Status> {
+        let mut all = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let request = referral::ListAttributionsRequest {
+                referrer_id: referrer.to_owned(),
+                page_size: 100,
+                page_token: page_token.clone(),
+            };
+            let page = call!(self.clients.referrals, list_attributions, request)?;
+            all.extend(page.attributions);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// The rewards of a referrer, explained.
+    ///
+    /// # Errors
+    /// If the service refuses.
+    pub async fn explain(&self, referrer: &str) -> Result<Vec<referral::ExplainedTotal>, Status> {
+        let request = referral::ExplainBalanceRequest {
+            referrer_id: referrer.to_owned(),
+        };
+        Ok(call!(self.clients.referrals, explain_balance, request)?.totals)
+    }
+
+    /// The balances of an account.
+    ///
+    /// # Errors
+    /// If the service refuses.
+    pub async fn balances(&self, account: &str) -> Result<Vec<payments::Balance>, Status> {
+        let request = payments::GetBalancesRequest {
+            account_id: account.to_owned(),
+        };
+        Ok(call!(self.clients.ledger, get_balances, request)?.balances)
+    }
+
+    /// By how much the whole ledger is wrong, in minor units of all currencies and in balances: zero.
+    ///
+    /// # Errors
+    /// If the service refuses.
+    pub async fn imbalance(&self) -> Result<u64, Status> {
+        let totals = call!(
+            self.clients.ledger,
+            get_trial_balance,
+            payments::GetTrialBalanceRequest {}
+        )?
+        .totals;
+        let wrong = |total: &payments::CurrencyTotal| {
+            let minor = total.imbalance.as_ref().map_or(0, |money| money.minor_units);
+            minor.unsigned_abs() + total.wrong_balances
+        };
+        Ok(totals.iter().map(wrong).sum())
+    }
+}
+
+fn basic_information(name: &str, email: &str) -> onboarding::BasicInformation {
+    onboarding::BasicInformation {
+        legal_name: name.to_owned(),
+        display_name: name.to_owned(),
+        country_code: "PT".to_owned(),
+        time_zone: "Europe/Lisbon".to_owned(),
+        account_email: email.to_owned(),
+    }
+}
+
+/// Every request of a story gets an id of its own.
+fn request_id() -> String {
+    vouch_primitives::RequestId::new().to_string()
+}

@@ -1,0 +1,4 @@
+//! The four services as one system: the story on the memory bus under many seeds, and on real parts.
+
+mod real;
+mod simulation;

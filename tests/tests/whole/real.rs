@@ -1,0 +1,210 @@
+//! The story on real parts: nats-server, SQLite or PostgreSQL, four processes.
+
+use std::{fs, time::Duration};
+
+use vouch_primitives::{Currency, Money, RequestId, Timestamp};
+use vouch_proto::{common::v1 as common, onboarding::v1::get_home_response::NextStep, payments::v1 as payments};
+use vouch_suite::{
+    Cluster, SERVICES, Story,
+    cluster::Plan,
+    earnings,
+    playback::{Playback, Scene, beginning},
+};
+use vouch_testkit::{Engine, Signal, eventually};
+
+const ROWS: &str = "earning_id,referee,date,amount,currency,refund_of\n\
+    a,Ada,2026-11-30,1250.00,USD,\nb,Ada,2027-02-27,10.10,USD,\nc,Ada,2027-02-28,10.10,USD,\n\
+    r,Ada,2027-03-01,250.00,USD,a\nd,Bob,2026-12-31,980,JPY,\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whole_house_on_sqlite() {
+    story(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whole_house_on_postgres() {
+    story(Engine::Postgres).await;
+}
+
+async fn story(engine: Engine) {
+    let entries = earnings::read(ROWS.as_bytes()).expect("good rows");
+    let plan = Plan {
+        engine,
+        test_clock: Some(beginning(&entries)),
+        first_port: None,
+    };
+    let cluster = Cluster::start(plan, |_| ()).await.expect("a cluster");
+    let story = cluster.story().expect("a story");
+    let mut silence = |_: Timestamp, _: Scene<'_>| ();
+    let mut playback = Playback::begin(&story, &mut silence).await.expect("begun");
+    playback.play(&entries, &mut silence).await.expect("played");
+    let outcome = playback.outcome().await.expect("an outcome");
+    let rows: Vec<_> = outcome
+        .attributions
+        .iter()
+        .map(|row| {
+            (
+                row.referee.as_str(),
+                row.earnings_minor,
+                row.lifetime_share_minor,
+                row.bonus_minor,
+            )
+        })
+        .collect();
+    // Ada: 1,250.00 + 10.10 + 10.10 - 250.00 for life; what was earned before 28 February counts for the bonus.
+    assert_eq!(rows, [("Ada", 102_020, 5_101, 10_101), ("Bob", 980, 49, 98)]);
+    let balances: Vec<_> = outcome
+        .referrer_balances
+        .iter()
+        .map(|row| (row.currency.as_str(), row.balance_minor))
+        .collect();
+    assert_eq!(balances, [("JPY", 147), ("USD", 15_202)]);
+    assert_eq!((outcome.trial_balance_minor, outcome.dead_letters), (0, 0));
+
+    explained_is_posted(&story, &playback.referrer.id).await;
+    the_message_went_to_two_places(&story).await;
+    a_service_that_is_asked_to_stop_under_load_loses_nothing(cluster, &story, &playback).await;
+}
+
+async fn explained_is_posted(story: &Story, referrer: &str) {
+    for total in story.explain(referrer).await.expect("explained") {
+        assert_eq!(total.released, total.posted);
+        let sum: i64 = total.rewards.iter().map(|reward| minor(&reward.released)).sum();
+        assert_eq!(sum, minor(&total.released));
+    }
+}
+
+async fn the_message_went_to_two_places(story: &Story) {
+    let mails = story.mailbox.to("henri@harbour.example").expect("the mailbox");
+    assert!(
+        mails.iter().any(|mail| mail.text.contains("glad to start on a")),
+        "{mails:#?}"
+    );
+}
+
+/// SIGTERM while a client keeps calling: the process ends well within its grace, and whatever was acknowledged is there
+/// after it was started again.
+async fn a_service_that_is_asked_to_stop_under_load_loses_nothing(
+    mut cluster: Cluster,
+    story: &Story,
+    playback: &Playback<'_>,
+) {
+    let payments = SERVICES.iter().position(|name| *name == "payments").expect("a service");
+    let contract = first_contract(story).await;
+    let caller = {
+        let (story, contract) = (story.clone(), contract.clone());
+        tokio::spawn(async move { call_until_refused(&story, &contract).await })
+    };
+    eventually("some milestones", Duration::from_secs(20), async || {
+        let made = milestones(story, &contract).await;
+        if made.len() > 20 {
+            Ok(())
+        } else {
+            Err(format!("{} milestones", made.len()))
+        }
+    })
+    .await;
+    let ended = cluster
+        .process(payments)
+        .expect("running")
+        .end_with(Signal::TERM, Duration::from_secs(25))
+        .await;
+    assert!(ended.expect("ended within its grace").success(), "a good end");
+    let acknowledged = caller.await.expect("the caller");
+    cluster.start_again(payments).await.expect("started again");
+    let kept = milestones(story, &contract).await;
+    let lost: Vec<_> = acknowledged.iter().filter(|id| !kept.contains(id)).collect();
+    assert_eq!(lost, [""; 0], "of {} acknowledged", acknowledged.len());
+    story.clock.settle().await.expect("at rest");
+    let again = playback.outcome().await.expect("an outcome");
+    assert_eq!((again.trial_balance_minor, again.dead_letters), (0, 0));
+    cluster.stop().await.expect("stopped");
+}
+
+async fn first_contract(story: &Story) -> String {
+    let company = story
+        .company("Quay & Sons", "Mia", "mia@quay.example")
+        .await
+        .expect("a company");
+    let now = story.clock.now().await.expect("the time");
+    let amount = Money::new(100, Currency::USD);
+    story
+        .invite(&company, "Cleo", "cleo@talent.example", ("first", amount), now)
+        .await
+        .expect("invited");
+    let person = story
+        .register("Cleo", "cleo@talent.example", "")
+        .await
+        .expect("registered");
+    let first = story.home(&person.id).await.expect("home");
+    assert!(
+        matches!(first, Some(NextStep::OpenInvitation(_))),
+        "the offer is the first thing shown [B11]: {first:?}"
+    );
+    let case = story.open_first_invitation(&person.id).await.expect("a case");
+    story.accept(&case, "Hello").await.expect("a contract").id
+}
+
+async fn call_until_refused(story: &Story, contract: &str) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    loop {
+        let request = payments::CreateMilestoneRequest {
+            request_id: RequestId::new().to_string(),
+            contract_id: contract.to_owned(),
+            title: "one more".to_owned(),
+            amount: Some(common::Money {
+                currency_code: "USD".to_owned(),
+                minor_units: 100,
+            }),
+        };
+        match story.clients.contracts.clone().create_milestone(request).await {
+            Ok(answer) => acknowledged.push(answer.into_inner().milestone.expect("a milestone").id),
+            Err(_) => return acknowledged,
+        }
+    }
+}
+
+async fn milestones(story: &Story, contract: &str) -> Vec<String> {
+    let request = payments::GetContractRequest {
+        contract_id: contract.to_owned(),
+    };
+    let contract = story
+        .clients
+        .contracts
+        .clone()
+        .get_contract(request)
+        .await
+        .expect("a contract")
+        .into_inner()
+        .contract;
+    match contract.and_then(|contract| contract.pay) {
+        Some(payments::contract::Pay::Fixed(fixed)) => fixed.milestones.into_iter().map(|m| m.id).collect(),
+        other => panic!("not a fixed-price contract: {other:?}"),
+    }
+}
+
+fn minor(money: &Option<common::Money>) -> i64 {
+    money.as_ref().map_or(0, |money| money.minor_units)
+}
+
+/// An idle service is ready within a second and small.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whole_house_idles_below_forty_megabytes() {
+    let plan = Plan {
+        engine: Engine::Sqlite,
+        test_clock: None,
+        first_port: None,
+    };
+    let cluster = Cluster::start(plan, |_| ()).await.expect("a cluster");
+    for (index, name) in SERVICES.iter().enumerate() {
+        let process = cluster.process(index).expect("running");
+        let status = fs::read_to_string(format!("/proc/{}/status", process.id())).expect("the process");
+        let resident = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .expect("its memory");
+        let kib: u64 = resident.trim().trim_end_matches(" kB").parse().expect("a number");
+        assert!(kib < 40 * 1024, "{name} holds {kib} KiB");
+    }
+    cluster.stop().await.expect("stopped");
+}
