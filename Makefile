@@ -1,0 +1,93 @@
+# The only door: `make` lists what it can do. Every target gets what it lacks first (deploy/local/bootstrap.sh).
+# Standard output belongs to the programmes' answers; building and fetching speak on standard error.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+LOCAL      := $(TARGET_DIR)/debug/vouch-local
+BOOTSTRAP  := @deploy/local/bootstrap.sh
+# One command for the demo and the tests alike, so that neither compiles what the other has compiled.
+BUILD      := @cargo build --workspace --bins
+
+FORMAT     ?= human
+DB         ?= sqlite
+INPUT      ?=
+TEST_CLOCK ?=
+BY         ?=
+TO         ?=
+TESTS      ?= all()
+PROFILE    ?= default
+
+START_FLAGS   := --db $(DB) $(if $(filter-out 0,$(TEST_CLOCK)),--test-clock)
+DEMO_FLAGS    := --db $(DB) --format $(FORMAT) $(if $(INPUT),--input '$(INPUT)')
+ADVANCE_FLAGS := $(if $(BY),--by '$(BY)') $(if $(TO),--to '$(TO)')
+
+ifeq ($(filter sqlite postgres,$(DB)),)
+$(error DB is '$(DB)': it can be sqlite or postgres)
+endif
+ifeq ($(filter human json,$(FORMAT)),)
+$(error FORMAT is '$(FORMAT)': it can be human or json)
+endif
+NEEDS := $(if $(filter postgres,$(DB)),postgres,build)
+
+.PHONY: help
+help: ## List the targets and their variables.
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 } /^#:/ { printf "  %20s %s\n", "", substr($$0, 4) }' Makefile
+
+.PHONY: setup
+setup: ## Get all that is missing on this machine; the other targets do it for themselves.
+	$(BOOTSTRAP) all
+
+.PHONY: demo
+demo: ## Tell the story of one referral on real services, NATS and databases, then stop everything.
+#: FORMAT=json (one line of JSON instead)  DB=sqlite|postgres  INPUT=earnings.csv (your own earnings)
+	$(BOOTSTRAP) $(NEEDS)
+	$(BUILD)
+	@$(LOCAL) demo $(DEMO_FLAGS)
+
+.PHONY: run
+run: ## Keep NATS and the four services running on 127.0.0.1, ports 7101 to 7104; Ctrl-C stops them.
+#: TEST_CLOCK=1 (time stands still until 'make advance')  DB=sqlite|postgres
+	$(BOOTSTRAP) $(NEEDS)
+	$(BUILD)
+	@exec $(LOCAL) run $(START_FLAGS)
+
+.PHONY: advance
+advance: ## Move the test clock of 'make run TEST_CLOCK=1', from due timer to due timer.
+#: BY=3months|5days|36hours  or  TO=2026-01-01T00:00:00Z
+	$(if $(strip $(BY)$(TO)),,$(error say how far: make advance BY=3months, or TO=2026-01-01T00:00:00Z))
+	$(BOOTSTRAP) build
+	$(BUILD)
+	@$(LOCAL) advance $(ADVANCE_FLAGS)
+
+.PHONY: test
+test: ## Run every test, on SQLite, PostgreSQL and a real nats-server.
+#: TESTS='package(vouch-storage)' (a nextest filter)  PROFILE=default|ci
+	$(BOOTSTRAP) test
+	@cargo nextest run --workspace --profile $(PROFILE) -E '$(TESTS)'
+
+.PHONY: test-long
+test-long: ## Run the long tests, those marked #[ignore = "long: ..."].
+	$(BOOTSTRAP) test
+	@cargo nextest run --workspace --profile long --run-ignored only -E '$(TESTS)'
+
+.PHONY: lint
+lint: ## Check formatting, clippy, and the contracts: style, format, compatibility.
+	$(BOOTSTRAP) all
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets -- -D warnings
+	@buf lint proto
+	@buf format proto -d --exit-code
+	@buf breaking proto --against proto/baseline.binpb
+
+.PHONY: proto-baseline
+proto-baseline: ## Accept the contracts as they are now as the baseline that 'make lint' compares with.
+	$(BOOTSTRAP) build
+	@buf build proto --exclude-source-info -o proto/baseline.binpb
+
+.PHONY: clean
+clean: ## Remove what was built and the data of 'make run'; .tools/ stays.
+	@cargo clean
+	@rm -rf data
