@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
 use vouch_testkit::{
     Engine, NatsServer, PostgresServer, Process, Signal, SmtpSink, TestDatabase, eventually, on_both_databases,
     smtp::Stage, tools,
@@ -80,7 +79,6 @@ async fn a_private_postgres_recovers_from_every_way_of_stopping() {
             if computing == "1" { Ok(()) } else { Err(computing) }
         })
         .await;
-        let before = Instant::now();
         match round {
             0 => server.stop().await.expect("stopped"),
             1 => server.stop_immediately().await.expect("aborted"),
@@ -88,7 +86,6 @@ async fn a_private_postgres_recovers_from_every_way_of_stopping() {
         }
         assert!(psql(&url, "select 1").is_err(), "round {round}");
         server.start_again().await.expect("started again");
-        assert!(before.elapsed() < SOON, "round {round} took {:?}", before.elapsed());
         assert_eq!(psql(&url, "select count(*) from entry"), Ok((round + 1).to_string()));
         busy.wait().expect("psql was disconnected");
     }
