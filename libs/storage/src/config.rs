@@ -4,7 +4,10 @@ use std::{fmt, path::Path, str::FromStr, time::Duration};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement,
-    sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    sqlx::{
+        Connection,
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    },
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +24,8 @@ pub struct DatabaseConfig {
     /// `sqlite:<path of the file>` or `postgres://user:password@host:port/database`. The SQLite file and its
     /// directories are made when they are missing.
     pub url: String,
-    /// The most connections at a time, at least 2. On SQLite these are for reading; there is always one for writing.
+    /// The most connections at a time. On SQLite these are for reading, at least 2; there is always one for writing. On
+    /// PostgreSQL at least 4: the relay and the mail sender each keep one while they wait for another server.
     pub max_connections: u32,
 }
 
@@ -37,6 +41,14 @@ impl DatabaseConfig {
             }
             _ => url.to_owned(),
         }
+    }
+
+    /// With how many connections the engine can work.
+    ///
+    /// # Errors
+    /// [`StorageError::Configuration`] when the URL names no engine.
+    pub fn least_connections(&self) -> Result<u32, StorageError> {
+        Ok(if self.backend()? == DbBackend::Sqlite { 2 } else { 4 })
     }
 
     /// Which engine the URL names.
@@ -150,6 +162,12 @@ fn sqlite_options(config: &DatabaseConfig, connections: u32, read_only: bool) ->
         .max_lifetime(None::<Duration>)
         .test_before_acquire(false)
         .sqlx_logging(false)
+        // After a COMMIT that fails on the disk SQLite has rolled back by itself, and the driver still counts a
+        // transaction: all later ones would be savepoints of one that never ends. Such a connection is replaced.
+        .map_sqlx_sqlite_before_acquire(|connection, _| {
+            let sound = !connection.is_in_transaction();
+            Box::pin(async move { Ok(sound) })
+        })
         .map_sqlx_sqlite_opts(move |options| {
             let options = options
                 .create_if_missing(true)

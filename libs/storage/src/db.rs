@@ -45,12 +45,13 @@ impl Db {
     /// # Errors
     /// When the configuration cannot work or the database cannot be reached.
     pub async fn connect(config: &DatabaseConfig) -> Result<Self, StorageError> {
-        if config.max_connections < 2 {
-            return Err(StorageError::Configuration(
-                "max_connections must be at least 2".to_owned(),
-            ));
-        }
         let backend = config.backend()?;
+        let least = config.least_connections()?;
+        if config.max_connections < least {
+            return Err(StorageError::Configuration(format!(
+                "max_connections must be at least {least}"
+            )));
+        }
         let (writer, reader) = if backend == DbBackend::Sqlite {
             open_sqlite(config).await?
         } else {
@@ -266,5 +267,63 @@ pub(crate) struct TaskGuard(Db);
 impl Drop for TaskGuard {
     fn drop(&mut self) {
         self.0.0.running_tasks.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use sea_orm::ConnectionTrait;
+    use vouch_testkit::{Engine, TestDatabase};
+
+    use super::*;
+
+    /// As when the disk fails in the middle of a COMMIT: SQLite has then rolled back by itself, and the driver does not
+    /// know.
+    async fn fail_the_next_commit(db: &Db) {
+        let pool = db.0.writer.get_sqlite_connection_pool();
+        let mut connection = pool.acquire().await.expect("a connection");
+        let failed = AtomicBool::new(false);
+        let mut handle = connection.lock_handle().await.expect("a handle");
+        handle.set_commit_hook(move || failed.swap(true, Ordering::SeqCst));
+    }
+
+    async fn execute(db: &Db, statement: &'static str, then: Result<(), StorageError>) -> Result<(), StorageError> {
+        let then = &std::sync::Mutex::new(Some(then));
+        db.write_tx(|txn| async move {
+            txn.execute_unprepared(statement).await?;
+            then.lock().expect("whole").take().unwrap_or(Ok(()))
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_fails_takes_no_later_one_with_it() {
+        let database = TestDatabase::new(Engine::Sqlite).await;
+        let url = database.url().to_owned();
+        let db = Db::connect(&DatabaseConfig {
+            url,
+            max_connections: 2,
+        })
+        .await
+        .expect("connected");
+        execute(&db, "CREATE TABLE kept (id INTEGER)", Ok(()))
+            .await
+            .expect("made");
+        fail_the_next_commit(&db).await;
+        execute(&db, "INSERT INTO kept VALUES (1)", Ok(()))
+            .await
+            .expect_err("the commit fails");
+        let refusal = StorageError::Configuration("refused".to_owned());
+        execute(&db, "INSERT INTO kept VALUES (2)", Err(refusal))
+            .await
+            .expect_err("rolled back");
+        execute(&db, "INSERT INTO kept VALUES (3)", Ok(()))
+            .await
+            .expect("committed");
+        let count = sea_orm::Statement::from_string(DbBackend::Sqlite, "SELECT count(*) FROM kept");
+        let row = db.reader().query_one_raw(count).await.expect("read").expect("a row");
+        assert_eq!(row.try_get_by_index::<i64>(0).expect("a number"), 1);
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong, and whether trying again can help.
 
-use std::{error::Error, fmt::Write};
+use std::{any::Any, borrow::Cow, error::Error, fmt::Write};
 
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlxError};
 use vouch_primitives::RequestId;
@@ -51,19 +51,19 @@ impl StorageError {
     }
 }
 
-/// Whether the chain of `error` ends in a state of the database that passes: a lost race, a full pool, a database
-/// that is down. Everything else fails again however often it is tried.
+/// Whether the chain of `error` ends in a state of the database that passes: a lost race, a full pool or disk, a
+/// database that is down or read-only. What is left fails again however often it is tried: the statement, or the data,
+/// is at fault.
 #[must_use]
 pub fn is_transient(error: &(dyn Error + 'static)) -> bool {
-    chain(error).any(|link| {
-        if let Some(acquire) = link.downcast_ref::<ConnAcquireErr>() {
-            return *acquire == ConnAcquireErr::Timeout;
-        }
-        match link.downcast_ref::<RuntimeErr>() {
-            Some(RuntimeErr::SqlxError(cause)) => lost_race(cause) || unreachable(cause),
-            _ => false,
-        }
-    })
+    failures(error).any(|failure| !is_at_fault(failure)) || chain(error).any(|link| link.is::<ConnAcquireErr>())
+}
+
+/// Whether the chain of `error` ends in rows that somebody else has or in a statement that took too long: what has to
+/// do with these rows has to wait, other work need not.
+#[must_use]
+pub fn is_contended(error: &(dyn Error + 'static)) -> bool {
+    failures(error).any(|failure| lost_race(failure) || code_of(failure).as_deref() == Some("57014"))
 }
 
 /// The whole chain in one line, for a log or a column; a cause that its parent already spells out is left out.
@@ -79,6 +79,14 @@ pub fn describe(error: &(dyn Error + 'static)) -> String {
         }
     }
     text
+}
+
+/// What a panic said, for a log or a column.
+#[must_use]
+pub fn describe_panic(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a text".to_owned())
 }
 
 /// Whether the transaction only lost against another one, so that it should be done again at once.
@@ -108,32 +116,51 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
     std::iter::successors(Some(error), |link| (*link).source())
 }
 
+/// What the driver says, wherever in the chain it says so.
+fn failures<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a SqlxError> {
+    chain(error).filter_map(|link| match link.downcast_ref::<RuntimeErr>() {
+        Some(RuntimeErr::SqlxError(failure)) => Some(&**failure),
+        _ => None,
+    })
+}
+
+fn code_of(error: &SqlxError) -> Option<Cow<'_, str>> {
+    error.as_database_error().and_then(|error| error.code())
+}
+
 fn lost_race(error: &SqlxError) -> bool {
-    let Some(code) = error.as_database_error().and_then(|e| e.code()) else {
+    let Some(code) = code_of(error) else {
         return false;
     };
     match &*code {
         // PostgreSQL: serialization failure, deadlock, lock not available within lock_timeout.
         "40001" | "40P01" | "55P03" => true,
-        // SQLite: SQLITE_BUSY (5) and SQLITE_LOCKED (6); the extended codes keep these in their low byte.
-        _ => code
-            .parse::<u32>()
-            .is_ok_and(|code| code < 10_000 && matches!(code & 0xff, 5 | 6)),
+        // SQLITE_BUSY and SQLITE_LOCKED.
+        code => matches!(sqlite_code(code), Some(5 | 6)),
     }
 }
 
-fn unreachable(error: &SqlxError) -> bool {
+/// Whether the statement or its data is at fault, and not the state that the database is in.
+fn is_at_fault(error: &SqlxError) -> bool {
     match error {
-        SqlxError::Io(_) | SqlxError::PoolTimedOut | SqlxError::WorkerCrashed => true,
-        // PostgreSQL: class 08 is the connection, 53 the resources, 57P0x a server that stops or starts, 57014 a
-        // statement that ran into its time limit, 25P03 a transaction that idled too long.
-        SqlxError::Database(e) => e.code().is_some_and(|code| {
-            code.len() == 5
-                && (code.starts_with("08")
-                    || code.starts_with("53")
-                    || code.starts_with("57P0")
-                    || matches!(&*code, "57014" | "25P03"))
+        SqlxError::Database(_) => code_of(error).is_some_and(|code| match sqlite_code(&code) {
+            // SQLITE_ERROR, TOOBIG, CONSTRAINT, MISMATCH, MISUSE, RANGE.
+            Some(primary) => matches!(primary, 1 | 18..=21 | 25),
+            // PostgreSQL: class 22 is the data, 23 a constraint, 42 the statement, 0A what the server cannot do.
+            None => ["22", "23", "42", "0A"].iter().any(|class| code.starts_with(class)),
         }),
-        _ => false,
+        SqlxError::Io(_)
+        | SqlxError::Tls(_)
+        | SqlxError::Protocol(_)
+        | SqlxError::PoolTimedOut
+        | SqlxError::PoolClosed
+        | SqlxError::WorkerCrashed => false,
+        _ => true,
     }
+}
+
+/// The primary result code, which the extended codes keep in their low byte. PostgreSQL's have five characters.
+fn sqlite_code(code: &str) -> Option<u32> {
+    let code = code.parse::<u32>().ok().filter(|_| code.len() < 5)?;
+    Some(code & 0xff)
 }

@@ -12,7 +12,10 @@
 //! })
 //! ```
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set, TryInsertResult, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, EntityTrait, ExprTrait, QueryFilter, Set, TryInsertResult,
+    sea_query::{Expr, Query},
+};
 use vouch_primitives::{RequestId, Timestamp};
 
 use crate::{StorageError, Txn};
@@ -68,6 +71,22 @@ pub async fn claim(txn: &Txn, now: Timestamp, key: &RequestKey) -> Result<Claime
         }) => Ok(Claimed::Answered(answer)),
         _ => Err(StorageError::RequestUnanswered { id: key.id }),
     }
+}
+
+/// Forgets at most `limit` of the requests that were claimed before `until`, and returns how many. A request that comes
+/// again after that would be carried out again.
+///
+/// # Errors
+/// When the database fails.
+pub async fn prune(txn: &Txn, until: Timestamp, limit: u64) -> Result<u64, StorageError> {
+    let old = Query::select()
+        .column("id")
+        .from("request")
+        .and_where(Expr::col("created_at").lt(until.as_micros()))
+        .limit(limit)
+        .to_owned();
+    let pruned = entity::Entity::delete_many().filter(entity::Column::Id.in_subquery(old));
+    Ok(pruned.exec(txn).await?.rows_affected)
 }
 
 /// Stores the answer of a request that was claimed in this transaction.

@@ -34,7 +34,7 @@ pub mod txn;
 pub use claim::Claim;
 pub use config::DatabaseConfig;
 pub use db::Db;
-pub use error::{BoxError, StorageError, describe, is_transient};
+pub use error::{BoxError, StorageError, describe, describe_panic, is_contended, is_transient};
 pub use migrate::{migrate, migrations, pending_migrations};
 pub use txn::{Txn, Wake};
 

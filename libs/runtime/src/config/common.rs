@@ -132,8 +132,8 @@ impl Common {
                 "database.url: must start with sqlite: or postgres://",
             ),
             (
-                self.database.max_connections >= 2,
-                "database.max_connections: must be at least 2",
+                (self.database.least_connections()).is_ok_and(|least| self.database.max_connections >= least),
+                "database.max_connections: must be at least 2, for PostgreSQL at least 4",
             ),
         ];
         let rules = [&self.server.rules()[..], &self.telemetry.rules(), &clock, &database].concat();

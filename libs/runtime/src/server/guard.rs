@@ -3,7 +3,6 @@
 //! Tonic drops a handler when its client leaves or its time is up, and that could happen between a commit and what
 //! follows it. Here the handler is a task that goes on to its end; only the answer is given up.
 
-use std::any::Any;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -18,6 +17,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
 use tracing::Instrument;
+use vouch_storage::describe_panic;
 
 use super::limit::LimitedBody;
 use super::{GrpcService, is_health_check};
@@ -25,7 +25,8 @@ use crate::config::ServerConfig;
 use crate::grpc::status;
 
 /// A handler whose caller has long gone is ended after so many deadlines: it can only be waiting for a request that
-/// never came in full, as the database bounds every statement by less.
+/// never came in full, as PostgreSQL bounds every statement by less and SQLite has nothing to wait for
+/// but the disk.
 const ABANDONED_AFTER_DEADLINES: u32 = 6;
 
 /// What is kept back of a caller's deadline, at most, for the answer's way.
@@ -137,15 +138,9 @@ fn answer<E: Send + 'static>(status: Status) -> BoxFuture<'static, Result<Respon
 fn panicked(failure: JoinError) -> Status {
     let text = failure
         .try_into_panic()
-        .map_or_else(|error| error.to_string(), panic_text);
+        .map_or_else(|error| error.to_string(), |panic| describe_panic(&*panic));
     tracing::error!(panic = text, "a handler panicked");
     status::internal_silent()
-}
-
-fn panic_text(payload: Box<dyn Any + Send>) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "unknown".to_owned())
 }
 
 /// The shorter of our own limit and the caller's. An answer at the caller's very deadline would come too late (and

@@ -16,6 +16,12 @@ impl MigrationTrait for Migration {
             .col(blob_null("answer"))
             .col(big_integer("created_at"))
             .to_owned();
-        manager.create_table(table).await
+        manager.create_table(table).await?;
+        let by_age = Index::create()
+            .name("request_created_at")
+            .table("request")
+            .col("created_at")
+            .to_owned();
+        manager.create_index(by_age).await
     }
 }

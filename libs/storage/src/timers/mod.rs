@@ -9,7 +9,7 @@ mod worker;
 use std::collections::BTreeMap;
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect, Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QuerySelect, Set,
     sea_query::{Expr, OnConflict},
 };
 use vouch_primitives::{Timestamp, Uuid};
@@ -93,6 +93,17 @@ pub async fn cancel(txn: &Txn, kind: &str, keys: &[Uuid]) -> Result<(), StorageE
             .await?;
     }
     Ok(())
+}
+
+/// How many timers are to be tried by `now`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_due(conn: &impl ConnectionTrait, now: Timestamp) -> Result<u64, StorageError> {
+    Ok(Entity::find()
+        .filter(Column::NextAt.lte(now.as_micros()))
+        .count(conn)
+        .await?)
 }
 
 /// The moment at which the next timer is to be tried, which may have passed; `None` if there is none.

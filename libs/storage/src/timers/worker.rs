@@ -1,8 +1,8 @@
 //! What carries due timers out.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use sea_orm::{ColumnTrait, QueryFilter, QuerySelect, Select};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -10,7 +10,7 @@ use tracing::{Instrument, info, info_span, warn};
 use vouch_primitives::{Clock, Timestamp, Uuid};
 
 use super::{DueTimer, cancel, entity, entity::Model};
-use crate::{BoxError, Db, StorageError, Txn, Wake, describe};
+use crate::{BoxError, Db, StorageError, Txn, Wake, describe, describe_panic};
 
 /// The most timers in one transaction.
 const BATCH: u64 = 256;
@@ -128,23 +128,22 @@ impl Worker {
         if due.clone().one(self.db.reader()).await?.is_none() {
             return Ok(false);
         }
-        if let Err(error) = self.fire(now, &due).await {
-            warn!(
-                error = describe(&error),
-                "a batch of timers failed, trying them one by one"
-            );
-            for timer in due.all(self.db.reader()).await? {
-                if let Err(error) = self.fire(now, &entity::due(now).filter(entity::same_as(&timer))).await {
-                    let attempts = timer.attempts.saturating_add(1);
-                    self.push_back(&timer, attempts, &error).await?;
-                }
+        let error = match self.fire(now, &due).await {
+            Ok(taken) => return Ok(taken > 0),
+            Err(error) => describe(&error),
+        };
+        warn!(error, "a batch of timers failed, trying them one by one");
+        for timer in due.all(self.db.reader()).await? {
+            if let Err(error) = self.fire(now, &entity::due(now).filter(entity::same_as(&timer))).await {
+                let attempts = timer.attempts.saturating_add(1);
+                self.push_back(&timer, attempts, &error).await?;
             }
         }
         Ok(true)
     }
 
-    /// Takes the timers of `query` that nobody else is at, and carries them out.
-    async fn fire(&self, now: Timestamp, query: &Select<entity::Entity>) -> Result<(), Failure> {
+    /// Takes the timers of `query` that nobody else is at, carries them out, and returns how many they were.
+    async fn fire(&self, now: Timestamp, query: &Select<entity::Entity>) -> Result<usize, Failure> {
         self.db
             .write_tx(|txn| async move {
                 let due = entity::skip_locked(query.clone())
@@ -161,12 +160,9 @@ impl Worker {
                 }
                 for batch in batches {
                     let span = info_span!("timers.fire", timer.kind = batch.kind, timer.count = batch.timers.len());
-                    (self.handler)(Arc::clone(&txn), batch)
-                        .instrument(span)
-                        .await
-                        .map_err(Failure::Handler)?;
+                    carried_out((self.handler)(Arc::clone(&txn), batch).instrument(span)).await?;
                 }
-                Ok(())
+                Ok(due.len())
             })
             .await
     }
@@ -186,14 +182,16 @@ impl Worker {
         }
         // The lease hides the timers from whoever asks what is due, so that the tasks count as running before it.
         let _beginning = self.db.task_guard();
-        for timer in self.lease(now, &due).await? {
+        let leased = self.lease(now, &due).await?;
+        let begun = !leased.is_empty();
+        for timer in leased {
             let (worker, running) = (self.clone(), self.db.task_guard());
             tasks.spawn(async move {
                 worker.run_task(timer, now).await;
                 drop(running);
             });
         }
-        Ok(true)
+        Ok(begun)
     }
 
     /// Puts off the next try of what is due, and returns it as it is then.
@@ -217,8 +215,7 @@ impl Worker {
             return;
         };
         let span = info_span!("timers.task", timer.kind = timer.kind);
-        if let Err(error) = handler(due_timer(&timer), now).instrument(span).await {
-            let failure = Failure::Handler(error);
+        if let Err(failure) = carried_out(handler(due_timer(&timer), now).instrument(span)).await {
             if let Err(error) = self.push_back(&timer, timer.attempts, &failure).await {
                 // The lease runs out and the task is begun again.
                 warn!(error = describe(&error), "cannot note the failure of a task");
@@ -253,6 +250,16 @@ enum Failure {
     Storage(#[from] StorageError),
     #[error("{0}")]
     Handler(#[source] BoxError),
+    #[error("the handler panicked: {0}")]
+    Panic(String),
+}
+
+/// Waits for a handler; one that panics has failed like any other, and is not to take the worker with it.
+async fn carried_out(handler: impl Future<Output = Result<(), BoxError>>) -> Result<(), Failure> {
+    match AssertUnwindSafe(handler).catch_unwind().await {
+        Ok(result) => result.map_err(Failure::Handler),
+        Err(panic) => Err(Failure::Panic(describe_panic(&*panic))),
+    }
 }
 
 /// After the first failure a second, then 2, 4, … up to 512 s.

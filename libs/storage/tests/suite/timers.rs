@@ -10,6 +10,7 @@ use std::{
 };
 
 use futures::FutureExt;
+use sea_orm::ConnectionTrait;
 use tokio::{sync::Notify, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 use vouch_primitives::{Clock, EventId, TestClock, Timestamp, Uuid};
@@ -17,7 +18,7 @@ use vouch_storage::{
     BoxError, Db, StorageError,
     timers::{self, Batch, Handler, NewTimer, TaskHandler, Worker},
 };
-use vouch_testkit::{TestDatabase, eventually, on_both_databases};
+use vouch_testkit::{Engine, TestDatabase, eventually, on_both_databases};
 
 use crate::table::{note, notes, open, ready};
 
@@ -26,6 +27,8 @@ on_both_databases! {
     a_rollback_undoes_setting_and_cancelling,
     timers_survive_a_restart,
     a_failing_timer_does_not_hold_up_the_rest,
+    a_handler_that_panics_fails_its_own_timer_alone,
+    a_task_that_panics_is_tried_again,
     timers_fire_in_the_order_of_their_moments,
     setting_again_moves_a_timer,
     a_handler_may_set_its_own_timer_again,
@@ -215,6 +218,70 @@ async fn a_failing_timer_does_not_hold_up_the_rest(database: TestDatabase) {
     assert_eq!(notes(&db).await, expected, "once, and with the moment that was meant");
 }
 
+async fn a_handler_that_panics_fails_its_own_timer_alone(database: TestDatabase) {
+    let (db, clock) = (ready(&database).await, Arc::new(TestClock::new(at(100))));
+    let (good, bad) = (timer("x", at(9)), timer("x", at(7)));
+    schedule(&db, &[good, bad]).await;
+    let handler: Handler = Arc::new(move |txn, batch| {
+        async move {
+            assert!(!batch.keys().contains(&bad.key), "a bug in the handler");
+            noting()(txn, batch).await
+        }
+        .boxed()
+    });
+    let worker = start(&db, &clock, handler);
+    eventually_next(&db, Some(at(101))).await;
+    assert_eq!(notes(&db).await, [(good.key, 9)]);
+    worker.stop().await;
+}
+
+async fn a_task_that_panics_is_tried_again(database: TestDatabase) {
+    let (db, clock) = (ready(&database).await, Arc::new(TestClock::new(at(100))));
+    schedule(&db, &[timer("call", at(5))]).await;
+    let panics: TaskHandler = Arc::new(|_, _| async { panic!("a bug in the task") }.boxed());
+    let worker = Worker::new(db.clone(), clock_of(&clock), noting()).with_tasks(&["call"], panics);
+    let worker = Running::start(worker);
+    // A second later, as after any failure, and not when its lease has run out.
+    eventually_next(&db, Some(at(101))).await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_timer_that_somebody_else_has_on_postgres_is_waited_for_and_not_asked_for_in_a_loop() {
+    let database = TestDatabase::new(Engine::Postgres).await;
+    let (db, clock) = (&ready(&database).await, Arc::new(TestClock::new(at(100))));
+    let (held, free) = (&timer("x", at(5)), timer("x", at(6)));
+    schedule(db, &[*held]).await;
+    let (locked, let_go) = (&Notify::new(), &Notify::new());
+    let holder = db.write_tx(|txn| async move {
+        let lock = format!("SELECT 1 FROM timer WHERE key = '{}' FOR UPDATE", held.key);
+        txn.execute_unprepared(&lock).await?;
+        locked.notify_one();
+        let_go.notified().await;
+        Ok::<_, StorageError>(())
+    });
+    let test = async {
+        locked.notified().await;
+        let worker = start(db, &clock, noting());
+        let before = db.commits();
+        for _ in 0..3 {
+            schedule(db, &[free]).await;
+            eventually("the free timer fires", PATIENCE, async || {
+                let waiting = timers::count_due(db.reader(), at(100)).await.unwrap();
+                if waiting == 1 { Ok(()) } else { Err(waiting.to_string()) }
+            })
+            .await;
+        }
+        assert!(db.commits() - before < 30, "{} commits", db.commits() - before);
+        let_go.notify_one();
+        worker
+    };
+    let (held, worker) = tokio::join!(holder, test);
+    held.unwrap();
+    eventually_next(db, None).await;
+    worker.stop().await;
+}
+
 async fn timers_fire_in_the_order_of_their_moments(database: TestDatabase) {
     let db = ready(&database).await;
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -395,11 +462,14 @@ async fn a_task_whose_process_dies_is_begun_again(database: TestDatabase) {
 async fn waiting_commits_nothing(database: TestDatabase) {
     let (db, clock) = (ready(&database).await, Arc::new(TestClock::new(at(0))));
     schedule(&db, &[timer("x", at(5)), timer("call", at(5))]).await;
+    schedule(&db, &[timer("x", at(0))]).await;
     let before = db.commits();
     let worker = Worker::new(db.clone(), clock_of(&clock), noting())
         .with_tasks(&["call"], Arc::new(|_, _| async { Ok(()) }.boxed()));
     let worker = Running::start(worker);
-    tokio::time::sleep(Duration::from_millis(450)).await;
+    // It has looked: the one that is due is gone. What follows are looks that find nothing.
+    eventually_next(&db, Some(at(5))).await;
+    let looked = timers::next_due(db.reader()).await.unwrap();
     worker.stop().await;
-    assert_eq!(db.commits(), before);
+    assert_eq!((db.commits() - before, looked), (1, Some(at(5))));
 }

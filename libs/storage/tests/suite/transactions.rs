@@ -10,7 +10,7 @@ use std::{
 
 use sea_orm::ConnectionTrait;
 use tokio::{sync::Barrier, task::JoinSet, time::timeout};
-use vouch_storage::{DatabaseConfig, Db, DbBackend, StorageError, Txn, Wake};
+use vouch_storage::{DatabaseConfig, Db, DbBackend, StorageError, Txn, Wake, is_contended};
 use vouch_testkit::{Engine, PostgresServer, TestDatabase, on_both_databases};
 
 use crate::table::{add, open, read, read_locked, ready, write};
@@ -23,6 +23,7 @@ on_both_databases! {
     a_cancelled_transaction_is_rolled_back,
     wakes_and_counts_commits_only,
     what_cannot_work_is_refused,
+    what_the_data_is_at_fault_for_never_passes,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -170,6 +171,7 @@ async fn what_cannot_work_is_refused(database: TestDatabase) {
     };
     for config in [
         config(database.url(), 1),
+        config("postgres://db/x", 3),
         config("mysql://db/x", 5),
         config("sqlite::memory:", 5),
     ] {
@@ -214,6 +216,82 @@ async fn several_may_open_a_new_sqlite_file_at_once() {
         let database = TestDatabase::new(Engine::Sqlite).await;
         tokio::join!(open(&database), open(&database), open(&database), open(&database));
     }
+}
+
+#[tokio::test]
+async fn a_full_disk_passes_and_a_constraint_does_not() {
+    let database = TestDatabase::new(Engine::Sqlite).await;
+    let db = ready(&database).await;
+    let full = db
+        .write_tx(|txn| async move {
+            txn.execute_unprepared("PRAGMA max_page_count = 1").await?;
+            let fill = "INSERT INTO effect SELECT randomblob(16), 1 FROM pragma_function_list, pragma_function_list";
+            txn.execute_unprepared(fill).await?;
+            Ok::<_, StorageError>(())
+        })
+        .await
+        .expect_err("the disk is full");
+    assert!(full.is_transient(), "{full:?}");
+}
+
+async fn what_the_data_is_at_fault_for_never_passes(database: TestDatabase) {
+    let db = ready(&database).await;
+    for bad in [
+        "INSERT INTO counter VALUES (1, 0)",
+        "INSERT INTO counter VALUES (3, NULL)",
+        "INSERT INTO nowhere VALUES (1)",
+    ] {
+        let refused = db
+            .write_tx(|txn| async move {
+                txn.execute_unprepared(bad).await?;
+                Ok::<_, StorageError>(())
+            })
+            .await
+            .expect_err(bad);
+        assert!(!refused.is_transient(), "{bad}: {refused:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_somebody_keeps_are_told_from_an_outage() {
+    let database = TestDatabase::new(Engine::Postgres).await;
+    let db = &ready(&database).await;
+    let (locked, let_go) = (&Barrier::new(2), &Barrier::new(2));
+    let holder = db.write_tx(|txn| async move {
+        add(&*txn, 1).await?;
+        locked.wait().await;
+        let_go.wait().await;
+        Ok::<_, StorageError>(())
+    });
+    let waiter = async {
+        locked.wait().await;
+        let refused = db
+            .write_tx(|txn| async move {
+                txn.execute_unprepared("SET LOCAL lock_timeout = '20ms'").await?;
+                add(&*txn, 1).await
+            })
+            .await
+            .expect_err("the row is locked");
+        let_go.wait().await;
+        refused
+    };
+    let (held, refused) = tokio::join!(holder, waiter);
+    held.unwrap();
+    assert!(refused.is_transient() && is_contended(&refused), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_only_reads_may_write_again() {
+    let database = TestDatabase::new(Engine::Postgres).await;
+    let db = ready(&database).await;
+    let refused = db
+        .write_tx(|txn| async move {
+            txn.execute_unprepared("SET TRANSACTION READ ONLY").await?;
+            add(&*txn, 1).await
+        })
+        .await
+        .expect_err("as after a failover");
+    assert!(refused.is_transient(), "{refused:?}");
 }
 
 #[tokio::test]
