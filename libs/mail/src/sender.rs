@@ -93,7 +93,7 @@ impl Sender {
     pub async fn run(self, shutdown: CancellationToken) {
         let wake = self.db.wakeup(Wake::Mail);
         while !shutdown.is_cancelled() {
-            let pause = match self.pass().await {
+            let pause = match self.pass(&shutdown).await {
                 Ok(BATCH) => continue,
                 Ok(_) => POLL,
                 Err(error) => {
@@ -116,7 +116,7 @@ impl Sender {
     }
 
     /// Delivers one batch of what is due and gives its size.
-    async fn pass(&self) -> Result<u64, StorageError> {
+    async fn pass(&self, shutdown: &CancellationToken) -> Result<u64, StorageError> {
         let now = self.clock.now();
         // Most looks find nothing, and a look is cheaper than a claim.
         if next_due(self.db.reader()).await?.is_none_or(|due| due > now) {
@@ -139,14 +139,22 @@ impl Sender {
             .zip(answers)
             .map(|(row, answer)| Attempted::new(row, answer, now))
             .collect();
-        claim
-            .finish(|txn| async move {
-                for attempt in attempts {
-                    attempt.record(&txn).await?;
-                }
-                Ok::<_, StorageError>(())
-            })
-            .await?;
+        let record = |txn: Arc<Txn>| async move {
+            for attempt in attempts {
+                attempt.record(&txn).await?;
+            }
+            Ok::<_, StorageError>(())
+        };
+        // These mails are out. As long as that cannot be written nothing else is sent, least of all they again.
+        let mut recorded = claim.finish(record).await;
+        while let Err(error) = recorded {
+            warn!(error = describe(&error), "what became of mails could not be written");
+            tokio::select! {
+                () = shutdown.cancelled() => return Err(error),
+                () = tokio::time::sleep(AFTER_A_FAILURE) => {}
+            }
+            recorded = self.db.write_tx(record).await;
+        }
         for attempt in attempts {
             attempt.log();
         }
@@ -182,10 +190,16 @@ struct Attempted<'a> {
 impl<'a> Attempted<'a> {
     fn new(row: &'a mail::Model, answer: Result<String, Refusal>, at: Timestamp) -> Self {
         let number = row.attempts + 1;
+        // PostgreSQL's text has no NUL, which a server may say.
+        let storable = |reply: String| reply.replace('\0', "\u{fffd}");
         let (outcome, reply, next) = match answer {
-            Ok(reply) => (Outcome::Accepted, reply, None),
-            Err(Refusal::Permanent(reply)) => (Outcome::Refused, reply, None),
-            Err(Refusal::Temporary(reply)) => (Outcome::Deferred, reply, next_attempt(row.queued_at, number, at)),
+            Ok(reply) => (Outcome::Accepted, storable(reply), None),
+            Err(Refusal::Permanent(reply)) => (Outcome::Refused, storable(reply), None),
+            Err(Refusal::Temporary(reply)) => (
+                Outcome::Deferred,
+                storable(reply),
+                next_attempt(row.queued_at, number, at),
+            ),
         };
         Self {
             row,
@@ -213,7 +227,11 @@ impl<'a> Attempted<'a> {
             outcome: Set(self.outcome),
             reply: Set(self.reply.clone()),
         };
-        attempt::Entity::insert(attempt).exec_without_returning(txn).await?;
+        // Another sender may have been at it while this one could not write.
+        attempt::Entity::insert(attempt)
+            .on_conflict_do_nothing_on([attempt::Column::MailId, attempt::Column::Number])
+            .exec_without_returning(txn)
+            .await?;
         let mut mail = self.row.clone().into_active_model();
         mail.attempts = Set(self.number);
         mail.state = Set(self.state());

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use sha2::{Digest, Sha256};
 use tracing::Span;
 use vouch_primitives::EventId;
 
@@ -22,9 +23,17 @@ pub struct Batch<S, E> {
     /// The same events, decoded, by type and in the router's order.
     pub groups: Vec<Box<dyn Group<S, E>>>,
     /// Never to be applied.
-    pub parked: Vec<(NewDeadLetter, Receipt)>,
+    pub parked: Vec<Parked>,
     /// The span of the whole batch.
     pub span: Span,
+}
+
+/// A message that is set aside.
+pub struct Parked {
+    pub letter: NewDeadLetter,
+    pub receipts: Vec<Receipt>,
+    /// How often it was delivered.
+    pub attempt: u32,
 }
 
 /// An event that can be applied.
@@ -51,7 +60,11 @@ impl<S: Send + Sync + 'static, E: Send + 'static> Batch<S, E> {
             let event = match &delivery.event {
                 Ok(event) if router.route_of(&event.event_type).is_some() => event,
                 _ => {
-                    parked.push((unusable(from, &delivery), delivery.receipt));
+                    parked.push(Parked {
+                        letter: unusable(from, &delivery),
+                        receipts: vec![delivery.receipt],
+                        attempt: delivery.attempt,
+                    });
                     continue;
                 }
             };
@@ -90,6 +103,15 @@ impl<S: Send + Sync + 'static, E: Send + 'static> Batch<S, E> {
 }
 
 impl Candidate {
+    /// This event, to be set aside with all its deliveries.
+    pub fn parked(&self, from: &Subscription, reason: Reason, error: String) -> Parked {
+        Parked {
+            letter: self.letter(from, reason, error),
+            receipts: self.receipts.clone(),
+            attempt: self.attempt,
+        }
+    }
+
     /// This event as a dead letter.
     pub fn letter(&self, from: &Subscription, reason: Reason, error: String) -> NewDeadLetter {
         letter(&self.event, self.hash, from, self.sequence, reason, error)
@@ -101,7 +123,7 @@ fn decode<S: Send + Sync + 'static, E: Send + 'static>(
     router: &Router<S, E>,
     from: &Subscription,
     events: &mut Vec<Candidate>,
-    parked: &mut Vec<(NewDeadLetter, Receipt)>,
+    parked: &mut Vec<Parked>,
 ) -> Vec<Box<dyn Group<S, E>>> {
     let mut by_route: Vec<Vec<usize>> = router.routes().iter().map(|_| Vec::new()).collect();
     for (position, candidate) in events.iter().enumerate() {
@@ -135,9 +157,7 @@ fn decode<S: Send + Sync + 'static, E: Send + 'static>(
     if !bad.is_empty() {
         for candidate in events.extract_if(.., |candidate| bad.contains_key(&candidate.event.id)) {
             let error = bad.get(&candidate.event.id).cloned().unwrap_or_default();
-            for receipt in candidate.receipts.clone() {
-                parked.push((candidate.letter(from, Reason::Undecodable, error.clone()), receipt));
-            }
+            parked.push(candidate.parked(from, Reason::Undecodable, error));
         }
     }
     groups
@@ -187,9 +207,15 @@ fn unusable(from: &Subscription, delivery: &Delivery) -> NewDeadLetter {
             headers,
             payload,
         }) => NewDeadLetter {
-            // There is no id to go by, but the message keeps its place in the stream.
             message_id: format!("{}:{}", from.stream, delivery.sequence),
-            content_hash: [0; 32],
+            // Without an id the whole message is what tells it from others, also from the one that has its place in a
+            // stream that was made anew.
+            content_hash: Sha256::new()
+                .chain_update(headers)
+                .chain_update([0])
+                .chain_update(payload)
+                .finalize()
+                .into(),
             stream: from.stream.clone(),
             sequence: delivery.sequence,
             event_type: String::new(),

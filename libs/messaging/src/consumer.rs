@@ -7,11 +7,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, debug, error, warn};
 use vouch_primitives::Clock;
-use vouch_storage::{Db, StorageError, Txn, describe, is_transient};
+use vouch_storage::{Db, StorageError, Txn, describe, describe_panic, is_contended, is_transient};
 
 use crate::{
     Bus, BusError, Delivery, Receipt, Router, Subscription, Verdict,
-    batch::{Batch, Candidate},
+    batch::{Batch, Candidate, Parked},
     dead_letter::{self, NewDeadLetter, Reason},
     inbox,
 };
@@ -203,46 +203,52 @@ where
                 Ok(())
             }
             Ok(Err(error)) => Err(Failure::from_handler(&error)),
-            Err(panic) => Err(Failure::Bad(Reason::Panicked, panic_text(&*panic))),
+            Err(panic) => Err(Failure::Bad(Reason::Panicked, describe_panic(&*panic))),
         }
     }
 
     /// Sets aside what `prepare` found to be unusable.
     async fn park_unusable(&self, from: &Subscription, batch: &Batch<S, E>) {
-        if batch.parked.is_empty() {
-            return;
-        }
-        let (letters, receipts): (Vec<_>, Vec<_>) =
-            batch.parked.iter().map(|(letter, receipt)| (letter, receipt)).unzip();
-        letters.iter().copied().for_each(log_set_aside);
-        self.bury(from, &letters, receipts.into_iter().cloned().collect()).await;
+        batch.parked.iter().for_each(|parked| log_set_aside(&parked.letter));
+        self.bury(from, &batch.parked).await;
     }
 
     async fn park(&self, from: &Subscription, events: &[Candidate], reason: Reason, text: &str) {
         for one in events {
             error!(parent: &one.span, event.id = %one.event.id, %reason, error = text, "event set aside");
         }
-        let letters: Vec<_> = events
+        let parked: Vec<_> = events
             .iter()
-            .map(|one| one.letter(from, reason, text.to_owned()))
+            .map(|one| one.parked(from, reason, text.to_owned()))
             .collect();
-        self.bury(from, &letters.iter().collect::<Vec<_>>(), receipts(events))
-            .await;
+        self.bury(from, &parked).await;
     }
 
-    /// Writes dead letters, then acknowledges; if they cannot be written, the messages come again.
-    async fn bury(&self, from: &Subscription, letters: &[&NewDeadLetter], receipts: Vec<Receipt>) {
-        let write = |txn: Arc<Txn>| async move { dead_letter::insert(&txn, self.clock.now(), letters).await };
-        match self.db.write_tx(write).await {
-            Ok(()) => self.ack(from, receipts).await,
-            Err(error) => {
+    /// Writes dead letters, then acknowledges. If they cannot be written together each is tried by itself, and what
+    /// fails alone comes again.
+    async fn bury(&self, from: &Subscription, parked: &[Parked]) {
+        if parked.is_empty() || self.bury_together(from, parked).await.is_ok() {
+            return;
+        }
+        for one in parked {
+            if let Err(error) = self.bury_together(from, std::slice::from_ref(one)).await {
                 warn!(
+                    event.id = one.letter.message_id,
                     error = describe(&error),
-                    "dead letters could not be written, the events will come again"
+                    "a dead letter could not be written, the event will come again"
                 );
-                self.nak(from, &receipts, delay(1)).await;
+                self.nak(from, &one.receipts, delay(one.attempt)).await;
             }
         }
+    }
+
+    async fn bury_together(&self, from: &Subscription, parked: &[Parked]) -> Result<(), StorageError> {
+        let letters = &parked.iter().map(|one| &one.letter).collect::<Vec<_>>();
+        let write = |txn: Arc<Txn>| async move { dead_letter::insert(&txn, self.clock.now(), letters).await };
+        self.db.write_tx(write).await?;
+        let receipts = parked.iter().flat_map(|one| one.receipts.iter().cloned()).collect();
+        self.ack(from, receipts).await;
+        Ok(())
     }
 
     async fn ack(&self, from: &Subscription, receipts: Vec<Receipt>) {
@@ -277,7 +283,8 @@ impl Failure {
         for<'e> Verdict: From<&'e E>,
     {
         match Verdict::from(error) {
-            Verdict::Retry if is_transient(error) => Self::Outage(describe(error)),
+            // Rows that somebody else has are no reason to hold up the events that have nothing to do with them.
+            Verdict::Retry if is_transient(error) && !is_contended(error) => Self::Outage(describe(error)),
             Verdict::Retry => Self::NotYet(describe(error)),
             Verdict::Reject(reason) => Self::Bad(Reason::Rejected, reason),
         }
@@ -310,10 +317,4 @@ fn halves(piece: Range<usize>) -> [Range<usize>; 2] {
 /// 50 ms, doubled with each attempt, at most 30 s.
 fn delay(attempt: u32) -> Duration {
     Duration::from_millis(25 << attempt.min(11)).min(Duration::from_secs(30))
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "the handler panicked".to_owned())
 }

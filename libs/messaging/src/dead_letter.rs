@@ -103,15 +103,15 @@ pub(crate) async fn insert(txn: &Txn, now: Timestamp, letters: &[&NewDeadLetter]
     }
     let rows = letters.iter().map(|letter| row::ActiveModel {
         id: NotSet,
-        message_id: Set(letter.message_id.clone()),
+        message_id: Set(storable(&letter.message_id)),
         content_hash: Set(letter.content_hash.to_vec()),
         stream: Set(letter.stream.clone()),
         sequence: Set(i64::try_from(letter.sequence).unwrap_or(i64::MAX)),
-        event_type: Set(letter.event_type.clone()),
-        headers: Set(letter.headers.clone()),
+        event_type: Set(storable(&letter.event_type)),
+        headers: Set(storable(&letter.headers)),
         payload: Set(letter.payload.clone()),
         reason: Set(letter.reason.to_string()),
-        error: Set(letter.error.clone()),
+        error: Set(storable(&letter.error)),
         created_at: Set(now.as_micros()),
     });
     row::Entity::insert_many(rows)
@@ -119,6 +119,11 @@ pub(crate) async fn insert(txn: &Txn, now: Timestamp, letters: &[&NewDeadLetter]
         .exec_without_returning(txn)
         .await?;
     Ok(())
+}
+
+/// PostgreSQL's text has no NUL, which a message may bring along.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 impl Reason {

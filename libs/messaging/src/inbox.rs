@@ -2,7 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, TryInsertResult};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, ExprTrait, QueryFilter, TryInsertResult,
+    sea_query::{Expr, Query},
+};
 use sha2::{Digest, Sha256};
 use vouch_primitives::{EventId, Timestamp};
 use vouch_storage::{StorageError, Txn};
@@ -59,6 +63,22 @@ pub async fn claim(txn: &Txn, now: Timestamp, events: &[(EventId, ContentHash)])
         }
     }
     Ok(Claimed { fresh, clashing })
+}
+
+/// Forgets at most `limit` of the events that were applied before `until`, and returns how many. What is forgotten
+/// would be applied again: `until` must lie before all that a stream or an outbox still holds.
+///
+/// # Errors
+/// If the database fails.
+pub async fn prune(txn: &Txn, until: Timestamp, limit: u64) -> Result<u64, StorageError> {
+    let old = Query::select()
+        .column("event_id")
+        .from("inbox")
+        .and_where(Expr::col("received_at").lt(until.as_micros()))
+        .limit(limit)
+        .to_owned();
+    let pruned = row::Entity::delete_many().filter(row::Column::EventId.in_subquery(old));
+    Ok(pruned.exec(txn).await?.rows_affected)
 }
 
 pub fn content_hash(event: &Envelope) -> ContentHash {

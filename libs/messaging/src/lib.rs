@@ -39,6 +39,7 @@ mod trace;
 pub use bus::{Bus, BusError, Delivery, Lag, Receipt, Subscription};
 pub use consumer::Consumer;
 pub use envelope::{Envelope, Fact, NewEvent};
+pub use inbox::prune as prune_inbox;
 pub use jetstream::{JetStream, NatsConfig};
 pub use memory::MemoryBus;
 pub use migration::migrations;

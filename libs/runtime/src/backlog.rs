@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::future::try_join_all;
 use sea_orm_migration::sea_orm::ConnectionTrait;
 use sea_orm_migration::sea_orm::sea_query::{Asterisk, Expr, Func, Query};
 use vouch_messaging::{Bus, BusError, Lag, Subscription, dead_letter, outbox};
@@ -43,11 +44,18 @@ impl Workload {
     /// Counts what is left at `now`. The outbox is read before the consumers, the way that work takes between
     /// services, so that an event on its way is seen at least once.
     pub(crate) async fn backlog(&self, now: Timestamp) -> Result<Backlog, BacklogError> {
+        let mut backlog = self.stored(now).await?;
+        backlog.unapplied_events = self.on_the_bus().await?;
+        Ok(backlog)
+    }
+
+    /// What the database knows, without the bus.
+    pub(crate) async fn stored(&self, now: Timestamp) -> Result<Backlog, StorageError> {
         let reader = self.db.reader();
         let next_timer = timers::next_due(reader).await?;
         let mut backlog = Backlog {
             unpublished_events: outbox::pending(reader).await?,
-            due_timers: self.db.running_tasks() + u64::from(next_timer.is_some_and(|due| due <= now)),
+            due_timers: self.db.running_tasks() + timers::count_due(reader, now).await?,
             dead_letters: dead_letter::count(reader).await?,
             next_due: next_timer,
             ..Backlog::default()
@@ -59,11 +67,16 @@ impl Workload {
                 .flatten()
                 .min();
         }
-        for subscription in &self.subscriptions {
-            let lag = self.bus.lag(subscription).await?;
-            backlog.unapplied_events.push((subscription.stream.clone(), lag));
-        }
         Ok(backlog)
+    }
+
+    /// How far this service is behind, by subscription.
+    pub(crate) async fn on_the_bus(&self) -> Result<Vec<(String, Lag)>, BusError> {
+        let lags = self.subscriptions.iter().map(|subscription| async move {
+            let lag = self.bus.lag(subscription).await?;
+            Ok((subscription.stream.clone(), lag))
+        });
+        try_join_all(lags).await
     }
 
     /// Counts the events that were ever taken into the outbox.

@@ -130,9 +130,9 @@ impl World {
         Ok(())
     }
 
-    async fn readiness(&self) -> ServingStatus {
+    async fn health(&self, entry: &str) -> ServingStatus {
         let request = HealthCheckRequest {
-            service: "readiness".to_owned(),
+            service: entry.to_owned(),
         };
         HealthClient::new(self.channel().await)
             .check(request)
@@ -142,8 +142,8 @@ impl World {
             .status()
     }
 
-    async fn reaches(&self, wanted: ServingStatus) {
-        eventually("readiness", PATIENCE, async || match self.readiness().await {
+    async fn reaches(&self, entry: &str, wanted: ServingStatus) {
+        eventually(entry, PATIENCE, async || match self.health(entry).await {
             status if status == wanted => Ok(()),
             other => Err(format!("{other:?}")),
         })
@@ -315,15 +315,20 @@ impl Bus for Switch {
 }
 
 #[tokio::test]
-async fn readiness_follows_the_bus() {
+async fn a_service_without_its_bus_is_ready_and_says_what_is_missing() {
     let of = TestDatabase::new(vouch_testkit::Engine::Sqlite).await;
     let bus = Arc::new(Switch::default());
     let world = World::on(bus.clone(), &of, "", |chassis| chassis).await;
-    world.reaches(ServingStatus::NotServing).await;
-    bus.0.store(true, Ordering::SeqCst);
-    world.reaches(ServingStatus::Serving).await;
-    bus.0.store(false, Ordering::SeqCst);
-    world.reaches(ServingStatus::NotServing).await;
+    for connected in [false, true, false] {
+        bus.0.store(connected, Ordering::SeqCst);
+        let wanted = if connected {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
+        world.reaches("bus", wanted).await;
+        world.reaches("readiness", ServingStatus::Serving).await;
+    }
     world.stop().await.expect("stopped");
 }
 
@@ -331,9 +336,9 @@ async fn readiness_follows_the_bus() {
 async fn readiness_follows_the_database() {
     let of = TestDatabase::new(vouch_testkit::Engine::Sqlite).await;
     let world = World::start(&of, "", |chassis| chassis).await;
-    world.reaches(ServingStatus::Serving).await;
+    world.reaches("readiness", ServingStatus::Serving).await;
     world.db.clone().close().await.expect("closed");
-    world.reaches(ServingStatus::NotServing).await;
+    world.reaches("readiness", ServingStatus::NotServing).await;
     let _ = world.stop().await;
 }
 
@@ -393,7 +398,7 @@ async fn the_whole_shutdown_is_bounded() {
     .await;
     let mut client = OperationsServiceClient::new(world.channel().await);
     let call = tokio::spawn(async move { client.get_test_clock(GetTestClockRequest {}).await });
-    world.reaches(ServingStatus::Serving).await;
+    world.reaches("readiness", ServingStatus::Serving).await;
     let asked = tokio::time::Instant::now();
     world.stop().await.expect("stopped");
     assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());

@@ -56,11 +56,11 @@ impl Service {
         Self { process, port }
     }
 
-    async fn readiness(&self) -> Result<ServingStatus, String> {
+    async fn health(&self, entry: &str) -> Result<ServingStatus, String> {
         let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{}", self.port)).expect("an address");
         let channel = endpoint.connect().await.map_err(|error| error.to_string())?;
         let request = HealthCheckRequest {
-            service: "readiness".to_owned(),
+            service: entry.to_owned(),
         };
         let answer = HealthClient::new(channel)
             .check(request)
@@ -69,8 +69,8 @@ impl Service {
         Ok(answer.into_inner().status())
     }
 
-    async fn reaches(&self, wanted: ServingStatus) {
-        eventually("readiness", PATIENCE, async || match self.readiness().await {
+    async fn reaches(&self, entry: &str, wanted: ServingStatus) {
+        eventually(entry, PATIENCE, async || match self.health(entry).await {
             Ok(status) if status == wanted => Ok(()),
             other => Err(format!("{other:?}; {}", self.process.last_words())),
         })
@@ -93,13 +93,15 @@ async fn an_idle_service_is_small_follows_its_bus_and_stops_on_a_signal() {
     let home = tempfile::tempdir().expect("a directory");
     let mut nats = NatsServer::start().await.expect("a nats-server");
     let service = Service::start(home.path(), &nats.url());
-    service.reaches(ServingStatus::Serving).await;
+    service.reaches("readiness", ServingStatus::Serving).await;
     let resident = service.resident_kib();
     assert!(resident < 40 * 1024, "{resident} KiB");
+    service.reaches("bus", ServingStatus::Serving).await;
     nats.stop().await.expect("stopped");
-    service.reaches(ServingStatus::NotServing).await;
+    service.reaches("bus", ServingStatus::NotServing).await;
+    service.reaches("readiness", ServingStatus::Serving).await;
     nats.restart().await.expect("restarted");
-    service.reaches(ServingStatus::Serving).await;
+    service.reaches("bus", ServingStatus::Serving).await;
     let status = service
         .process
         .end_with(Signal::TERM, PATIENCE)
@@ -113,7 +115,7 @@ async fn a_second_signal_ends_it_at_once() {
     let home = tempfile::tempdir().expect("a directory");
     let nats = NatsServer::start().await.expect("a nats-server");
     let service = Service::start(home.path(), &nats.url());
-    service.reaches(ServingStatus::Serving).await;
+    service.reaches("readiness", ServingStatus::Serving).await;
     // A connection that stays keeps the drain going until its time is up.
     let _silent = tokio::net::TcpStream::connect(("127.0.0.1", service.port))
         .await

@@ -272,8 +272,9 @@ async fn a_sender_that_stops_finishes_what_it_began(database: TestDatabase) {
     let mail = invitation();
     world.write(&mail).await.unwrap();
     taken(&sink, 1).await;
+    let asked = sender.shutdown();
     let stopping = tokio::spawn(sender.stop());
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    asked.cancelled().await;
     sink.release().unwrap();
     stopping.await.unwrap();
     assert_eq!(world.delivery(&mail).await.state, MailState::Sent);

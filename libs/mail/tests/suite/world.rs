@@ -131,6 +131,11 @@ impl World {
 }
 
 impl Working {
+    /// Is cancelled when the sender is asked to stop.
+    pub fn shutdown(&self) -> CancellationToken {
+        self.shutdown.clone()
+    }
+
     /// Ends it as a crash would: at once, wherever it is.
     pub async fn die(self) {
         self.task.abort();

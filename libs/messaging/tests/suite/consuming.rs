@@ -12,6 +12,7 @@ on_both_databases! {
     repeats_in_one_batch_and_in_later_ones_are_applied_once,
     the_same_id_with_another_content_is_set_aside,
     one_bad_event_does_not_hold_up_the_others,
+    what_no_database_takes_as_text_is_set_aside_all_the_same,
     a_handler_that_is_not_ready_is_asked_again,
     an_outage_is_waited_out_without_halving_the_batch,
     two_consumers_share_the_work,
@@ -123,6 +124,30 @@ async fn one_bad_event_does_not_hold_up_the_others(database: TestDatabase) {
     // Halving costs logarithms, not five hundred transactions.
     let calls = app.calls.lock().unwrap().len();
     assert!(calls < 60, "{calls} calls");
+    consumer.stop().await;
+}
+
+async fn what_no_database_takes_as_text_is_set_aside_all_the_same(database: TestDatabase) {
+    let (house, bus, app) = (
+        House::build(database).await,
+        Arc::new(MemoryBus::faultless()),
+        Arc::<App>::default(),
+    );
+    let mut events: Vec<Envelope> = (0..3).map(|_| settled(1)).collect();
+    events[0] = envelope(events[0].id, &EarningSettled { amount: REJECTED });
+    events[0].source.push('\0');
+    events[1] = envelope(events[1].id, &EarningSettled { amount: REJECTED });
+    store(&bus, &events).await;
+    let consumer = house.consumer(&bus, &app);
+    house.quiet(&bus).await;
+    assert_eq!(house.tally().await, (1, 1));
+    let strange: Vec<_> = house
+        .dead()
+        .await
+        .iter()
+        .map(|l| l.headers.contains('\u{fffd}'))
+        .collect();
+    assert_eq!(strange, [true, false]);
     consumer.stop().await;
 }
 

@@ -7,6 +7,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::Gauge;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
+use vouch_messaging::Lag;
 use vouch_primitives::Clock;
 
 use crate::backlog::{Backlog, Workload};
@@ -52,13 +53,16 @@ impl Gauges {
         }
     }
 
-    fn record(&self, backlog: &Backlog) {
-        self.unpublished.record(backlog.unpublished_events, &[]);
-        for (stream, lag) in &backlog.unapplied_events {
+    fn record_lags(&self, lags: &[(String, Lag)]) {
+        for (stream, lag) in lags {
             let labels = [KeyValue::new("stream", stream.clone())];
             self.pending.record(lag.pending, &labels);
             self.ack_pending.record(lag.unacked, &labels);
         }
+    }
+
+    fn record_stored(&self, backlog: &Backlog) {
+        self.unpublished.record(backlog.unpublished_events, &[]);
         self.dead_letters.record(backlog.dead_letters, &[]);
         self.due_timers.record(backlog.due_timers, &[]);
         self.due_mails.record(backlog.due_mails, &[]);
@@ -73,9 +77,14 @@ pub(super) async fn run(work: Workload, clock: Arc<dyn Clock>, stop: Cancellatio
     let every_tick = async {
         loop {
             ticks.tick().await;
-            match work.backlog(clock.now()).await {
-                Ok(backlog) => gauges.record(&backlog),
+            match work.stored(clock.now()).await {
+                Ok(backlog) => gauges.record_stored(&backlog),
                 Err(error) => tracing::debug!(error = vouch_storage::describe(&error), "the backlog cannot be read"),
+            }
+            // Apart: while the bus is away it is the outbox that matters.
+            match work.on_the_bus().await {
+                Ok(lags) => gauges.record_lags(&lags),
+                Err(error) => tracing::debug!(error = vouch_storage::describe(&error), "the lags cannot be read"),
             }
         }
     };

@@ -2,6 +2,7 @@
 //! together and stopped in order.
 
 mod gauges;
+mod housekeeping;
 mod probe;
 mod run;
 

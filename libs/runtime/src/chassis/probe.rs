@@ -1,4 +1,5 @@
-//! Whether the service can work: its database answers and its bus is connected.
+//! Whether the service can work: its database answers. While the bus is away calls go on and their events wait in the
+//! outbox, so that the bus has a health entry of its own and takes no service out of rotation.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,11 +33,12 @@ async fn watch(db: &Db, bus: &dyn Bus, health: &Health) {
         let connected = bus.is_connected();
         if told != Some((database, connected)) {
             told = Some((database, connected));
-            health.set_ready(database && connected).await;
+            health.set_bus(connected).await;
+            health.set_ready(database).await;
             if database && connected {
                 tracing::info!("ready");
             } else {
-                tracing::warn!(database, bus = connected, "not ready");
+                tracing::warn!(database, bus = connected, ready = database, "not all is there");
             }
         }
     }

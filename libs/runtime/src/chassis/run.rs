@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use vouch_mail::Sender;
 use vouch_messaging::Relay;
 
-use super::{Chassis, ChassisError, Work, gauges, probe};
+use super::{Chassis, ChassisError, Work, gauges, housekeeping, probe};
 use crate::backlog::Workload;
 use crate::operations::Operations;
 use crate::server::{ServerError, Stopped};
@@ -60,6 +60,14 @@ impl Chassis {
         let watch = CancellationToken::new();
         let probe = tokio::spawn(probe::run(db.clone(), bus.clone(), health.clone(), watch.clone()));
         let gauges = tokio::spawn(gauges::run(work, self.clock.clock(), watch.clone()));
+        // A test clock leaps over months, and its user wants to look back on them.
+        if self.clock.as_test().is_none() {
+            tokio::spawn(housekeeping::run(
+                db.clone(),
+                self.config.nats.max_age_days,
+                watch.clone(),
+            ));
+        }
         let drain = CancellationToken::new();
         // Most of the time is for the callers; a little is kept for the workers.
         let serving = tokio::spawn(self.server.serve(self.listener, drain.clone(), grace * 3 / 5));

@@ -35,9 +35,9 @@ where
             command,
         )),
         (_, parsed) => {
-            violations.extend(parsed.err().into_iter().flat_map(|told| told.0));
             // A command may check the id itself; it is told once.
-            violations.dedup_by(|a, b| a.field == b.field && a.reason == b.reason);
+            let others = parsed.err().into_iter().flat_map(|told| told.0);
+            violations.extend(others.filter(|violation| violation.field != "request_id"));
             Err(status::invalid_argument(&Violations(violations)))
         }
     }

@@ -1,4 +1,4 @@
-//! What the standard health service tells: `liveness`, `readiness`, and one entry per gRPC service.
+//! What the standard health service tells: `liveness`, `readiness`, `bus`, and one entry per gRPC service.
 
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
@@ -10,6 +10,8 @@ pub(super) const NAME: &str = "grpc.health.v1.Health";
 pub const LIVENESS: &str = "liveness";
 /// The entry that says calls may be sent here. The unnamed entry says the same.
 pub const READINESS: &str = "readiness";
+/// The entry that says the bus is connected: without it calls are answered and events wait.
+pub const BUS: &str = "bus";
 
 /// Tells clients and orchestrators whether this server wants calls. Starts as not serving.
 #[derive(Clone, Debug)]
@@ -45,5 +47,15 @@ impl Health {
         for name in &self.names {
             self.reporter.set_service_status(name, status).await;
         }
+    }
+
+    /// Turns the `bus` entry on or off.
+    pub async fn set_bus(&self, connected: bool) {
+        let status = if connected {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
+        self.reporter.set_service_status(BUS, status).await;
     }
 }
