@@ -73,7 +73,8 @@ fn propose(accounts: &[Account], vouchers: &HashMap<ReferralCode, Referrer>, ter
         vouchers.get(&code).filter(|referrer| referrer.person != account.person)
     };
     let tie = |account: &Account, referrer: &Referrer| Tie {
-        id: AttributionId::new(),
+        // Payments counts rewards by this id, so that a database made anew must come to the same one.
+        id: AttributionId::derived(account.person.as_uuid(), "attribution"),
         referrer: referrer.id,
         referee: account.person,
         account: referrer.account,

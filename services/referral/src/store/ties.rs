@@ -70,11 +70,7 @@ pub async fn insert(txn: &Txn, now: Timestamp, ties: &[Tie]) -> Result<BTreeSet<
     for chunk in ties.chunks(ROWS) {
         let rows: Vec<_> = chunk.iter().map(|tie| write(now, tie)).collect::<Result<_, _>>()?;
         let inserted = attribution::Entity::insert_many(rows)
-            .on_conflict(
-                OnConflict::column(attribution::Column::RefereePersonId)
-                    .do_nothing()
-                    .to_owned(),
-            )
+            .on_conflict(OnConflict::new().do_nothing().to_owned())
             .exec_with_returning(txn)
             .await?;
         fresh.extend(inserted.into_iter().map(|row| AttributionId::from_uuid(row.id)));
@@ -125,10 +121,18 @@ pub async fn of_referrer(
 ) -> Result<Vec<Tie>, StorageError> {
     let mut wanted = Condition::all().add(attribution::Column::ReferrerId.eq(referrer.as_uuid()));
     if let Some(before) = before {
-        wanted = wanted.add(attribution::Column::Id.lt(before.as_uuid()));
+        let Some(last) = attribution::Entity::find_by_id(before.as_uuid()).one(conn).await? else {
+            return Ok(Vec::new());
+        };
+        let of_the_same_moment = Condition::all()
+            .add(attribution::Column::JoinedAt.eq(last.joined_at))
+            .add(attribution::Column::Id.lt(last.id));
+        let earlier = attribution::Column::JoinedAt.lt(last.joined_at);
+        wanted = wanted.add(Condition::any().add(earlier).add(of_the_same_moment));
     }
     let page = attribution::Entity::find()
         .filter(wanted)
+        .order_by_desc(attribution::Column::JoinedAt)
         .order_by_desc(attribution::Column::Id)
         .limit(limit);
     with_totals(conn, page.all(conn).await?).await

@@ -120,14 +120,18 @@ impl House {
 
     /// A new person who has enrolled.
     pub async fn referrer(&self) -> Rosa {
-        let person = Person::new();
-        self.registered(&person, "").await;
+        self.enrolled(&Person::new()).await
+    }
+
+    /// This person registers and enrols.
+    pub async fn enrolled(&self, person: &Person) -> Rosa {
+        self.registered(person, "").await;
         self.quiet().await;
         let referrer = self.enrol(&person.account).await.expect("enrolled");
         Rosa {
             id: referrer.id,
-            person: person.id,
-            account: person.account,
+            person: person.id.clone(),
+            account: person.account.clone(),
             code: referrer.code,
         }
     }

@@ -23,6 +23,7 @@ on_both_databases! {
     bad_requests_tell_all_that_is_wrong,
     the_explanation_leads_down_to_each_earning,
     attributions_come_in_pages,
+    a_database_made_anew_ties_the_same_people_under_the_same_ids,
 }
 
 const JOINED: &str = "2026-01-15T12:00:00Z";
@@ -351,4 +352,37 @@ async fn attributions_come_in_pages(database: TestDatabase) {
         }
     })
     .await;
+}
+
+/// Payments counts by the tie: a tie under another id would be paid once more.
+async fn a_database_made_anew_ties_the_same_people_under_the_same_ids(database: TestDatabase) {
+    let anew = TestDatabase::new(database.engine()).await;
+    let houses = [
+        House::start(&database, JOINED).await,
+        House::start(&anew, "2026-01-16").await,
+    ];
+    let (rosa, ada) = (Person::new(), Person::new());
+    let earning = houses[0].earning(&ada, 10_000, "2026-01-20");
+    let mut told = Vec::new();
+    for house in &houses {
+        let rosa = house.enrolled(&rosa).await;
+        house
+            .publish(&[house.registration(&ada, &rosa.code), house.settlement(&earning)])
+            .await;
+        house.quiet().await;
+        let ties: Vec<_> = house.attributions(&rosa).await.into_iter().map(|a| a.id).collect();
+        let releases = house.releases().await;
+        assert_eq!((ties.len(), releases.len()), (1, 1));
+        told.push((ties, releases));
+    }
+    let (second, first) = (told.pop().expect("two"), told.pop().expect("two"));
+    assert_eq!(second.0, first.0);
+    let (earlier, later) = (&first.1[0], &second.1[0]);
+    let of_the_same_life = pb::RewardReleased {
+        epoch: earlier.epoch,
+        release_time: earlier.release_time,
+        ..later.clone()
+    };
+    assert_eq!(&of_the_same_life, earlier, "payments finds nothing to add");
+    assert!(earlier.epoch < later.epoch);
 }
