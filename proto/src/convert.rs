@@ -145,20 +145,20 @@ impl Fields {
             .ok()
     }
 
-    /// An amount above zero.
+    /// An amount above zero that is not larger than amounts may be.
     pub fn positive_money(&mut self, field: &str, money: Option<&common::Money>) -> Option<Money> {
         let Some(money) = money else {
             self.refuse(field, "REQUIRED", "is required");
             return None;
         };
         let currency = self.within(field, |fields| fields.currency("currency_code", &money.currency_code));
-        if money.minor_units <= 0 {
-            self.within(field, |fields| {
-                fields.refuse("minor_units", "OUT_OF_RANGE", "must be above zero")
-            });
-            return None;
-        }
-        currency.map(|currency| Money::new(money.minor_units, currency))
+        let wrong = match money.minor_units {
+            ..=0 => "must be above zero",
+            minor if minor > Money::LARGEST_MINOR => "must be at most 10,000,000,000,000",
+            _ => return currency.map(|currency| Money::new(money.minor_units, currency)),
+        };
+        self.within(field, |fields| fields.refuse("minor_units", "OUT_OF_RANGE", wrong));
+        None
     }
 
     /// An ISO 4217 code.
@@ -297,6 +297,18 @@ mod tests {
         ];
         assert_eq!(told, expected);
         assert!(fields.finish(()).is_err());
+    }
+
+    #[test]
+    fn amounts_have_an_end() {
+        let mut fields = Fields::new();
+        let largest = Money::new(Money::LARGEST_MINOR, Currency::USD);
+        assert_eq!(fields.positive_money("a", Some(&largest.into())), Some(largest));
+        for minor in [Money::LARGEST_MINOR + 1, i64::MAX, 0, i64::MIN] {
+            assert_eq!(fields.positive_money("a", Some(&money("USD", minor))), None, "{minor}");
+        }
+        let told = fields.violations.iter().map(|v| (v.field.as_str(), v.reason));
+        assert!(told.eq([("a.minor_units", "OUT_OF_RANGE"); 4]));
     }
 
     #[test]

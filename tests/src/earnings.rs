@@ -118,6 +118,10 @@ fn entry(line: u64, row: Row) -> Result<Entry, String> {
     if amount.minor <= 0 {
         return Err("amount: must be above zero".to_owned());
     }
+    if amount.minor > Money::LARGEST_MINOR {
+        let largest = Money::new(Money::LARGEST_MINOR, currency);
+        return Err(format!("amount: must be at most {largest}"));
+    }
     Ok(Entry {
         line,
         id: row.earning_id,
@@ -188,7 +192,7 @@ mod tests {
         let mistakes = read_text(
             "a,Ada,2026-01-01,10.00,USD,\na,Ada,yesterday,1,USD,\nc,Ada,2026-01-01,1.001,USD,\n\
              d,Ada,2026-01-02,10.01,USD,a\ne,Bob,2026-01-02,1,USD,a\nf,Ada,2026-01-02,1,USD,zz\n\
-             g,Ada,2026-01-02,0,USD,\nh,Ada,2026-01-02,5,XXX,\n",
+             g,Ada,2026-01-02,0,USD,\nh,Ada,2026-01-02,5,XXX,\ni,Ada,2026-01-02,100000000000.01,USD,\n",
         )
         .expect_err("a bad file");
         let lines: Vec<_> = mistakes
@@ -201,6 +205,7 @@ mod tests {
             "line 4: amount",
             "line 8: amount",
             "line 9: currency",
+            "line 10: amount",
             "line 5: refund_of a",
             "line 6: refund_of a",
             "line 6: refund_of a",

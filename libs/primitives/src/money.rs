@@ -84,6 +84,10 @@ impl Currency {
 }
 
 impl Money {
+    /// The largest amount that anybody may agree on, in minor units: 100 billion dollars. Some 900,000 of them still
+    /// add up in 64 bits, which is what databases sum in.
+    pub const LARGEST_MINOR: i64 = 10_000_000_000_000;
+
     /// So many minor units.
     #[must_use]
     pub const fn new(minor: i64, currency: Currency) -> Self {

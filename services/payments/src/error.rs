@@ -68,7 +68,7 @@ impl From<Error> for Status {
             Error::Contract(refusal) | Error::Milestone(MilestoneError::Contract(refusal)) => match refusal {
                 ContractError::NotFixedPrice => refused("CONTRACT_NOT_FIXED_PRICE"),
                 ContractError::OtherCurrency { .. } => refused("OTHER_CURRENCY"),
-                ContractError::TotalTooLarge => refused("AMOUNT_TOO_LARGE"),
+                ContractError::AmountTooLarge(_) | ContractError::TotalTooLarge => refused("AMOUNT_TOO_LARGE"),
             },
             Error::Milestone(MilestoneError::NotAgreed { .. }) => refused("MILESTONE_NOT_AGREED"),
             Error::Milestone(MilestoneError::NotFunded { .. }) => refused("MILESTONE_NOT_FUNDED"),

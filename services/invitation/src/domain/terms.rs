@@ -62,7 +62,7 @@ pub struct FixedPay {
 pub struct MilestoneTerms {
     /// What is delivered.
     pub title: String,
-    /// What is paid for it; above zero.
+    /// What is paid for it; above zero, and no larger than an amount may be.
     pub amount: Money,
 }
 
@@ -80,6 +80,8 @@ pub struct Schedule {
 pub enum PayError {
     /// None, or more than a contract may have.
     MilestoneCount(usize),
+    /// One of the amounts is larger than an amount may be.
+    AmountTooLarge(Money),
     /// The amounts do not add.
     NoSum(MoneyError),
 }
@@ -88,13 +90,16 @@ impl FixedPay {
     /// The milestones, and what they come to.
     ///
     /// # Errors
-    /// If there are none or too many, if their currencies differ, or if the sum is too large to be an amount.
+    /// If there are none or too many, if one is too large, or if their currencies differ.
     pub fn try_new(milestones: Vec<MilestoneTerms>) -> Result<Self, PayError> {
         let count = milestones.len();
         if !MILESTONES.contains(&count) {
             return Err(PayError::MilestoneCount(count));
         }
         let mut amounts = milestones.iter().map(|milestone| milestone.amount);
+        if let Some(large) = amounts.clone().find(|amount| amount.minor > Money::LARGEST_MINOR) {
+            return Err(PayError::AmountTooLarge(large));
+        }
         let first = amounts.next().ok_or(PayError::MilestoneCount(0))?;
         let agreed_amount = amounts.try_fold(first, Money::checked_add).map_err(PayError::NoSum)?;
         Ok(Self {
@@ -123,6 +128,7 @@ impl fmt::Display for PayError {
                 let (least, most) = (MILESTONES.start(), MILESTONES.end());
                 write!(f, "there must be {least} to {most} milestones, not {count}")
             }
+            Self::AmountTooLarge(amount) => write!(f, "{amount} is more than a milestone may come to"),
             Self::NoSum(error) => write!(f, "the amounts make no sum: {error}"),
         }
     }
@@ -160,7 +166,14 @@ mod tests {
             mixed,
             Err(PayError::NoSum(MoneyError::DifferentCurrencies(..)))
         ));
-        let large = FixedPay::try_new(milestones(&[(i64::MAX, "USD"), (1, "USD")]));
-        assert_eq!(large, Err(PayError::NoSum(MoneyError::Overflow)));
+        let large = Money::LARGEST_MINOR + 1;
+        let too_large = FixedPay::try_new(milestones(&[(1, "USD"), (large, "USD")]));
+        assert_eq!(
+            too_large,
+            Err(PayError::AmountTooLarge(Money::new(large, Currency::USD)))
+        );
+        let most = FixedPay::try_new(milestones(&[(Money::LARGEST_MINOR, "USD"); 100]));
+        let agreed = most.map(|pay| pay.agreed_amount().minor);
+        assert_eq!(agreed, Ok(100 * Money::LARGEST_MINOR));
     }
 }

@@ -211,8 +211,8 @@ fn bad_pay() -> Vec<(Pay, Vec<&'static str>)> {
             vec!["contract_terms.fixed.milestones NO_SUM"],
         ),
         (
-            fixed(vec![milestone("x", Some(usd(i64::MAX))); 2]),
-            vec!["contract_terms.fixed.milestones NO_SUM"],
+            fixed(vec![milestone("x", Some(usd(i64::MAX)))]),
+            vec!["contract_terms.fixed.milestones[0].amount.minor_units OUT_OF_RANGE"],
         ),
         (
             fixed(vec![milestone("", Some(unknown)), milestone("y", None)]),

@@ -60,6 +60,9 @@ pub enum ContractError {
         /// That of the amount.
         asked: Currency,
     },
+    /// The amount is larger than an amount may be.
+    #[error("{0} is more than a milestone may come to")]
+    AmountTooLarge(Money),
     /// The contract's running total would not fit.
     #[error("the contract's total would be too large")]
     TotalTooLarge,
@@ -78,19 +81,21 @@ impl Contract {
     /// Whether a milestone of this amount may be added.
     ///
     /// # Errors
-    /// If the contract is paid by the hour or in another currency.
+    /// If the contract is paid by the hour or in another currency, or the amount is too large.
     pub fn check_milestone(&self, amount: Money) -> Result<(), ContractError> {
         let Pay::Fixed { currency } = self.pay else {
             return Err(ContractError::NotFixedPrice);
         };
-        if amount.currency == currency {
-            Ok(())
-        } else {
-            Err(ContractError::OtherCurrency {
+        if amount.currency != currency {
+            return Err(ContractError::OtherCurrency {
                 contract: currency,
                 asked: amount.currency,
-            })
+            });
         }
+        if amount.minor > Money::LARGEST_MINOR {
+            return Err(ContractError::AmountTooLarge(amount));
+        }
+        Ok(())
     }
 
     /// Adds what was earned to the running total, and returns the fee on it in minor units: the difference that the

@@ -1,6 +1,7 @@
 //! The service alone, over its real gRPC port, on SQLite and on PostgreSQL. Events go over a bus in memory; what other
 //! services would say is published by hand.
 
+mod amounts;
 mod books;
 mod bus;
 mod concurrency;

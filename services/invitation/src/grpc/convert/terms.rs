@@ -79,7 +79,7 @@ fn fixed_pay(fields: &mut Fields, fixed: &common::FixedPay) -> Option<FixedPay> 
     let milestones = read.into_iter().collect::<Option<Vec<_>>>()?;
     let reason = |error: &PayError| match error {
         PayError::MilestoneCount(0) => "REQUIRED",
-        PayError::MilestoneCount(_) => "OUT_OF_RANGE",
+        PayError::MilestoneCount(_) | PayError::AmountTooLarge(_) => "OUT_OF_RANGE",
         PayError::NoSum(_) => "NO_SUM",
     };
     FixedPay::try_new(milestones)
