@@ -42,7 +42,7 @@ pub async fn ensure(txn: &Txn, people: &BTreeSet<PersonId>) -> Result<(), Storag
 }
 
 /// Locks the people, in ascending order and in a statement of its own: what is read after it sees what the lock's
-/// former holder has committed.
+/// former holder has committed. The lock bears with the keys that this transaction and others hold by their new rows.
 ///
 /// # Errors
 /// If the database fails.
@@ -52,7 +52,7 @@ pub async fn lock(txn: &Txn, people: &BTreeSet<PersonId>) -> Result<(), StorageE
         Entity::find()
             .filter(Column::Id.is_in(chunk.iter().map(|id| id.as_uuid())))
             .order_by_asc(Column::Id)
-            .lock(LockType::Update)
+            .lock(LockType::NoKeyUpdate)
             .all(txn)
             .await?;
     }

@@ -1,6 +1,7 @@
 //! The referral service alone, over its real gRPC port, on both databases; payments and onboarding are played.
 
 mod harness;
+mod locks;
 
 use std::time::Duration;
 
