@@ -72,16 +72,22 @@ async fn older_and_repeated_releases_change_nothing(database: TestDatabase) {
     let dana = AccountId::new();
     hear(&world, &released(tie(1), dana, usd(500), (1, 5))).await;
     world.until_balances(dana, "USD", [0, 500, 0]).await;
-    for sequence in 1..=5 {
+    // The series ends on the oldest: nothing that comes after it puts right what it did.
+    for (sequence, mark) in [5, 4, 2, 3, 1].into_iter().zip(1..) {
         hear(&world, &released(tie(1), dana, usd(100 * sequence), (1, sequence))).await;
+        hear(&world, &released(tie(2), dana, usd(mark), (1, mark))).await;
+        world.until_balances(dana, "USD", [0, 500 + mark, 0]).await;
+        assert_eq!(count(&world.db, "reward_posting").await, 1 + mark, "after {sequence}");
     }
-    hear(&world, &released(tie(2), dana, usd(1), (1, 1))).await;
-    world.until_balances(dana, "USD", [0, 501, 0]).await;
     // A whole batch in the wrong order: only its newest counts.
-    for sequence in [7, 9, 6, 8, 9] {
+    for sequence in [7, 9, 6, 8, 9, 6] {
         hear(&world, &released(tie(3), dana, usd(1_000 * sequence), (1, sequence))).await;
     }
-    world.until_balances(dana, "USD", [0, 9_501, 0]).await;
+    hear(&world, &released(tie(2), dana, usd(6), (1, 6))).await;
+    world.until_balances(dana, "USD", [0, 9_506, 0]).await;
+    let postings = world.reward_postings(dana).await;
+    let standing: Vec<_> = postings.iter().map(|posting| posting.sequence).collect();
+    assert_eq!(standing, [5, 6, 9]);
     assert_eq!(dead_letter::count(world.db.reader()).await.expect("a number"), 0);
     world.stop().await;
 }
