@@ -90,7 +90,8 @@ impl From<Error> for Status {
 impl From<&Error> for Verdict {
     fn from(error: &Error) -> Self {
         match error {
-            Error::Storage(_) => Self::Retry,
+            Error::Storage(storage) if storage.is_transient() => Self::Retry,
+            Error::Storage(storage) => Self::Reject(vouch_storage::describe(storage)),
             Error::Invalid(_)
             | Error::NotFound { .. }
             | Error::OfferTaken { .. }
@@ -100,5 +101,21 @@ impl From<&Error> for Verdict {
             | Error::Reward(_)
             | Error::Ledger(_) => Self::Reject(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnAcquireErr, DbErr};
+
+    use super::*;
+
+    #[test]
+    fn only_a_database_that_may_come_back_is_waited_for() {
+        let failure = |error| Verdict::from(&Error::Storage(StorageError::Database(error)));
+        let passing = failure(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout));
+        assert!(matches!(passing, Verdict::Retry), "{passing:?}");
+        let lasting = failure(DbErr::Custom("unreadable row".to_owned()));
+        assert!(matches!(lasting, Verdict::Reject(_)), "{lasting:?}");
     }
 }
