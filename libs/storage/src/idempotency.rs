@@ -13,7 +13,7 @@
 //! ```
 
 use sea_orm::{
-    ColumnTrait, EntityTrait, ExprTrait, QueryFilter, Set, TryInsertResult,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, Set, TryInsertResult,
     sea_query::{Expr, Query},
 };
 use vouch_primitives::{RequestId, Timestamp};
@@ -46,30 +46,27 @@ pub enum Claimed {
 /// # Errors
 /// [`StorageError::RequestIdReused`] when the id came before with another method or hash.
 pub async fn claim(txn: &Txn, now: Timestamp, key: &RequestKey) -> Result<Claimed, StorageError> {
-    let row = entity::ActiveModel {
-        id: Set(key.id.as_uuid()),
-        method: Set(key.method.clone()),
-        hash: Set(key.hash.to_vec()),
-        answer: Set(None),
-        created_at: Set(now.as_micros()),
-    };
-    let inserted = entity::Entity::insert(row)
-        .on_conflict_do_nothing_on([entity::Column::Id])
-        .exec_without_returning(txn)
-        .await?;
-    if matches!(inserted, TryInsertResult::Inserted(1)) {
-        return Ok(Claimed::Fresh);
-    }
-    // The row is committed: whoever else had inserted it, the insert above has waited for.
-    let earlier = entity::Entity::find_by_id(key.id.as_uuid()).one(txn).await?;
-    match earlier {
-        Some(row) if row.method != key.method || row.hash != key.hash => {
-            Err(StorageError::RequestIdReused { id: key.id })
+    loop {
+        let row = entity::ActiveModel {
+            id: Set(key.id.as_uuid()),
+            method: Set(key.method.clone()),
+            hash: Set(key.hash.to_vec()),
+            answer: Set(None),
+            created_at: Set(now.as_micros()),
+        };
+        let inserted = entity::Entity::insert(row)
+            .on_conflict_do_nothing_on([entity::Column::Id])
+            .exec_without_returning(txn)
+            .await?;
+        if matches!(inserted, TryInsertResult::Inserted(1)) {
+            return Ok(Claimed::Fresh);
         }
-        Some(entity::Model {
-            answer: Some(answer), ..
-        }) => Ok(Claimed::Answered(answer)),
-        _ => Err(StorageError::RequestUnanswered { id: key.id }),
+        // The row is committed: whoever else had inserted it, the insert above has waited for. If it is gone by now,
+        // it was released in between.
+        if let Some(earlier) = find(txn, key).await? {
+            let answer = earlier.answer.ok_or(StorageError::RequestUnanswered { id: key.id })?;
+            return Ok(Claimed::Answered(answer));
+        }
     }
 }
 
@@ -89,6 +86,27 @@ pub async fn prune(txn: &Txn, until: Timestamp, limit: u64) -> Result<u64, Stora
     Ok(pruned.exec(txn).await?.rows_affected)
 }
 
+/// Tells a request from another one that came before under the same id, and claims nothing.
+///
+/// # Errors
+/// [`StorageError::RequestIdReused`] when the id came before with another method or hash.
+pub async fn compare(conn: &impl ConnectionTrait, key: &RequestKey) -> Result<(), StorageError> {
+    find(conn, key).await.map(|_| ())
+}
+
+/// Gives the id of a request back that was claimed and came to nothing; one that was answered stays answered.
+///
+/// # Errors
+/// When the database fails.
+pub async fn release(txn: &Txn, id: RequestId) -> Result<(), StorageError> {
+    entity::Entity::delete_many()
+        .filter(entity::Column::Id.eq(id.as_uuid()))
+        .filter(entity::Column::Answer.is_null())
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
 /// Stores the answer of a request that was claimed in this transaction.
 ///
 /// # Errors
@@ -100,6 +118,15 @@ pub async fn answer(txn: &Txn, id: RequestId, answer: &[u8]) -> Result<(), Stora
         .exec(txn)
         .await?;
     Ok(())
+}
+
+async fn find(conn: &impl ConnectionTrait, key: &RequestKey) -> Result<Option<entity::Model>, StorageError> {
+    match entity::Entity::find_by_id(key.id.as_uuid()).one(conn).await? {
+        Some(row) if row.method != key.method || row.hash != key.hash => {
+            Err(StorageError::RequestIdReused { id: key.id })
+        }
+        found => Ok(found),
+    }
 }
 
 mod entity {

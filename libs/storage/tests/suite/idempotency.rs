@@ -17,6 +17,7 @@ on_both_databases! {
     the_same_id_with_another_request_is_refused,
     failed_work_gives_the_id_back,
     a_claim_without_an_answer_is_found_out,
+    what_was_released_is_new_and_what_was_answered_stays,
 }
 
 fn key(id: RequestId, hash: u8) -> RequestKey {
@@ -94,4 +95,21 @@ async fn a_claim_without_an_answer_is_found_out(database: TestDatabase) {
     let claim = || db.write_tx(|txn| async move { idempotency::claim(&txn, Timestamp::EPOCH, key).await });
     assert_eq!(claim().await.unwrap(), Claimed::Fresh);
     assert!(matches!(claim().await, Err(StorageError::RequestUnanswered { .. })));
+}
+
+async fn what_was_released_is_new_and_what_was_answered_stays(database: TestDatabase) {
+    let (db, id) = (ready(&database).await, RequestId::new());
+    let (one, other) = (&key(id, 1), &key(id, 2));
+    let claim = |key| db.write_tx(move |txn| async move { idempotency::claim(&txn, Timestamp::EPOCH, key).await });
+    let release = || db.write_tx(|txn| async move { idempotency::release(&txn, id).await });
+    idempotency::compare(db.reader(), one).await.expect("nobody has it");
+    assert_eq!(claim(one).await.unwrap(), Claimed::Fresh);
+    idempotency::compare(db.reader(), one).await.expect("it is the same");
+    let refused = idempotency::compare(db.reader(), other).await;
+    assert!(matches!(refused, Err(StorageError::RequestIdReused { id: reused }) if reused == id));
+    release().await.unwrap();
+    assert_eq!(add_once(&db, other).await.unwrap(), 1_i64.to_be_bytes());
+    release().await.unwrap();
+    assert_eq!(add_once(&db, other).await.unwrap(), 1_i64.to_be_bytes());
+    assert_eq!(read(db.reader(), 1).await.unwrap(), 1);
 }

@@ -184,10 +184,11 @@ impl App {
     where
         M: Message + Default,
     {
+        // Whoever sends another request under the id of this one must not set it in motion.
+        idempotency::compare(self.db().reader(), key).await?;
         if begun.finished_at.is_none() {
             self.accept(begun).await?;
         }
-        // The answer is there; a request of another content under the same id is told so.
         let unanswered = || StorageError::RequestUnanswered { id: key.id };
         self.commands
             .once(key, |_, _| std::future::ready(Err(unanswered().into())))
@@ -335,6 +336,7 @@ async fn undo(txn: &Txn, request: RequestId) -> Result<(), Error> {
         .filter(|begun| begun.finished_at.is_none())
     {
         store::delete(txn, request).await?;
+        idempotency::release(txn, request).await?;
         people::delete_reserved(txn, begun.person_id).await?;
         timers::cancel(txn, FINISH_ACCEPTANCE, &[request.as_uuid()]).await?;
     }

@@ -6,13 +6,13 @@ use std::time::Duration;
 use futures::future::join_all;
 use tonic::Code;
 use tonic_types::StatusExt;
-use vouch_primitives::{Clock, PersonId, RequestId};
+use vouch_primitives::{Clock, InvitationId, PersonId, RequestId};
 use vouch_proto::onboarding::v1::{self as pb, get_home_response::NextStep};
 use vouch_testkit::{TestDatabase, on_both_databases};
 
 use crate::{
     example::{activation, fixed_terms, registration, request_id},
-    invitations::Mood,
+    invitations::{Mood, token_of},
     tables::{count, counts, told},
     world::{World, refusal},
 };
@@ -27,6 +27,7 @@ on_both_databases! {
     a_lost_answer_is_no_refusal,
     a_refusal_leaves_nothing_behind,
     a_refusal_that_the_timer_meets_leaves_nothing_behind,
+    a_reused_request_id_finishes_nothing,
     twenty_at_once_are_one_person,
     two_people_with_one_token,
 }
@@ -224,10 +225,13 @@ async fn a_refusal_leaves_nothing_behind(database: TestDatabase) {
         assert_eq!(counts(&world.db).await, before);
     }
     world.invitations.set(Mood::Good);
-    world
-        .register(registration("ada@example.com"))
-        .await
-        .expect("the address is free");
+    // The same request may say something else now: it has done nothing so far.
+    let second = world.invitations.send("ada@example.com", fixed_terms());
+    let other = pb::ActivateAccountRequest {
+        invitation_token: token_of(&second),
+        ..request
+    };
+    world.activate(other).await.expect("an account");
     world.stop().await;
 }
 
@@ -241,6 +245,27 @@ async fn a_refusal_that_the_timer_meets_leaves_nothing_behind(database: TestData
     assert_eq!(counts(&world.db).await, before);
     let taken = (Code::FailedPrecondition, "INVITATION_TAKEN".to_owned());
     assert_eq!(refusal(world.activate(request).await), taken);
+    world.stop().await;
+}
+
+async fn a_reused_request_id_finishes_nothing(database: TestDatabase) {
+    let mut world = World::new(database).await;
+    let request = die_while(&mut world, Mood::HangsBefore).await;
+    let before = counts(&world.db).await;
+    let reused = (Code::AlreadyExists, "REQUEST_ID_REUSED".to_owned());
+    let other = pb::ActivateAccountRequest {
+        referral_code: String::new(),
+        ..request.clone()
+    };
+    assert_eq!(refusal(world.activate(other).await), reused);
+    let other = pb::OpenCaseRequest {
+        request_id: request.request_id.clone(),
+        person_id: person_of(&request),
+        invitation_id: InvitationId::new().to_string(),
+    };
+    assert_eq!(refusal(world.cases.clone().open_case(other).await), reused);
+    assert_eq!(counts(&world.db).await, before, "nobody has gone on with it");
+    expect_one_person(&world, &request).await;
     world.stop().await;
 }
 

@@ -31,7 +31,7 @@ pub async fn count(db: &Db, table: &str) -> i64 {
     rows[0].try_get_by_index(0).expect("a number")
 }
 
-/// How many rows there are of everything that a use case can write, the remembered requests left out.
+/// How many rows there are of everything that a use case can write.
 pub async fn counts(db: &Db) -> Vec<(&'static str, i64)> {
     let tables = [
         "person",
@@ -44,6 +44,7 @@ pub async fn counts(db: &Db) -> Vec<(&'static str, i64)> {
         "mail",
         "timer",
         "outbox",
+        "request",
     ];
     let mut counts = Vec::new();
     for table in tables {
