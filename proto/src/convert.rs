@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use vouch_primitives::{Currency, EmailAddress, InvalidId, Money, RequestId, Timestamp};
+use vouch_primitives::{Currency, EmailAddress, InvalidId, Money, RequestId, Timestamp, text::is_deceptive};
 
 use crate::{Mutation, common::v1 as common};
 
@@ -98,10 +98,11 @@ impl Fields {
         self.id("request_id", request.request_id())
     }
 
-    /// A text whose length in characters lies in `length`, white space at both ends cut off, without control
-    /// characters other than line breaks and tabs.
+    /// A text whose length in characters lies in `length`, white space at both ends cut off, each line break a single
+    /// character, without control characters other than line breaks and tabs, and without those that nobody sees and
+    /// that turn what follows.
     pub fn text(&mut self, field: &str, text: &str, length: std::ops::RangeInclusive<usize>) -> Option<String> {
-        let text = text.trim();
+        let text = text.trim().replace("\r\n", "\n");
         let characters = text.chars().count();
         if characters == 0 && *length.start() > 0 {
             self.refuse(field, "REQUIRED", "is required");
@@ -119,8 +120,14 @@ impl Fields {
             );
         } else if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
             self.refuse(field, "INVALID_FORMAT", "must not contain control characters");
+        } else if text.chars().any(is_deceptive) {
+            self.refuse(
+                field,
+                "INVALID_FORMAT",
+                "must not contain invisible characters that change its direction",
+            );
         } else {
-            return Some(text.to_owned());
+            return Some(text);
         }
         None
     }
@@ -317,7 +324,14 @@ mod tests {
         assert_eq!(fields.text("t", "  größer ", 1..=6), Some("größer".to_owned()));
         assert_eq!(fields.text("t", "größer!", 1..=6), None);
         assert_eq!(fields.text("t", "two\nlines", 1..=20), Some("two\nlines".to_owned()));
-        assert_eq!(fields.text("t", "nul\0", 1..=20), None);
+        assert_eq!(
+            fields.text("t", "two\r\nlines\r\n", 1..=9),
+            Some("two\nlines".to_owned())
+        );
+        for hidden in ["nul\0", "a\rb", "a\u{2028}b", "a\u{202e}b", "a\u{2066}b"] {
+            assert_eq!(fields.text("t", hidden, 1..=20), None, "{hidden:?}");
+            assert_eq!(fields.line("t", hidden, 1..=20), None, "{hidden:?}");
+        }
         assert_eq!(fields.text("t", "", 0..=20), Some(String::new()));
     }
 

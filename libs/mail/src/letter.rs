@@ -1,7 +1,7 @@
 //! What an e-mail says. One template pair gives every letter the same looks.
 
 use askama::Template;
-use vouch_primitives::EmailAddress;
+use vouch_primitives::{EmailAddress, text::is_deceptive};
 
 use crate::MailError;
 
@@ -162,5 +162,5 @@ fn web_address(field: &'static str, url: &str) -> Result<(), MailError> {
 
 /// Controls, the line and paragraph separators, and what makes text run backwards to pose as something else.
 fn breaks_a_line(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control() || is_deceptive(c)
 }

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use crate::text::is_deceptive;
+
 /// An address in lower case. It may be compared for equality; nothing else is promised of it, least of all that
 /// somebody reads it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,7 +15,7 @@ pub enum InvalidEmail {
     /// There is no single `@` with something on both sides.
     #[error("must look like name@example.com")]
     Shape,
-    /// RFC 5321 ends at 254 characters, 64 before the `@`.
+    /// RFC 5321 ends at 254 characters, 64 before the `@`, RFC 1035 at 63 between two dots of the domain.
     #[error("is longer than an e-mail address can be")]
     TooLong,
     /// White space, control characters and the like have no place here; they are how headers get forged.
@@ -33,28 +35,32 @@ impl FromStr for EmailAddress {
     type Err = InvalidEmail;
 
     fn from_str(text: &str) -> Result<Self, InvalidEmail> {
-        let text = text.trim();
+        // Making a letter small can make several of it, so that this comes before all that is checked.
+        let text = text.trim().to_lowercase();
         if text.len() > 254 {
             return Err(InvalidEmail::TooLong);
         }
         if text
             .chars()
-            .any(|c| c.is_control() || c.is_whitespace() || "<>()[],;:\\\"".contains(c))
+            .any(|c| c.is_control() || c.is_whitespace() || is_deceptive(c) || "<>()[],;:\\\"".contains(c))
         {
             return Err(InvalidEmail::Character);
         }
         let (local, domain) = text.split_once('@').ok_or(InvalidEmail::Shape)?;
         let dotted = |part: &str| part.split('.').all(|label| !label.is_empty());
-        if local.len() > 64 {
+        if local.len() > 64 || domain.split('.').any(|label| label.len() > 63) {
             return Err(InvalidEmail::TooLong);
         }
         if domain.contains('@') || !dotted(local) || !dotted(domain) || !domain.contains('.') {
             return Err(InvalidEmail::Shape);
         }
-        if !domain.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '.') {
+        let hyphen_at_an_end = |label: &str| label.starts_with('-') || label.ends_with('-');
+        if !domain.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '.')
+            || domain.split('.').any(hyphen_at_an_end)
+        {
             return Err(InvalidEmail::Character);
         }
-        Ok(Self(text.to_lowercase()))
+        Ok(Self(text))
     }
 }
 
@@ -77,6 +83,8 @@ impl fmt::Debug for EmailAddress {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -89,6 +97,9 @@ mod tests {
     #[test]
     fn what_is_no_address() {
         let long = format!("{}@example.com", "a".repeat(65));
+        let long_label = format!("ada@{}.example", "a".repeat(64));
+        let longest_label = format!("ada@{}.example", "a".repeat(63));
+        assert!(longest_label.parse::<EmailAddress>().is_ok());
         for (text, why) in [
             ("", InvalidEmail::Shape),
             ("ada", InvalidEmail::Shape),
@@ -100,8 +111,21 @@ mod tests {
             ("ada@example.com\r\nBcc: all@example.com", InvalidEmail::Character),
             ("Ada <ada@example.com>", InvalidEmail::Character),
             (&long, InvalidEmail::TooLong),
+            (&long_label, InvalidEmail::TooLong),
+            ("ada@-home.example", InvalidEmail::Character),
+            ("ada@home-.example", InvalidEmail::Character),
+            ("ada\u{202e}@home.example", InvalidEmail::Character),
         ] {
             assert_eq!(text.parse::<EmailAddress>(), Err(why), "{text:?}");
+        }
+    }
+    proptest! {
+        /// Some letters become several when they are made small, and some of these are no letters.
+        #[test]
+        fn what_is_an_address_is_the_same_address_again(text in "[a-zA-Zİſẞ.+]{1,9}@[a-zA-Z0-9İſẞΣé.-]{1,12}\\.[a-zİ]{2}") {
+            if let Ok(address) = text.parse::<EmailAddress>() {
+                prop_assert_eq!(address.as_str().parse(), Ok(address.clone()));
+            }
         }
     }
 }

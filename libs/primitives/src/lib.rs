@@ -11,12 +11,14 @@
 //! | [`money`] | [`Money`] and [`Currency`]: integer minor units, checked |
 //! | [`rate`] | [`BasisPoints`] with named rounding |
 //! | [`email`] | [`EmailAddress`] |
+//! | [`text`] | characters that no text of ours holds |
 
 pub mod clock;
 pub mod email;
 pub mod id;
 pub mod money;
 pub mod rate;
+pub mod text;
 pub mod time;
 
 pub use clock::{Clock, SystemClock, TestClock};

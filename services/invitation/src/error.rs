@@ -84,10 +84,6 @@ impl From<Error> for Status {
                 Refusal::Taken => status::failed_precondition("INVITATION_TAKEN", why.to_string()),
                 Refusal::Expired => status::failed_precondition("INVITATION_EXPIRED", why.to_string()),
             },
-            // A text that passed as such but has no place in an e-mail, such as one that runs backwards.
-            Error::Mail(unfit @ MailError::Unfit { .. }) => {
-                status::with_reason(Code::InvalidArgument, "UNFIT_FOR_MAIL", unfit.to_string())
-            }
             Error::Mail(_) | Error::NeverAccepted(_) | Error::Unreadable(_) | Error::NoRandomness(_) => {
                 status::internal(&error)
             }

@@ -38,7 +38,7 @@ pub enum Error {
     /// The token of a verification mail that was never sent.
     #[error("the verification link is not known")]
     UnknownVerification,
-    /// Another person has this account e-mail.
+    /// Another person has proved that the account e-mail is theirs.
     #[error("the account e-mail belongs to another account")]
     EmailTaken,
     /// The person has to verify their address first.
@@ -53,7 +53,7 @@ pub enum Error {
     /// An event lacks what it must say.
     #[error("the event cannot be read: {0}")]
     Unreadable(#[from] Violations),
-    /// A mail cannot be written.
+    /// A mail cannot be written, although texts and addresses were checked long before.
     #[error("a mail cannot be written")]
     Mail(#[source] MailError),
     /// The operating system gives no random bytes.
@@ -106,10 +106,6 @@ impl From<Error> for Status {
             Error::EmailTaken => status::already_exists("EMAIL_TAKEN", error.to_string()),
             Error::EmailNotVerified => status::failed_precondition("EMAIL_NOT_VERIFIED", error.to_string()),
             Error::Step(why) => status::failed_precondition(reason_of(*why), error.to_string()),
-            // Texts are checked before; what is left is an address that no mail server takes.
-            Error::Mail(MailError::Unfit { .. }) => {
-                status::with_reason(Code::InvalidArgument, "UNFIT_FOR_MAIL", error.to_string())
-            }
             Error::InvitationUnreadable(_)
             | Error::UnknownContract
             | Error::Unreadable(_)

@@ -103,6 +103,16 @@ async fn a_bad_client_is_told_everything_and_written_nowhere(database: TestDatab
     ];
     assert_eq!(violations(service.create_client(managers).await), expected);
 
+    // What no mail can hold is refused before anybody writes one.
+    let address = format!("grace@{}.example", "a".repeat(64));
+    let unfit = create_client("Acme\u{202e}", &[("Gra\u{2028}ce", &address)]);
+    let expected = [
+        "company_name INVALID_FORMAT",
+        "hiring_managers[0].display_name INVALID_FORMAT",
+        "hiring_managers[0].email INVALID_FORMAT",
+    ];
+    assert_eq!(violations(service.create_client(unfit).await), expected);
+
     let names: Vec<_> = (0..51)
         .map(|number| (format!("Manager {number}"), format!("m{number}@acme.example")))
         .collect();

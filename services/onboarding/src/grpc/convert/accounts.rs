@@ -3,7 +3,7 @@
 use vouch_primitives::PersonId;
 use vouch_proto::{Fields, Violations, convert::to_wire_time, onboarding::v1 as pb};
 
-use super::{Id, mailable};
+use super::Id;
 use crate::{
     app::{
         Token,
@@ -105,8 +105,8 @@ fn basic_information(fields: &mut Fields, information: Option<&pb::BasicInformat
         return None;
     };
     fields.within("basic_information", |fields| {
-        let legal_name = name(fields, "legal_name", &information.legal_name);
-        let display_name = name(fields, "display_name", &information.display_name);
+        let legal_name = fields.line("legal_name", &information.legal_name, NAME_LENGTH);
+        let display_name = fields.line("display_name", &information.display_name, NAME_LENGTH);
         let country = known(fields, "country_code", &information.country_code);
         let time_zone = known(fields, "time_zone", &information.time_zone);
         let account_email = fields.email("account_email", &information.account_email);
@@ -118,11 +118,6 @@ fn basic_information(fields: &mut Fields, information: Option<&pb::BasicInformat
             account_email: account_email?,
         })
     })
-}
-
-fn name(fields: &mut Fields, field: &str, text: &str) -> Option<String> {
-    let name = fields.line(field, text, NAME_LENGTH);
-    mailable(fields, field, name)
 }
 
 /// `Some(None)` if there is none.

@@ -3,7 +3,7 @@
 use vouch_primitives::{CaseId, PersonId};
 use vouch_proto::{Fields, Violations, convert::to_wire_time, onboarding::v1 as pb};
 
-use super::{Id, mailable};
+use super::Id;
 use crate::{
     app::{
         acceptances::OpenCase,
@@ -69,7 +69,6 @@ impl TryFrom<pb::AcceptOfferRequest> for AcceptOffer {
         let mut fields = Fields::new();
         let case_id = fields.id("case_id", &request.case_id);
         let message = fields.text("message", &request.message, MESSAGE_LENGTH);
-        let message = mailable(&mut fields, "message", message);
         let (Some(case_id), Some(message)) = (case_id, message) else {
             return Err(fields.into());
         };
