@@ -10,11 +10,11 @@
 //! When the invitation service refuses for good, step 2 is undone.
 
 use prost::Message;
-use tracing::{info, warn};
+use tracing::info;
 use vouch_primitives::{AccountId, CaseId, InvitationId, OfferId, PersonId, RequestId, Timestamp};
 use vouch_proto::onboarding::v1 as pb;
 use vouch_storage::{
-    StorageError, Txn, describe,
+    StorageError, Txn,
     idempotency::{self, RequestKey},
     timers::{self, NewTimer},
 };
@@ -31,10 +31,7 @@ use crate::{
         case::lapse_of,
     },
     error::Error,
-    store::{
-        acceptances as store, cases,
-        people::{self, Inserted},
-    },
+    store::{acceptances as store, cases, people},
 };
 
 /// Somebody activates an account from the token of an invitation [F9, B12, B17].
@@ -61,7 +58,7 @@ impl App {
     /// Activates an account and opens the case of its offer.
     ///
     /// # Errors
-    /// If the token opens nothing or the address is another person's; if the invitation service refuses, or does not
+    /// If the token opens nothing or another person has proved the address; if the invitation service refuses, or does not
     /// answer, in which case what was begun will be finished; if the database fails.
     pub async fn activate_account(
         &self,
@@ -143,7 +140,7 @@ impl App {
         }
     }
 
-    /// Step 2. A new person's place is kept, so that nobody else registers with their address meanwhile.
+    /// Step 2. A new person's place is kept; who cannot have the address is told before anything is accepted.
     async fn begin(
         &self,
         key: &RequestKey,
@@ -160,11 +157,11 @@ impl App {
                 }
                 let begun = begin(now);
                 if let Some(information) = new_person {
-                    let account = AccountId::derived(key.id.as_uuid(), "account");
-                    let place = people::reserve_person(&txn, begun.person_id, account, information).await?;
-                    if place == Inserted::EmailTaken {
+                    if people::is_proved(&*txn, &information.account_email).await? {
                         return Err(Error::EmailTaken);
                     }
+                    let account = AccountId::derived(key.id.as_uuid(), "account");
+                    people::reserve_person(&txn, begun.person_id, account, information).await?;
                 }
                 store::insert(&txn, &begun).await?;
                 let due = now.saturating_add(TAKEN_UP_AFTER);
@@ -207,9 +204,15 @@ impl App {
         match self.invitations.accept(begun, evidence).await {
             Ok(invitation) => {
                 let (request, invitation) = (begun.request_id, &invitation);
-                self.db()
-                    .write_tx(|txn| async move { self.complete(&txn, request, invitation).await })
-                    .await
+                let complete = || {
+                    self.db()
+                        .write_tx(|txn| async move { self.complete(&txn, request, invitation).await })
+                };
+                match complete().await {
+                    // Somebody else has proved the address at this very moment, which the next attempt sees.
+                    Err(Error::EmailTaken) => complete().await,
+                    outcome => outcome,
+                }
             }
             Err(error) => {
                 if error.is_refusal() {
@@ -257,8 +260,8 @@ impl App {
         Ok(idempotency::answer(txn, request, &answer).await?)
     }
 
-    /// The person whose place was kept registers. The token proves that the invited address is theirs; another one
-    /// they have to verify.
+    /// The person whose place was kept registers. The token proves that the invited address is theirs, unless somebody
+    /// has proved it meanwhile; another one they have to verify.
     async fn register(
         &self,
         txn: &Txn,
@@ -269,14 +272,11 @@ impl App {
     ) -> Result<Person, Error> {
         let mut person = people::register_reserved(txn, id, now).await?;
         record_registration(txn, &person, referral_code).await?;
-        if person.information.account_email == invitation.recipient {
+        let email = &person.information.account_email;
+        if *email == invitation.recipient && !people::is_proved(txn, email).await? {
             verify(txn, now, &mut person).await?;
-            return Ok(person);
-        }
-        match self.ask_to_verify(txn, now, &person).await {
-            // No mail can go to such an address; that must not hold up what the invitation service has accepted.
-            Err(Error::Mail(why)) => warn!(person.id = %id, error = describe(&why), "an address stays unverified"),
-            outcome => outcome?,
+        } else {
+            self.ask_to_verify(txn, now, &person).await?;
         }
         Ok(person)
     }

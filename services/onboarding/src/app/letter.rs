@@ -24,6 +24,22 @@ pub(super) fn of_verification(person: &Person, link: String) -> Letter {
     }
 }
 
+/// The mail to whoever has an account, when somebody registers with the same address. It holds nothing of what that
+/// one has said.
+pub(super) fn of_existing_account() -> Letter {
+    Letter {
+        subject: "You have an account already".to_owned(),
+        heading: "You have an account already".to_owned(),
+        paragraphs: vec![
+            "somebody has registered at Vouch with this address. It belongs to your account, and nothing has changed \
+             there. If that was you, please go on with the account that you have."
+                .to_owned(),
+        ],
+        footer: vec!["If that was not you, you can ignore this e-mail.".to_owned()],
+        ..Letter::default()
+    }
+}
+
 /// The message with which a person accepts an offer, to the hiring manager [B26, B27].
 pub(super) fn of_acceptance(case: &Case, project_name: &str, person: &Person, message: &str) -> Letter {
     let talent = &person.information.display_name;

@@ -9,10 +9,7 @@ use super::{App, Token, letter, record};
 use crate::{
     domain::{BasicInformation, Person, ReferralCode, Verified},
     error::Error,
-    store::{
-        people::{self as store, Inserted},
-        verifications,
-    },
+    store::{people as store, verifications},
 };
 
 /// Somebody registers without an invitation in hand [B11].
@@ -32,10 +29,11 @@ pub struct VerifyEmail {
 }
 
 impl App {
-    /// Registers a person; a mail asks to verify the address.
+    /// Registers a person; a mail asks to verify the address. Whoever registers is not told whether somebody has an
+    /// account with that address; a mail tells that person.
     ///
     /// # Errors
-    /// If the address is another person's, or the database fails.
+    /// If the database fails.
     pub async fn register_account(
         &self,
         key: &RequestKey,
@@ -50,9 +48,7 @@ impl App {
                     registered_at: now,
                     email_verified_at: None,
                 };
-                if store::insert_person(&txn, &person).await? == Inserted::EmailTaken {
-                    return Err(Error::EmailTaken);
-                }
+                store::insert_person(&txn, &person).await?;
                 record_registration(&txn, &person, command.referral_code.as_ref()).await?;
                 self.ask_to_verify(&txn, now, &person).await?;
                 Ok(pb::RegisterAccountResponse {
@@ -65,7 +61,7 @@ impl App {
     /// Verifies the address to which a token was mailed. Verifying again is a normal outcome.
     ///
     /// # Errors
-    /// If the token was never mailed, or the database fails.
+    /// If the token was never mailed, if somebody else has verified the same address meanwhile, or the database fails.
     pub async fn verify_email(
         &self,
         key: &RequestKey,
@@ -93,31 +89,43 @@ impl App {
         person.ok_or_else(|| Error::not_found("person", id))
     }
 
-    /// Mails a person the link by which they show that the account e-mail is theirs.
+    /// Mails a person the link by which they show that the account e-mail is theirs; if it is known to be somebody
+    /// else's, that person is told instead.
     pub(super) async fn ask_to_verify(&self, txn: &Txn, now: Timestamp, person: &Person) -> Result<(), Error> {
-        let token = Token::try_new()?;
-        verifications::insert(txn, token.hash(), person.id, now).await?;
-        let link = format!("{}/verify#token={}", self.public_url, token.as_str());
+        let to = &person.information.account_email;
+        let (kind, to_name, letter) = if store::is_proved(txn, to).await? {
+            ("account_exists", None, letter::of_existing_account())
+        } else {
+            let token = Token::try_new()?;
+            verifications::insert(txn, token.hash(), person.id, now).await?;
+            let link = format!("{}/verify#token={}", self.public_url, token.as_str());
+            let to_name = Some(person.information.display_name.clone());
+            ("email_verification", to_name, letter::of_verification(person, link))
+        };
         let mail = NewMail {
-            kind: "email_verification",
+            kind,
             about: person.id.as_uuid(),
-            to: person.information.account_email.clone(),
-            to_name: Some(person.information.display_name.clone()),
+            to: to.clone(),
+            to_name,
             from_name: "Vouch".to_owned(),
             reply_to: None,
-            letter: letter::of_verification(person, link),
+            letter,
         };
         enqueue(txn, now, &mail).await?;
         Ok(())
     }
 }
 
-/// The person's account e-mail is known to be theirs.
+/// The person's account e-mail is known to be theirs, unless somebody else was first.
 pub(super) async fn verify(txn: &Txn, now: Timestamp, person: &mut Person) -> Result<(), Error> {
     if person.verify_email(now) == Verified::Before {
         return Ok(());
     }
-    store::save_verified(txn, person.id, now).await?;
+    if store::is_proved(txn, &person.information.account_email).await?
+        || !store::save_verified(txn, person.id, now).await?
+    {
+        return Err(Error::EmailTaken);
+    }
     let event = pb::EmailVerified {
         person_id: person.id.to_string(),
         verify_time: Some(to_wire_time(now)),

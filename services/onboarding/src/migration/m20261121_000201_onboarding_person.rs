@@ -22,13 +22,19 @@ impl MigrationTrait for Migration {
             .col(big_integer_null("registered_at"))
             .col(big_integer_null("email_verified_at"))
             .index(unique("person_account_id").col("account_id"))
-            .index(unique("person_account_email").col("account_email"))
             .check((
                 "person_registered_before_verified",
                 Expr::cust("email_verified_at IS NULL OR registered_at IS NOT NULL"),
             ))
             .to_owned();
         manager.create_table(person).await?;
+        // Whoever has not proved an address keeps nobody from it.
+        let verified_email = unique("person_verified_email")
+            .table("person")
+            .col("account_email")
+            .and_where(Expr::col("email_verified_at").is_not_null())
+            .to_owned();
+        manager.create_index(verified_email).await?;
         let verification = Table::create()
             .table("email_verification")
             .col(blob("token_hash").primary_key())

@@ -1,36 +1,28 @@
-//! People, and those who are about to register by an acceptance that is under way: their address is taken already,
-//! but nobody sees them.
+//! People, and those who are about to register by an acceptance that is under way, whom nobody sees yet. Several may
+//! name the same address; one of them can have proved it.
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Set, TryInsertResult,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Set, SqlErr,
     sea_query::{Expr, LockType},
 };
-use vouch_primitives::{AccountId, PersonId, Timestamp};
+use vouch_primitives::{AccountId, EmailAddress, PersonId, Timestamp};
 use vouch_storage::{StorageError, Txn};
 
 use super::unreadable;
 use crate::domain::{BasicInformation, Person};
 
-/// What came of inserting a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Inserted {
-    /// The person is in.
-    Yes,
-    /// Another person has this account e-mail.
-    EmailTaken,
-}
-
 /// Adds a person.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn insert_person(txn: &Txn, person: &Person) -> Result<Inserted, StorageError> {
+pub async fn insert_person(txn: &Txn, person: &Person) -> Result<(), StorageError> {
     let row = entity::ActiveModel {
         registered_at: Set(Some(person.registered_at.as_micros())),
         email_verified_at: Set(person.email_verified_at.map(Timestamp::as_micros)),
         ..row(person.id, person.account_id, &person.information)
     };
-    insert(txn, row).await
+    entity::Entity::insert(row).exec_without_returning(txn).await?;
+    Ok(())
 }
 
 /// Keeps the place of somebody who is about to register.
@@ -42,17 +34,33 @@ pub async fn reserve_person(
     id: PersonId,
     account_id: AccountId,
     information: &BasicInformation,
-) -> Result<Inserted, StorageError> {
-    insert(txn, row(id, account_id, information)).await
+) -> Result<(), StorageError> {
+    let row = row(id, account_id, information);
+    entity::Entity::insert(row).exec_without_returning(txn).await?;
+    Ok(())
 }
 
-/// Reads a person and locks their row; `None` if they are not registered.
+/// Whether somebody has proved that this address is theirs.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_proved(conn: &impl ConnectionTrait, email: &EmailAddress) -> Result<bool, StorageError> {
+    let proved = entity::Entity::find()
+        .filter(entity::Column::AccountEmail.eq(email.as_str()))
+        .filter(entity::Column::EmailVerifiedAt.is_not_null())
+        .one(conn)
+        .await?;
+    Ok(proved.is_some())
+}
+
+/// Reads a person and locks their row; `None` if they are not registered. The lock bears with the keys that others
+/// hold by their new rows.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn lock_person(txn: &Txn, id: PersonId) -> Result<Option<Person>, StorageError> {
     let row = entity::Entity::find_by_id(id.as_uuid())
-        .lock(LockType::Update)
+        .lock(LockType::NoKeyUpdate)
         .one(txn)
         .await?;
     row.and_then(registered).transpose()
@@ -92,30 +100,21 @@ pub async fn delete_reserved(txn: &Txn, id: PersonId) -> Result<(), StorageError
     Ok(())
 }
 
-/// Saves that a person's address is verified.
+/// Saves that a person's address is verified, and tells whether it could be: an address is proved by one person. After
+/// a `false` the transaction is of no use.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn save_verified(txn: &Txn, id: PersonId, at: Timestamp) -> Result<(), StorageError> {
-    entity::Entity::update_many()
+pub async fn save_verified(txn: &Txn, id: PersonId, at: Timestamp) -> Result<bool, StorageError> {
+    let saved = entity::Entity::update_many()
         .col_expr(entity::Column::EmailVerifiedAt, Expr::value(at.as_micros()))
         .filter(entity::Column::Id.eq(id.as_uuid()))
         .exec(txn)
-        .await?;
-    Ok(())
-}
-
-async fn insert(txn: &Txn, row: entity::ActiveModel) -> Result<Inserted, StorageError> {
-    // A statement that fails would spoil the transaction; this one tells how many rows there are.
-    let inserted = entity::Entity::insert(row)
-        .on_conflict_do_nothing_on([entity::Column::AccountEmail])
-        .exec_without_returning(txn)
-        .await?;
-    Ok(if matches!(inserted, TryInsertResult::Inserted(1)) {
-        Inserted::Yes
-    } else {
-        Inserted::EmailTaken
-    })
+        .await;
+    match saved {
+        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Ok(false),
+        outcome => Ok(outcome.map(|_| true)?),
+    }
 }
 
 fn row(id: PersonId, account_id: AccountId, information: &BasicInformation) -> entity::ActiveModel {

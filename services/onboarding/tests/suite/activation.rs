@@ -9,6 +9,7 @@ use vouch_testkit::{TestDatabase, on_both_databases};
 
 use crate::{
     example::{activation, at, basic_information, fixed_terms, registration, start},
+    invitations::Mood,
     tables::{count, counts, told},
     world::{World, refusal, violations},
 };
@@ -19,6 +20,8 @@ on_both_databases! {
     an_address_that_takes_no_mail_is_refused,
     a_token_that_opens_nothing_leaves_nothing,
     an_address_has_one_account,
+    an_unverified_registration_keeps_nobody_from_the_address,
+    an_address_that_was_proved_meanwhile_stays_where_it_is,
     a_request_is_answered_once_and_for_all,
 }
 
@@ -170,10 +173,42 @@ async fn an_address_has_one_account(database: TestDatabase) {
         refusal(world.activate(activation(&second, "ADA@example.com")).await),
         taken
     );
-    assert_eq!(refusal(world.register(registration("ada@Example.com")).await), taken);
     assert_eq!(counts(&world.db).await, before);
     let untouched = world.invitations.get(&second.id);
     assert_eq!(untouched, second, "it was not accepted for somebody who cannot be");
+    world.stop().await;
+}
+
+// B12: the token proves the address; to say that it is one's own proves nothing.
+async fn an_unverified_registration_keeps_nobody_from_the_address(database: TestDatabase) {
+    let world = World::new(database).await;
+    let invitation = world.invitations.send("ada@example.com", fixed_terms());
+    let eve = world.register(registration("ada@example.com")).await.expect("answered");
+    let answer = world.activate(activation(&invitation, "ada@example.com")).await;
+    let ada = answer.expect("an account").person.expect("a person");
+    assert!(ada.email_verified);
+    assert_ne!(ada.id, eve.id);
+    let late = world.verify(&world.token_for("ada@example.com").await).await;
+    assert_eq!(refusal(late), (Code::AlreadyExists, "EMAIL_TAKEN".to_owned()));
+    assert!(!world.person(&eve.id).await.expect("a person").email_verified);
+    assert_eq!(told::<pb::EmailVerified>(&world.db).await.len(), 1);
+    world.stop().await;
+}
+
+async fn an_address_that_was_proved_meanwhile_stays_where_it_is(database: TestDatabase) {
+    let world = World::new(database).await;
+    let invitation = world.invitations.send("ada@example.com", fixed_terms());
+    world.register(registration("ada@example.com")).await.expect("answered");
+    let token = world.token_for("ada@example.com").await;
+    world.invitations.set(Mood::AnswerLost);
+    let request = activation(&invitation, "ada@example.com");
+    world.activate(request.clone()).await.expect_err("the answer is lost");
+    world.verify(&token).await.expect("the first to prove it");
+    world.invitations.set(Mood::Good);
+    let answer = world.activate(request).await.expect("an account");
+    assert!(!answer.person.expect("a person").email_verified);
+    assert_eq!(told::<pb::EmailVerified>(&world.db).await.len(), 1);
+    world.until_only_timers(&["offer.lapse"]).await;
     world.stop().await;
 }
 

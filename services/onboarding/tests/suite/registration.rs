@@ -1,5 +1,6 @@
 //! Registering directly, and finding the offer first.
 
+use futures::future::join_all;
 use tonic::Code;
 use vouch_primitives::{InvitationId, PersonId};
 use vouch_proto::{
@@ -20,6 +21,8 @@ on_both_databases! {
     only_the_verified_owner_of_the_address_opens_the_case,
     a_case_opens_once,
     home_needs_a_person_and_the_invitation_service,
+    of_many_who_prove_an_address_the_first_has_it,
+    registering_does_not_tell_who_has_an_account,
 }
 
 // B11
@@ -191,5 +194,38 @@ async fn home_needs_a_person_and_the_invitation_service(database: TestDatabase) 
     world.invitations.set(Mood::Away);
     let away = world.home(&ada.id).await;
     assert_eq!(refusal(away), (Code::Unavailable, "INVITATION_UNAVAILABLE".to_owned()));
+    world.stop().await;
+}
+
+async fn of_many_who_prove_an_address_the_first_has_it(database: TestDatabase) {
+    let world = World::new(database).await;
+    for _ in 0..8 {
+        world.register(registration("ada@example.com")).await.expect("answered");
+    }
+    let tokens = world.tokens_for("ada@example.com", 8).await;
+    let answers = join_all(tokens.iter().map(|token| world.verify(token))).await;
+    let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    assert_eq!((won.len(), lost.len()), (1, 7));
+    for answer in lost {
+        assert_eq!(refusal(answer), (Code::AlreadyExists, "EMAIL_TAKEN".to_owned()));
+    }
+    assert_eq!(told::<pb::EmailVerified>(&world.db).await.len(), 1);
+    world.stop().await;
+}
+
+async fn registering_does_not_tell_who_has_an_account(database: TestDatabase) {
+    let world = World::new(database).await;
+    let (ada, _) = world.ada().await;
+    let stranger = world.register(registration("ADA@example.com")).await.expect("answered");
+    let other = world.register(registration("eve@example.com")).await.expect("answered");
+    assert_ne!(stranger.id, ada.id);
+    assert_eq!(
+        (stranger.email_verified, stranger.create_time),
+        (other.email_verified, other.create_time)
+    );
+    let mail = world.mail_to("ada@example.com").await;
+    assert!(mail.contains("You have an account already"), "{mail}");
+    assert!(!mail.contains("#token="), "{mail}");
+    assert_eq!(count(&world.db, "email_verification").await, 1);
     world.stop().await;
 }

@@ -229,26 +229,35 @@ impl World {
 
     /// The token in the verification mail to `recipient`, once that is there.
     pub async fn token_for(&self, recipient: &str) -> String {
-        let mail = self.mail_to(recipient).await;
-        let (_, rest) = mail.split_once("https://vouch.example/verify#token=").expect("a link");
-        rest.chars()
-            .take_while(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_')
-            .collect()
+        self.tokens_for(recipient, 1).await.remove(0)
+    }
+
+    /// The tokens in all mails to `recipient`, once there are so many.
+    pub async fn tokens_for(&self, recipient: &str, count: usize) -> Vec<String> {
+        let token = |mail: &String| -> String {
+            let (_, rest) = mail.split_once("https://vouch.example/verify#token=").expect("a link");
+            rest.chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_')
+                .collect()
+        };
+        self.mails_to(recipient, count).await.iter().map(token).collect()
     }
 
     /// The text of the mail to `recipient`, once that is there.
     pub async fn mail_to(&self, recipient: &str) -> String {
-        eventually("the e-mail", SOON, async || {
-            let mails = read_all(self.mail.path());
-            let to_them = |mail: &&String| {
+        self.mails_to(recipient, 1).await.remove(0)
+    }
+
+    async fn mails_to(&self, recipient: &str, count: usize) -> Vec<String> {
+        eventually("the e-mails", SOON, async || {
+            let mut mails = read_all(self.mail.path());
+            mails.retain(|mail| {
                 let to = mail.lines().find(|line| line.starts_with("To: "));
                 to.is_some_and(|to| to.contains(recipient))
-            };
-            mails
-                .iter()
-                .find(to_them)
-                .cloned()
-                .ok_or_else(|| format!("{} e-mails", mails.len()))
+            });
+            (mails.len() >= count)
+                .then_some(mails)
+                .ok_or_else(|| format!("not {count} e-mails yet"))
         })
         .await
     }
