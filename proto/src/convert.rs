@@ -207,7 +207,7 @@ impl Fields {
     }
 
     /// The id after which the next page begins: a page token is the last id of the page before.
-    pub fn page_token<I: FromStr<Err = InvalidId>>(&mut self, token: &str) -> Option<Option<I>> {
+    pub fn page_token<I: FromStr>(&mut self, token: &str) -> Option<Option<I>> {
         if token.is_empty() {
             return Some(None);
         }

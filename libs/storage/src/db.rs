@@ -9,13 +9,13 @@ use std::{
 };
 
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
 };
 use tokio::sync::Notify;
 
 use crate::{
-    Claim, StorageError, Txn, Wake,
+    Claim, ReadTxn, StorageError, Txn, Wake,
     config::{DatabaseConfig, Purpose, open_postgres, open_sqlite},
     error::{is_broken_connection, is_lost_race},
     retry::{RETRIES, pause},
@@ -79,6 +79,37 @@ impl Db {
     #[must_use]
     pub fn reader(&self) -> &DatabaseConnection {
         &self.0.reader
+    }
+
+    /// Begins a transaction for reading, whose queries all see the same state (REPEATABLE READ, read only, on
+    /// PostgreSQL). It holds a connection: nothing but queries belongs between its begin and its end.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    #[expect(clippy::disallowed_methods, reason = "this is the door for reading")]
+    pub async fn read_tx(&self) -> Result<ReadTxn, StorageError> {
+        let options = if self.0.backend == DbBackend::Sqlite {
+            TransactionOptions {
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
+                ..TransactionOptions::default()
+            }
+        } else {
+            TransactionOptions {
+                isolation_level: Some(IsolationLevel::RepeatableRead),
+                access_mode: Some(AccessMode::ReadOnly),
+                ..TransactionOptions::default()
+            }
+        };
+        let mut attempt = 0;
+        loop {
+            match self.0.reader.begin_with_options(options).await {
+                Err(error) if attempt < RETRIES && is_broken_connection(&error) => {
+                    attempt += 1;
+                    pause(attempt).await;
+                }
+                outcome => return Ok(ReadTxn(outcome?)),
+            }
+        }
     }
 
     /// Runs `work` in a transaction and commits it if the work returns `Ok`.

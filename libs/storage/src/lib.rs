@@ -17,7 +17,8 @@
 //! - A write transaction that loses against another one is done again from its start, so that the work given to
 //!   [`Db::write_tx`] must have no effect outside the database.
 //! - A statement that failed spoils its transaction, even if the caller goes on: nothing of it is committed.
-//! - [`Db::reader`] is for reading. SQLite refuses to write through it.
+//! - [`Db::reader`] is for reading, each query on its own; [`Db::read_tx`] is for queries that must agree with each
+//!   other. Neither lets anybody write on SQLite.
 
 pub mod claim;
 pub mod config;
@@ -36,6 +37,6 @@ pub use config::DatabaseConfig;
 pub use db::Db;
 pub use error::{BoxError, StorageError, describe, describe_panic, is_contended, is_transient};
 pub use migrate::{migrate, migrations, pending_migrations};
-pub use txn::{Txn, Wake};
+pub use txn::{ReadTxn, Txn, Wake};
 
 pub use sea_orm::DbBackend;

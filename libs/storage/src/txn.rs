@@ -105,3 +105,30 @@ impl ConnectionTrait for Txn {
         self.noted(self.inner.query_all_raw(statement).await)
     }
 }
+
+/// An open transaction that only reads, and sees one state of the database however long it lasts. Dropping it ends it.
+#[derive(Debug)]
+pub struct ReadTxn(pub(crate) DatabaseTransaction);
+
+#[async_trait::async_trait]
+impl ConnectionTrait for ReadTxn {
+    fn get_database_backend(&self) -> DbBackend {
+        self.0.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.0.execute_raw(statement).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.0.execute_unprepared(sql).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.0.query_one_raw(statement).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.0.query_all_raw(statement).await
+    }
+}

@@ -18,6 +18,7 @@ use crate::table::{add, open, read, read_locked, ready, write};
 on_both_databases! {
     concurrent_increments_lose_nothing,
     an_error_rolls_back,
+    a_read_transaction_sees_one_state,
     a_failed_statement_spoils_the_transaction,
     a_kept_transaction_is_not_committed,
     a_cancelled_transaction_is_rolled_back,
@@ -409,4 +410,17 @@ async fn a_restart_of_the_server_fails_no_transaction_that_begins_after_it() {
     server.stop().await.expect("a stop");
     let down = db.ping().await.expect_err("nobody answers");
     assert!(down.is_transient(), "{down:?}");
+}
+
+async fn a_read_transaction_sees_one_state(database: TestDatabase) {
+    let db = ready(&database).await;
+    let increment = || db.write_tx(|txn| async move { add(&*txn, 1).await });
+    let reading = db.read_tx().await.expect("a transaction");
+    assert_eq!(read(&reading, 1).await.unwrap(), 0);
+    increment().await.unwrap();
+    assert_eq!(read(&reading, 1).await.unwrap(), 0, "as it was at the first look");
+    assert!(add(&reading, 1).await.is_err(), "it is for reading");
+    drop(reading);
+    assert_eq!(read(&db.read_tx().await.unwrap(), 1).await.unwrap(), 1);
+    increment().await.expect("whoever reads is in nobody's way");
 }
