@@ -81,8 +81,8 @@ pub struct Playback<'a> {
 struct Referee {
     person: onboarding::Person,
     window_end: Timestamp,
-    /// The contract of each currency.
-    contracts: BTreeMap<Currency, String>,
+    /// The contract of each currency, and how many milestones it has.
+    contracts: BTreeMap<Currency, (String, u32)>,
 }
 
 /// The referrer's name.
@@ -90,6 +90,8 @@ pub const REFERRER: &str = "Rosa Almeida";
 const COMPANY: &str = "Harbour Studio";
 const MANAGER: &str = "Henri Okafor";
 const MANAGER_EMAIL: &str = "henri@harbour.example";
+/// A contract with so many milestones takes no more; the referee then gets another one.
+const MOST_MILESTONES: u32 = 500;
 /// How long money takes from approval until it is available, and then some.
 const SETTLING_DAYS: u32 = 20;
 
@@ -221,12 +223,14 @@ impl<'a> Playback<'a> {
         let currency = entry.amount.currency;
         let known = self
             .referees
-            .get(&entry.referee)
-            .and_then(|referee| referee.contracts.get(&currency))
-            .cloned();
+            .get_mut(&entry.referee)
+            .and_then(|referee| referee.contracts.get_mut(&currency));
         let milestone = match known {
-            Some(contract) => self.story.milestone(&contract, &entry.id, entry.amount).await?.id,
-            None => self.hire(entry, tell).await?,
+            Some((contract, milestones)) if *milestones < MOST_MILESTONES => {
+                *milestones += 1;
+                self.story.milestone(contract, &entry.id, entry.amount).await?.id
+            }
+            _ => self.hire(entry, tell).await?,
         };
         let earning = self.story.pay(&milestone).await?;
         self.earnings.insert(entry.id.clone(), earning);
@@ -282,7 +286,9 @@ impl<'a> Playback<'a> {
             Scene::Line(&format!("{name} accepts the offer: \"{message}\"")),
         );
         if let Some(referee) = self.referees.get_mut(name) {
-            referee.contracts.insert(entry.amount.currency, contract.id.clone());
+            referee
+                .contracts
+                .insert(entry.amount.currency, (contract.id.clone(), 1));
         }
         match contract.pay {
             Some(vouch_proto::payments::v1::contract::Pay::Fixed(fixed)) => {

@@ -68,6 +68,7 @@ impl From<Error> for Status {
             Error::Contract(refusal) | Error::Milestone(MilestoneError::Contract(refusal)) => match refusal {
                 ContractError::NotFixedPrice => refused("CONTRACT_NOT_FIXED_PRICE"),
                 ContractError::OtherCurrency { .. } => refused("OTHER_CURRENCY"),
+                ContractError::TooManyMilestones => refused("TOO_MANY_MILESTONES"),
                 ContractError::AmountTooLarge(_) | ContractError::TotalTooLarge => refused("AMOUNT_TOO_LARGE"),
             },
             Error::Milestone(MilestoneError::NotAgreed { .. }) => refused("MILESTONE_NOT_AGREED"),

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use vouch_messaging::{Fact, NewEvent, outbox};
 use vouch_primitives::{AccountId, ClientId, ContractId, MilestoneId, Money, OfferId, PersonId, Timestamp};
-use vouch_proto::{convert::to_wire_time, payments::v1 as pb};
+use vouch_proto::{Listed, Page, convert::to_wire_time, payments::v1 as pb};
 use vouch_storage::Txn;
 
-use super::{App, Listed, Page};
+use super::App;
 use crate::{
     domain::{Contract, FeeTerms, Milestone, MilestoneState, Pay},
     error::Error,
@@ -54,12 +54,15 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn get_contract(&self, id: ContractId) -> Result<ContractWithMilestones, Error> {
-        let contracts = store::contracts::find(self.commands.db().reader(), &[id]).await?;
-        let found = self.with_milestones(contracts).await?.pop();
-        found.ok_or(Error::not_found("contract", id.as_uuid()))
+        let conn = self.commands.db().reader();
+        let found = store::contracts::find(conn, &[id]).await?.pop();
+        let contract = found.ok_or(Error::not_found("contract", id.as_uuid()))?;
+        let milestones = store::milestones::of_contract(conn, id).await?;
+        Ok(ContractWithMilestones { contract, milestones })
     }
 
-    /// Lists somebody's contracts, newest first.
+    /// Lists somebody's contracts, newest first. Their milestones are left out: all together they could be more than an
+    /// answer can hold.
     ///
     /// # Errors
     /// When the database fails.
@@ -67,11 +70,9 @@ impl App {
         &self,
         party: Party,
         page: Page<ContractId>,
-    ) -> Result<Listed<ContractWithMilestones, ContractId>, Error> {
-        let found = store::contracts::list(self.commands.db().reader(), party, page.and_one_more()).await?;
-        let Listed { items, next } = page.cut(found, |contract| contract.id);
-        let items = self.with_milestones(items).await?;
-        Ok(Listed { items, next })
+    ) -> Result<Listed<Contract, ContractId>, Error> {
+        let found = store::contracts::list(self.commands.db().reader(), party, page).await?;
+        Ok(page.cut(found, |contract| contract.id))
     }
 
     /// Begins the contracts of accepted offers, bound to the fee terms of the day [F14]. A contract that has begun
@@ -97,19 +98,6 @@ impl App {
         }
         store::milestones::save(txn, &milestones).await?;
         Ok(outbox::append(txn, self.commands.now(), &events).await?)
-    }
-
-    async fn with_milestones(&self, contracts: Vec<Contract>) -> Result<Vec<ContractWithMilestones>, Error> {
-        let ids: Vec<ContractId> = contracts.iter().map(|contract| contract.id).collect();
-        let mut by_contract: BTreeMap<ContractId, Vec<Milestone>> = BTreeMap::new();
-        for milestone in store::milestones::of_contracts(self.commands.db().reader(), &ids).await? {
-            by_contract.entry(milestone.contract_id).or_default().push(milestone);
-        }
-        let joined = contracts.into_iter().map(|contract| ContractWithMilestones {
-            milestones: by_contract.remove(&contract.id).unwrap_or_default(),
-            contract,
-        });
-        Ok(joined.collect())
     }
 }
 

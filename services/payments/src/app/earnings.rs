@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use vouch_messaging::{NewEvent, outbox};
 use vouch_primitives::{AccountId, EarningId, Money, ReversalId, Timestamp};
-use vouch_proto::{convert::to_wire_time, payments::v1 as pb};
+use vouch_proto::{Listed, Page, convert::to_wire_time, payments::v1 as pb};
 use vouch_storage::{
     Txn,
     idempotency::RequestKey,
     timers::{DueTimer, NewTimer},
 };
 
-use super::{App, Listed, Page};
+use super::App;
 use crate::{
     domain::{Book, Earning, Refund},
     error::Error,
@@ -49,7 +49,7 @@ impl App {
         account: AccountId,
         page: Page<EarningId>,
     ) -> Result<Listed<Earning, EarningId>, Error> {
-        let found = store::earnings::list(self.commands.db().reader(), account, page.and_one_more()).await?;
+        let found = store::earnings::list(self.commands.db().reader(), account, page).await?;
         Ok(page.cut(found, |earning| earning.id))
     }
 

@@ -1,8 +1,9 @@
 //! The ledger as it is read.
 
 use vouch_primitives::{AccountId, Currency};
+use vouch_proto::{Listed, Page};
 
-use super::{App, Listed, Page};
+use super::App;
 use crate::{
     domain::{Balances, CurrencyTotal, StatementLine, statement::LinePosition},
     error::Error,
@@ -29,7 +30,7 @@ impl App {
         page: Page<LinePosition>,
     ) -> Result<Listed<StatementLine, LinePosition>, Error> {
         let reader = self.commands.db().reader();
-        let found = store::statements::lines(reader, account, currency, page.and_one_more()).await?;
+        let found = store::statements::lines(reader, account, currency, page).await?;
         Ok(page.cut(found, |line| line.position))
     }
 

@@ -66,7 +66,7 @@ impl App {
             let id = command.contract_id;
             let contract = store::contracts::lock(&txn, id).await?;
             let contract = contract.ok_or(Error::not_found("contract", id.as_uuid()))?;
-            contract.check_milestone(command.amount)?;
+            contract.check_milestone(command.amount, store::milestones::count(&*txn, id).await?)?;
             let milestone = Milestone {
                 id: MilestoneId::new(),
                 contract_id: id,

@@ -19,21 +19,10 @@ pub mod rewards;
 
 use vouch_runtime::Commands;
 
-pub use crate::store::Page;
-
 /// The use cases of payments. Clones share the database.
 #[derive(Clone, Debug)]
 pub struct App {
     commands: Commands,
-}
-
-/// A part of a list.
-#[derive(Clone, Debug)]
-pub struct Listed<T, K> {
-    /// The items.
-    pub items: Vec<T>,
-    /// The key after which the next page begins; `None` on the last.
-    pub next: Option<K>,
 }
 
 impl App {
@@ -41,24 +30,5 @@ impl App {
     #[must_use]
     pub const fn new(commands: Commands) -> Self {
         Self { commands }
-    }
-}
-
-impl<K: Copy> Page<K> {
-    /// The page with one item more, which tells whether there is another page.
-    fn and_one_more(self) -> Self {
-        Self {
-            size: self.size + 1,
-            ..self
-        }
-    }
-
-    /// Cuts off the item too many, if it is there.
-    fn cut<T>(self, mut items: Vec<T>, key: impl Fn(&T) -> K) -> Listed<T, K> {
-        let size = usize::try_from(self.size).unwrap_or(usize::MAX);
-        let more = items.len() > size;
-        items.truncate(size);
-        let next = items.last().filter(|_| more).map(key);
-        Listed { items, next }
     }
 }

@@ -1,11 +1,12 @@
 //! What the referral programme releases is posted to the referrer's balance.
 
-use vouch_primitives::AccountId;
+use vouch_primitives::{AccountId, Money};
+use vouch_proto::{Listed, Page};
 use vouch_storage::Txn;
 
 use super::App;
 use crate::{
-    domain::{Book, Release, RewardTotal, reward::newest},
+    domain::{Book, Release, RewardKey, RewardTotal, reward::newest},
     error::Error,
     store,
 };
@@ -43,11 +44,19 @@ impl App {
         Ok(store::ledger::save(txn, self.commands.now(), &book).await?)
     }
 
-    /// What was posted to an account for rewards, by tie, kind and currency.
+    /// One page of what was posted to an account for rewards, by tie, kind and currency; and what it comes to in all, by
+    /// currency code.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn list_reward_postings(&self, account: AccountId) -> Result<Vec<RewardTotal>, Error> {
-        Ok(store::rewards::of_account(self.commands.db().reader(), account).await?)
+    pub async fn list_reward_postings(
+        &self,
+        account: AccountId,
+        page: Page<RewardKey>,
+    ) -> Result<(Listed<RewardTotal, RewardKey>, Vec<Money>), Error> {
+        let conn = self.commands.db().read_tx().await?;
+        let found = store::rewards::of_account(&conn, account, &page).await?;
+        let sums = store::rewards::sums_of_account(&conn, account).await?;
+        Ok((page.cut(found, |total| total.key), sums))
     }
 }

@@ -4,6 +4,9 @@ use vouch_primitives::{AccountId, ClientId, ContractId, Currency, Money, OfferId
 
 use super::FeeTerms;
 
+/// How many milestones a contract may have.
+pub const MOST_MILESTONES: u64 = 500;
+
 /// A contract, and the running total that its service fee is taken on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contract {
@@ -60,6 +63,9 @@ pub enum ContractError {
         /// That of the amount.
         asked: Currency,
     },
+    /// The contract has as many milestones as it may have.
+    #[error("the contract has {MOST_MILESTONES} milestones, and may not have more")]
+    TooManyMilestones,
     /// The amount is larger than an amount may be.
     #[error("{0} is more than a milestone may come to")]
     AmountTooLarge(Money),
@@ -78,11 +84,11 @@ impl Contract {
         }
     }
 
-    /// Whether a milestone of this amount may be added.
+    /// Whether a milestone of this amount may be added to the `count` that there are.
     ///
     /// # Errors
-    /// If the contract is paid by the hour or in another currency, or the amount is too large.
-    pub fn check_milestone(&self, amount: Money) -> Result<(), ContractError> {
+    /// If the contract is paid by the hour or in another currency, or the amount or the number is too large.
+    pub fn check_milestone(&self, amount: Money, count: u64) -> Result<(), ContractError> {
         let Pay::Fixed { currency } = self.pay else {
             return Err(ContractError::NotFixedPrice);
         };
@@ -94,6 +100,9 @@ impl Contract {
         }
         if amount.minor > Money::LARGEST_MINOR {
             return Err(ContractError::AmountTooLarge(amount));
+        }
+        if count >= MOST_MILESTONES {
+            return Err(ContractError::TooManyMilestones);
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Rewards, as the referral programme releases them: a cumulative amount, of which the difference is posted.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use vouch_primitives::{AccountId, Currency, Timestamp, Uuid};
 
@@ -84,6 +84,34 @@ pub enum RewardError {
     /// A total belongs to one account for ever.
     #[error("the rewards of tie {0} go to another account")]
     OtherAccount(Uuid),
+}
+
+/// The text is not the key of a reward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the key of a reward")]
+pub struct InvalidKey;
+
+impl fmt::Display for RewardKey {
+    /// Such as `0190…/LIFETIME_SHARE/USD`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.tie_id, self.kind.name(), self.currency)
+    }
+}
+
+impl FromStr for RewardKey {
+    type Err = InvalidKey;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKey> {
+        let mut parts = text.splitn(3, '/');
+        let mut part = || parts.next().ok_or(InvalidKey);
+        let (tie_id, kind, currency) = (part()?, part()?, part()?);
+        let kind = RewardKind::ALL.into_iter().find(|known| known.name() == kind);
+        Ok(Self {
+            tie_id: tie_id.parse().map_err(|_| InvalidKey)?,
+            kind: kind.ok_or(InvalidKey)?,
+            currency: currency.parse().map_err(|_| InvalidKey)?,
+        })
+    }
 }
 
 impl RewardKind {

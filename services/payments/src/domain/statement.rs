@@ -1,5 +1,7 @@
 //! The ledger as the owner of an account reads it.
 
+use std::{fmt, str::FromStr};
+
 use vouch_primitives::{Currency, Money, Timestamp, TransferId, Uuid};
 
 /// What an account holds in one currency.
@@ -65,4 +67,28 @@ pub struct CurrencyTotal {
     pub wrong_balances: u64,
     /// How many transfers there are.
     pub transfers: u64,
+}
+
+/// The text is not the position of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the position of a statement line")]
+pub struct InvalidPosition;
+
+impl fmt::Display for LinePosition {
+    /// `42d` or `42c`: the debited or credited side of a transfer.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.transfer, if self.credit { 'c' } else { 'd' })
+    }
+}
+
+impl FromStr for LinePosition {
+    type Err = InvalidPosition;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPosition> {
+        let credited = text.strip_suffix('c').map(|transfer| (transfer, true));
+        let side = credited.or_else(|| text.strip_suffix('d').map(|transfer| (transfer, false)));
+        let (transfer, credit) = side.ok_or(InvalidPosition)?;
+        let transfer = transfer.parse().map_err(|_| InvalidPosition)?;
+        Ok(Self { transfer, credit })
+    }
 }

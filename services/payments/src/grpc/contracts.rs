@@ -5,7 +5,7 @@ use vouch_primitives::ContractId;
 use vouch_proto::payments::v1::{self as pb, contract_service_server::ContractService};
 use vouch_runtime::grpc::{parse_mutation, parse_query};
 
-use super::convert::{Id, ListContracts, token};
+use super::convert::{Id, ListContracts};
 use crate::app::App;
 
 /// The service, on its use cases.
@@ -32,8 +32,8 @@ impl ContractService for Contracts {
         let ListContracts { party, page } = parse_query(request)?;
         let listed = self.0.list_contracts(party, page).await?;
         Ok(Response::new(pb::ListContractsResponse {
+            next_page_token: listed.next_page_token(),
             contracts: listed.items.into_iter().map(Into::into).collect(),
-            next_page_token: token(listed.next),
         }))
     }
 

@@ -5,7 +5,7 @@ use vouch_primitives::EarningId;
 use vouch_proto::payments::v1::{self as pb, earning_service_server::EarningService};
 use vouch_runtime::grpc::{parse_mutation, parse_query};
 
-use super::convert::{Id, ListEarnings, token};
+use super::convert::{Id, ListEarnings};
 use crate::app::App;
 
 /// The service, on its use cases.
@@ -32,8 +32,8 @@ impl EarningService for Earnings {
         let ListEarnings { account_id, page } = parse_query(request)?;
         let listed = self.0.list_earnings(account_id, page).await?;
         Ok(Response::new(pb::ListEarningsResponse {
+            next_page_token: listed.next_page_token(),
             earnings: listed.items.into_iter().map(Into::into).collect(),
-            next_page_token: token(listed.next),
         }))
     }
 

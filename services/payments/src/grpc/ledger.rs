@@ -5,7 +5,7 @@ use vouch_primitives::AccountId;
 use vouch_proto::payments::v1::{self as pb, ledger_service_server::LedgerService};
 use vouch_runtime::grpc::parse_query;
 
-use super::convert::{Id, ListStatementLines, token};
+use super::convert::{Id, ListRewardPostings, ListStatementLines};
 use crate::app::App;
 
 /// The service, on its use cases.
@@ -36,8 +36,8 @@ impl LedgerService for Ledger {
         } = parse_query(request)?;
         let listed = self.0.list_statement_lines(account_id, currency, page).await?;
         Ok(Response::new(pb::ListStatementLinesResponse {
+            next_page_token: listed.next_page_token(),
             lines: listed.items.into_iter().map(Into::into).collect(),
-            next_page_token: token(listed.next),
         }))
     }
 
@@ -45,10 +45,12 @@ impl LedgerService for Ledger {
         &self,
         request: Request<pb::ListRewardPostingsRequest>,
     ) -> Result<Response<pb::ListRewardPostingsResponse>, Status> {
-        let Id::<AccountId>(account) = parse_query(request)?;
-        let totals = self.0.list_reward_postings(account).await?;
+        let ListRewardPostings { account_id, page } = parse_query(request)?;
+        let (listed, sums) = self.0.list_reward_postings(account_id, page).await?;
         Ok(Response::new(pb::ListRewardPostingsResponse {
-            postings: totals.into_iter().map(Into::into).collect(),
+            next_page_token: listed.next_page_token(),
+            postings: listed.items.into_iter().map(Into::into).collect(),
+            totals: sums.into_iter().map(Into::into).collect(),
         }))
     }
 

@@ -14,6 +14,7 @@ impl MigrationTrait for Migration {
             .name("reward_total_of_account")
             .table("reward_total")
             .col("account_id")
+            .col("tie_id")
             .to_owned();
         manager.create_index(index).await?;
         manager.create_table(reward_posting()).await

@@ -11,10 +11,11 @@ use sea_orm::{
 use vouch_primitives::{
     AccountId, BasisPoints, ClientId, ContractId, EarningId, MilestoneId, Money, OfferId, PersonId,
 };
+use vouch_proto::Page;
 use vouch_storage::{StorageError, Txn};
 
 use self::entity::{ActiveModel, Column, Entity, Model};
-use super::{Page, ROWS, currency, time, unreadable};
+use super::{ROWS, currency, time, unreadable};
 use crate::domain::{Contract, FeeTerms, Pay};
 
 const TABLE: &str = "contract";
@@ -72,7 +73,7 @@ pub async fn list(
     let mut query = Entity::find()
         .filter(of_party)
         .order_by_desc(Column::Id)
-        .limit(page.size);
+        .limit(page.limit());
     if let Some(after) = page.after {
         query = query.filter(Column::Id.lt(after.as_uuid()));
     }

@@ -2,10 +2,11 @@
 
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, Select, entity::prelude::*};
 use vouch_primitives::{AccountId, ClientId, ContractId, EarningId, MilestoneId, Money, PersonId};
+use vouch_proto::Page;
 use vouch_storage::{StorageError, Txn};
 
 use self::entity::{ActiveModel, Column, Entity, Model};
-use super::{Page, ROWS, currency, time};
+use super::{ROWS, currency, time};
 use crate::domain::{Earning, EarningState, Refund};
 
 const TABLE: &str = "earning";
@@ -31,7 +32,7 @@ pub async fn list(
     let mut query = Entity::find()
         .filter(Column::AccountId.eq(account.as_uuid()))
         .order_by_desc(Column::Id)
-        .limit(page.size);
+        .limit(page.limit());
     if let Some(after) = page.after {
         query = query.filter(Column::Id.lt(after.as_uuid()));
     }

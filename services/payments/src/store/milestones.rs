@@ -1,6 +1,6 @@
 //! `milestone`.
 
-use sea_orm::{ActiveValue::Set, QueryOrder, Select, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, PaginatorTrait, QueryOrder, Select, entity::prelude::*, sea_query::OnConflict};
 use vouch_primitives::{ContractId, EarningId, MilestoneId, Money};
 use vouch_storage::{StorageError, Txn};
 
@@ -19,16 +19,24 @@ pub async fn find(conn: &impl ConnectionTrait, ids: &[MilestoneId]) -> Result<Ve
     all(conn, Entity::find().filter(Column::Id.is_in(ids))).await
 }
 
-/// The milestones of these contracts, in the order in which they were agreed.
+/// The milestones of a contract, in the order in which they were agreed.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn of_contracts(conn: &impl ConnectionTrait, ids: &[ContractId]) -> Result<Vec<Milestone>, StorageError> {
-    let ids = ids.iter().map(|id| id.as_uuid());
+pub async fn of_contract(conn: &impl ConnectionTrait, id: ContractId) -> Result<Vec<Milestone>, StorageError> {
     let query = Entity::find()
-        .filter(Column::ContractId.is_in(ids))
+        .filter(Column::ContractId.eq(id.as_uuid()))
         .order_by_asc(Column::Id);
     all(conn, query).await
+}
+
+/// How many milestones a contract has.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count(conn: &impl ConnectionTrait, id: ContractId) -> Result<u64, StorageError> {
+    let of_contract = Entity::find().filter(Column::ContractId.eq(id.as_uuid()));
+    Ok(of_contract.count(conn).await?)
 }
 
 /// Inserts new milestones, and saves the state of those that exist; nothing else about them can change.

@@ -26,15 +26,6 @@ use vouch_storage::StorageError;
 /// The most rows in one statement, well below what either engine takes as parameters.
 const ROWS: usize = 1_000;
 
-/// Which part of a list is wanted.
-#[derive(Clone, Copy, Debug)]
-pub struct Page<K> {
-    /// How many items at most.
-    pub size: u64,
-    /// The key of the last item of the page before.
-    pub after: Option<K>,
-}
-
 /// A row says what no program of this house has written.
 fn unreadable(table: &str, what: impl std::fmt::Display) -> StorageError {
     StorageError::Database(DbErr::Type(format!("unreadable row of {table}: {what}")))

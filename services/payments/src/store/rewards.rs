@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use sea_orm::{
     ActiveValue::Set,
-    QueryOrder, QuerySelect, Select,
+    Condition, ExprTrait as _, QueryOrder, QuerySelect, Select,
     entity::prelude::*,
     sea_query::{LockType, OnConflict},
 };
-use vouch_primitives::AccountId;
+use vouch_primitives::{AccountId, Money};
+use vouch_proto::Page;
 use vouch_storage::{StorageError, Txn};
 
 use self::entity::{ActiveModel, Column, Entity, Model};
@@ -82,13 +83,48 @@ pub async fn save(txn: &Txn, postings: &[RewardPosting], totals: &[RewardTotal])
     Ok(())
 }
 
-/// What was posted to an account, by tie, kind and currency.
+/// What was posted to an account, by tie, kind and currency: as many as the page needs.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn of_account(conn: &impl ConnectionTrait, account: AccountId) -> Result<Vec<RewardTotal>, StorageError> {
-    let query = Entity::find().filter(Column::AccountId.eq(account.as_uuid()));
-    all(conn, in_order(query)).await
+pub async fn of_account(
+    conn: &impl ConnectionTrait,
+    account: AccountId,
+    page: &Page<RewardKey>,
+) -> Result<Vec<RewardTotal>, StorageError> {
+    let mut query = Entity::find().filter(Column::AccountId.eq(account.as_uuid()));
+    if let Some(after) = page.after {
+        let (kind, currency) = (after.kind.name(), after.currency.code());
+        let same_tie = Condition::all().add(Column::TieId.eq(after.tie_id));
+        let same_kind = same_tie.clone().add(Column::Kind.eq(kind));
+        let later = Condition::any()
+            .add(Column::TieId.gt(after.tie_id))
+            .add(same_tie.add(Column::Kind.gt(kind)))
+            .add(same_kind.add(Column::Currency.gt(currency)));
+        query = query.filter(later);
+    }
+    all(conn, in_order(query).limit(page.limit())).await
+}
+
+/// What was posted to an account in all, by currency code.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sums_of_account(conn: &impl ConnectionTrait, account: AccountId) -> Result<Vec<Money>, StorageError> {
+    let rows: Vec<(String, i64)> = Entity::find()
+        .select_only()
+        .column(Column::Currency)
+        // PostgreSQL makes a number without an end of a sum.
+        .column_as(Column::PostedMinor.sum().cast_as("bigint"), "posted")
+        .filter(Column::AccountId.eq(account.as_uuid()))
+        .group_by(Column::Currency)
+        .order_by_asc(Column::Currency)
+        .into_tuple()
+        .all(conn)
+        .await?;
+    rows.into_iter()
+        .map(|(code, minor)| Ok(Money::new(minor, currency(TABLE, &code)?)))
+        .collect()
 }
 
 /// All kinds of a tie are locked together, which costs nothing: they are released together.

@@ -8,10 +8,11 @@ use sea_orm::{
     sea_query::{Query, SelectStatement, UnionType},
 };
 use vouch_primitives::{AccountId, Currency, Money, TransferId};
+use vouch_proto::Page;
 use vouch_storage::StorageError;
 
 use super::{
-    Page, currency,
+    currency,
     ledger::entity::{account, balance, entry, transfer},
     time, unreadable,
 };
@@ -73,7 +74,7 @@ pub async fn lines(
     let parts: BTreeMap<Uuid, LedgerAccountKind> = Book::accounts_of(account, currency)
         .map(|part| (part.id(), part.kind))
         .into();
-    let Page { size, after } = page;
+    let (size, after) = (page.limit(), page.after);
     let from = after.map_or(0, |position| position.transfer);
     let Some(positions) = positions(&parts, from, size + 1) else {
         return Ok(Vec::new());

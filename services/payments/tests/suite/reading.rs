@@ -59,7 +59,8 @@ async fn contracts_are_listed_by_party_newest_first(database: TestDatabase) {
             listed.iter().map(|contract| &contract.id).collect::<Vec<_>>(),
             ids.iter().collect::<Vec<_>>()
         );
-        assert_eq!(listed[0], world.contract_of(&ids[0]).await, "with its milestones");
+        assert!(milestones(&listed[0]).is_empty(), "a list holds no milestones");
+        assert_eq!(milestones(&world.contract_of(&ids[0]).await).len(), 2);
         let of_client = contracts_of(&world, Party::ClientId(client.to_string()), page_size).await;
         let expected = [&ids[0], &ids[1], &ids[3]];
         assert_eq!(

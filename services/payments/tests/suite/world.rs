@@ -290,11 +290,28 @@ impl World {
     }
 
     pub async fn reward_postings(&self, account: AccountId) -> Vec<pb::RewardPosting> {
-        let request = pb::ListRewardPostingsRequest {
-            account_id: account.to_string(),
-        };
-        let answer = self.ledger.clone().list_reward_postings(request).await;
-        answer.expect("reward postings").into_inner().postings
+        let (mut postings, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = pb::ListRewardPostingsRequest {
+                account_id: account.to_string(),
+                page_size: 2,
+                page_token,
+            };
+            let answer = self.ledger.clone().list_reward_postings(request).await;
+            let page = answer.expect("reward postings").into_inner();
+            assert!(page.postings.len() <= 2);
+            postings.extend(page.postings);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                let mut sums = std::collections::BTreeMap::new();
+                for posted in postings.iter().filter_map(|posting| posting.posted.clone()) {
+                    *sums.entry(posted.currency_code).or_insert(0) += posted.minor_units;
+                }
+                let sums: Vec<_> = sums.iter().map(|(code, minor)| money(code, *minor)).collect();
+                assert_eq!(page.totals, sums, "the totals are whole on every page");
+                return postings;
+            }
+        }
     }
 }
 

@@ -3,5 +3,4 @@
 mod requests;
 mod responses;
 
-pub use requests::{Id, ListContracts, ListEarnings, ListStatementLines};
-pub use responses::token;
+pub use requests::{Id, ListContracts, ListEarnings, ListRewardPostings, ListStatementLines};

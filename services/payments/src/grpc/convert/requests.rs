@@ -1,16 +1,15 @@
 //! From the wire: every violation is told at once.
 
 use vouch_primitives::{AccountId, ContractId, Currency, EarningId};
-use vouch_proto::{Fields, Violations, payments::v1 as pb};
+use vouch_proto::{Fields, Page, Violations, payments::v1 as pb};
 
 use crate::{
     app::{
-        Page,
         contracts::Party,
         earnings::RefundEarning,
         milestones::{ApproveMilestone, CreateMilestone, FundMilestone, SubmitMilestone},
     },
-    domain::statement::LinePosition,
+    domain::{RewardKey, statement::LinePosition},
 };
 
 /// A request that names one thing.
@@ -46,6 +45,15 @@ pub struct ListStatementLines {
     pub page: Page<LinePosition>,
 }
 
+/// Which reward postings.
+#[derive(Debug)]
+pub struct ListRewardPostings {
+    /// Whose.
+    pub account_id: AccountId,
+    /// Which part of the list.
+    pub page: Page<RewardKey>,
+}
+
 impl TryFrom<pb::GetContractRequest> for Id<ContractId> {
     type Error = Violations;
 
@@ -76,13 +84,17 @@ impl TryFrom<pb::GetBalancesRequest> for Id<AccountId> {
     }
 }
 
-impl TryFrom<pb::ListRewardPostingsRequest> for Id<AccountId> {
+impl TryFrom<pb::ListRewardPostingsRequest> for ListRewardPostings {
     type Error = Violations;
 
     fn try_from(request: pb::ListRewardPostingsRequest) -> Result<Self, Violations> {
         let mut fields = Fields::new();
-        let id = fields.id("account_id", &request.account_id);
-        id.map(Self).ok_or_else(|| fields.into())
+        let account_id = fields.id("account_id", &request.account_id);
+        let page = fields.page(request.page_size, &request.page_token);
+        let (Some(account_id), Some(page)) = (account_id, page) else {
+            return Err(fields.into());
+        };
+        fields.finish(Self { account_id, page })
     }
 }
 
@@ -100,15 +112,11 @@ impl TryFrom<pb::ListContractsRequest> for ListContracts {
                 None
             }
         };
-        let size = fields.page_size(request.page_size);
-        let after = fields.page_token(&request.page_token);
-        let (Some(party), Some(size), Some(after)) = (party, size, after) else {
+        let page = fields.page(request.page_size, &request.page_token);
+        let (Some(party), Some(page)) = (party, page) else {
             return Err(fields.into());
         };
-        fields.finish(Self {
-            party,
-            page: Page { size, after },
-        })
+        fields.finish(Self { party, page })
     }
 }
 
@@ -118,15 +126,11 @@ impl TryFrom<pb::ListEarningsRequest> for ListEarnings {
     fn try_from(request: pb::ListEarningsRequest) -> Result<Self, Violations> {
         let mut fields = Fields::new();
         let account_id = fields.id("account_id", &request.account_id);
-        let size = fields.page_size(request.page_size);
-        let after = fields.page_token(&request.page_token);
-        let (Some(account_id), Some(size), Some(after)) = (account_id, size, after) else {
+        let page = fields.page(request.page_size, &request.page_token);
+        let (Some(account_id), Some(page)) = (account_id, page) else {
             return Err(fields.into());
         };
-        fields.finish(Self {
-            account_id,
-            page: Page { size, after },
-        })
+        fields.finish(Self { account_id, page })
     }
 }
 
@@ -137,35 +141,16 @@ impl TryFrom<pb::ListStatementLinesRequest> for ListStatementLines {
         let mut fields = Fields::new();
         let account_id = fields.id("account_id", &request.account_id);
         let currency = fields.currency("currency_code", &request.currency_code);
-        let size = fields.page_size(request.page_size);
-        let after = line_position(&mut fields, &request.page_token);
-        let (Some(account_id), Some(currency), Some(size), Some(after)) = (account_id, currency, size, after) else {
+        let page = fields.page(request.page_size, &request.page_token);
+        let (Some(account_id), Some(currency), Some(page)) = (account_id, currency, page) else {
             return Err(fields.into());
         };
         fields.finish(Self {
             account_id,
             currency,
-            page: Page { size, after },
+            page,
         })
     }
-}
-
-/// A token such as `42d` or `42c`: the debited or credited side of a transfer.
-fn line_position(fields: &mut Fields, token: &str) -> Option<Option<LinePosition>> {
-    if token.is_empty() {
-        return Some(None);
-    }
-    let side = token.strip_suffix('c').map(|transfer| (transfer, true));
-    let side = side.or_else(|| token.strip_suffix('d').map(|transfer| (transfer, false)));
-    let position = side.and_then(|(transfer, credit)| {
-        let transfer = transfer.parse().ok()?;
-        Some(LinePosition { transfer, credit })
-    });
-    if position.is_none() {
-        let advice = "must be the next_page_token of an earlier answer";
-        fields.refuse("page_token", "INVALID_FORMAT", advice);
-    }
-    position.map(Some)
 }
 
 impl TryFrom<pb::CreateMilestoneRequest> for CreateMilestone {

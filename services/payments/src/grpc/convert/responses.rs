@@ -1,47 +1,28 @@
 //! To the wire.
 
-use vouch_primitives::{ContractId, EarningId, Money};
+use vouch_primitives::Money;
 use vouch_proto::{common::v1 as common, convert::to_wire_time, payments::v1 as pb};
 
 use crate::{
     app::contracts::ContractWithMilestones,
     domain::{
-        Balances, CurrencyTotal, Earning, EarningState, Milestone, MilestoneState, Part, Pay, RewardTotal,
-        StatementLine, statement::LinePosition,
+        Balances, Contract, CurrencyTotal, Earning, EarningState, Milestone, MilestoneState, Part, Pay, RewardTotal,
+        StatementLine,
     },
 };
 
-/// The token of the next page; empty if there is none.
-pub fn token<K: PageKey>(next: Option<K>) -> String {
-    next.map_or_else(String::new, PageKey::token)
-}
-
-/// What stands in a page token.
-pub trait PageKey {
-    /// Its text.
-    fn token(self) -> String;
-}
-
-impl PageKey for ContractId {
-    fn token(self) -> String {
-        self.to_string()
-    }
-}
-
-impl PageKey for EarningId {
-    fn token(self) -> String {
-        self.to_string()
-    }
-}
-
-impl PageKey for LinePosition {
-    fn token(self) -> String {
-        format!("{}{}", self.transfer, if self.credit { 'c' } else { 'd' })
-    }
-}
-
 impl From<ContractWithMilestones> for pb::Contract {
     fn from(ContractWithMilestones { contract, milestones }: ContractWithMilestones) -> Self {
+        let mut wire = Self::from(contract);
+        if let Some(pb::contract::Pay::Fixed(fixed)) = &mut wire.pay {
+            fixed.milestones = milestones.into_iter().map(Into::into).collect();
+        }
+        wire
+    }
+}
+
+impl From<Contract> for pb::Contract {
+    fn from(contract: Contract) -> Self {
         use pb::contract::Pay as Wire;
         let pay = match contract.pay {
             Pay::Hourly {
@@ -53,7 +34,7 @@ impl From<ContractWithMilestones> for pb::Contract {
             }),
             Pay::Fixed { currency } => Wire::Fixed(pb::FixedPriceContract {
                 currency_code: currency.code().to_owned(),
-                milestones: milestones.into_iter().map(Into::into).collect(),
+                milestones: Vec::new(),
             }),
         };
         Self {
