@@ -313,15 +313,54 @@ impl Story {
         }
     }
 
-    /// The rewards of a referrer, explained.
+    /// All rewards of a referrer, explained down to the last item.
     ///
     /// # Errors
     /// If the service refuses.
     pub async fn explain(&self, referrer: &str) -> Result<Vec<referral::ExplainedTotal>, Status> {
-        let request = referral::ExplainBalanceRequest {
-            referrer_id: referrer.to_owned(),
-        };
-        Ok(call!(self.clients.referrals, explain_balance, request)?.totals)
+        let mut whole: Vec<referral::ExplainedTotal> = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let request = referral::ExplainBalanceRequest {
+                referrer_id: referrer.to_owned(),
+                page_size: 100,
+                page_token: page_token.clone(),
+            };
+            let page = call!(self.clients.referrals, explain_balance, request)?;
+            for mut total in page.totals {
+                for reward in total.rewards.iter_mut().filter(|reward| reward.more_items) {
+                    reward.items = self.reward_items(reward).await?;
+                }
+                match whole.iter_mut().find(|known| currency(known) == currency(&total)) {
+                    Some(known) => known.rewards.append(&mut total.rewards),
+                    None => whole.push(total),
+                }
+            }
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(whole);
+            }
+        }
+    }
+
+    async fn reward_items(&self, reward: &referral::ExplainedReward) -> Result<Vec<referral::ExplainedItem>, Status> {
+        let mut items = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let request = referral::ListRewardItemsRequest {
+                attribution_id: reward.attribution_id.clone(),
+                kind: reward.kind,
+                currency_code: reward.base.clone().unwrap_or_default().currency_code,
+                page_size: 100,
+                page_token: page_token.clone(),
+            };
+            let page = call!(self.clients.referrals, list_reward_items, request)?;
+            items.extend(page.items);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(items);
+            }
+        }
     }
 
     /// The balances of an account.
@@ -352,6 +391,10 @@ impl Story {
         };
         Ok(totals.iter().map(wrong).sum())
     }
+}
+
+fn currency(total: &referral::ExplainedTotal) -> Option<&str> {
+    total.released.as_ref().map(|released| released.currency_code.as_str())
 }
 
 fn basic_information(name: &str, email: &str) -> onboarding::BasicInformation {

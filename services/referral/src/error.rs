@@ -41,6 +41,16 @@ pub enum Error {
     Storage(#[from] StorageError),
 }
 
+impl Error {
+    /// There is no `resource` with this id.
+    pub(crate) fn not_found(resource: &'static str, id: impl ToString) -> Self {
+        Self::NotFound {
+            resource,
+            id: id.to_string(),
+        }
+    }
+}
+
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         match &error {

@@ -1,9 +1,9 @@
 //! Explaining a balance: from each total down to each earning, with the arithmetic and the terms.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
-use vouch_primitives::{AccountId, AttributionId, Currency, Money, PersonId, ReferrerId, Share};
-use vouch_proto::{convert::to_wire_time, payments::v1 as payments, referral::v1 as pb};
+use vouch_primitives::{AccountId, AttributionId, BasisPoints, Currency, Money, PersonId, ReferrerId};
+use vouch_proto::{Listed, Page, convert::to_wire_time, payments::v1 as payments, referral::v1 as pb};
 
 use super::{App, accrual::wire_kind};
 use crate::{
@@ -11,19 +11,16 @@ use crate::{
     error::Error,
     store::{
         self,
-        earnings::{Earning, Reversal},
+        lines::{Line, LinePosition, Span},
         programme::PublishedTerms,
     },
 };
 
-/// More attributions than anybody has are not explained at once.
-const MOST_TIES: u64 = 10_000;
+/// How many items of a reward are told with it; the rest has pages of its own.
+const MOST_ITEMS: usize = 20;
 
-/// What the earnings of the referees were made of.
-struct Evidence {
-    earnings: HashMap<PersonId, Vec<Earning>>,
-    reversals: HashMap<vouch_primitives::EarningId, Vec<Reversal>>,
-}
+/// The first lines of the referees of some ties.
+type Lines = HashMap<(PersonId, Currency), Vec<Line>>;
 
 impl App {
     /// One page of a referrer's attributions, newest first.
@@ -33,93 +30,105 @@ impl App {
     pub async fn attributions(
         &self,
         referrer: ReferrerId,
-        before: Option<AttributionId>,
-        limit: u64,
-    ) -> Result<Vec<Tie>, Error> {
-        let conn = self.commands.db().reader();
-        let known = store::referrers::find(conn, referrer).await?.is_some();
-        if !known {
-            return Err(Error::NotFound {
-                resource: "referrer",
-                id: referrer.to_string(),
-            });
+        page: &Page<AttributionId>,
+    ) -> Result<Listed<Tie, AttributionId>, Error> {
+        let conn = self.commands.db().read_tx().await?;
+        if store::referrers::find(&conn, referrer).await?.is_none() {
+            return Err(Error::not_found("referrer", referrer));
         }
-        Ok(store::ties::of_referrer(conn, referrer, before, limit).await?)
+        let ties = store::ties::of_referrer(&conn, referrer, page.after, page.limit()).await?;
+        Ok(page.cut(ties, |tie| tie.id))
     }
 
-    /// Explains all rewards of a referrer, one tree per currency.
+    /// Explains the rewards of one page of a referrer's attributions, newest first, one tree per currency. The totals
+    /// are those of all attributions.
     ///
     /// # Errors
     /// If there is no such referrer.
-    pub async fn explain(&self, id: ReferrerId) -> Result<Vec<pb::ExplainedTotal>, Error> {
-        let conn = self.commands.db().reader();
-        let found = store::referrers::find(conn, id).await?;
-        let referrer = found.ok_or_else(|| Error::NotFound {
-            resource: "referrer",
-            id: id.to_string(),
-        })?;
-        let ties = store::ties::of_referrer(conn, id, None, MOST_TIES).await?;
-        let terms = store::programme::all_terms(conn).await?;
-        let evidence = self.evidence(&ties).await?;
+    pub async fn explain(
+        &self,
+        id: ReferrerId,
+        page: &Page<AttributionId>,
+    ) -> Result<Listed<pb::ExplainedTotal, AttributionId>, Error> {
+        let found = store::referrers::find(self.commands.db().reader(), id).await?;
+        let referrer = found.ok_or_else(|| Error::not_found("referrer", id))?;
+        // Asked before the rest is read, so that it is never ahead of it; and all of the rest is of one moment.
         let posted = self.posted(referrer.account).await;
+        let conn = self.commands.db().read_tx().await?;
+        let released = store::ties::released(&conn, id).await?;
+        let ties = store::ties::of_referrer(&conn, id, page.after, page.limit()).await?;
+        let Listed { items: ties, next } = page.cut(ties, |tie| tie.id);
+        let terms = store::programme::all_terms(&conn).await?;
+        let lines = store::lines::first_of(&conn, &ties, MOST_ITEMS + 1).await?;
+        drop(conn);
 
         let mut rewards: BTreeMap<Currency, Vec<pb::ExplainedReward>> = BTreeMap::new();
-        let mut released: BTreeMap<Currency, Money> = BTreeMap::new();
         for tie in &ties {
             for ((kind, currency), reward) in &tie.rewards {
-                let total = released.entry(*currency).or_insert_with(|| Money::zero(*currency));
-                *total = total.checked_add(Money::new(reward.released, *currency))?;
-                let explained = explain_reward(tie, *kind, *currency, reward, &terms, &evidence);
+                let explained = explain_reward(tie, *kind, *currency, reward, &terms, &lines);
                 rewards.entry(*currency).or_default().push(explained);
             }
         }
-        let total = |(currency, rewards): (Currency, Vec<pb::ExplainedReward>)| pb::ExplainedTotal {
-            released: released.get(&currency).map(|money| (*money).into()),
+        let total = |(currency, released): (Currency, Money)| pb::ExplainedTotal {
+            released: Some(released.into()),
             posted: posted
                 .as_ref()
                 .map(|posted| posted.get(&currency).copied().unwrap_or(Money::zero(currency)).into()),
-            rewards,
+            rewards: rewards.remove(&currency).unwrap_or_default(),
         };
-        Ok(rewards.into_iter().map(total).collect())
+        let items = released.into_iter().map(total).collect();
+        Ok(Listed { items, next })
     }
 
-    async fn evidence(&self, ties: &[Tie]) -> Result<Evidence, Error> {
-        let conn = self.commands.db().reader();
-        let referees: BTreeSet<PersonId> = ties.iter().map(|tie| tie.referee).collect();
-        let earnings = store::earnings::of_people(conn, &referees).await?;
-        let ids = earnings.iter().map(|earning| earning.id).collect();
-        let mut evidence = Evidence {
-            earnings: HashMap::new(),
-            reversals: HashMap::new(),
+    /// One page of all that a reward is made of, by the time it was earned.
+    ///
+    /// # Errors
+    /// If there is no such attribution.
+    pub async fn reward_items(
+        &self,
+        attribution: AttributionId,
+        kind: RewardKind,
+        currency: Currency,
+        page: &Page<LinePosition>,
+    ) -> Result<Listed<pb::ExplainedItem, LinePosition>, Error> {
+        let conn = self.commands.db().read_tx().await?;
+        let tie = store::ties::find(&conn, attribution).await?;
+        let tie = tie.ok_or_else(|| Error::not_found("attribution", attribution))?;
+        let span = Span {
+            person: tie.referee,
+            currency,
+            from: tie.joined,
+            until: match kind {
+                RewardKind::LifetimeShare => None,
+                RewardKind::WindowBonus => Some(tie.window_end()),
+            },
         };
-        for reversal in store::earnings::reversals_of(conn, &ids).await? {
-            evidence.reversals.entry(reversal.earning).or_default().push(reversal);
-        }
-        for earning in earnings {
-            evidence.earnings.entry(earning.person).or_default().push(earning);
-        }
-        Ok(evidence)
+        let lines = store::lines::page_of(&conn, span, page).await?;
+        let Listed { items, next } = page.cut(lines, |line| line.position);
+        let items = items.iter().map(|line| item(line, currency, tie.rate(kind))).collect();
+        Ok(Listed { items, next })
     }
 
     /// What payments has posted to an account for rewards, per currency; `None` if payments cannot be asked just now,
     /// which is no reason to explain nothing.
     async fn posted(&self, account: AccountId) -> Option<BTreeMap<Currency, Money>> {
+        // Only the totals are wanted, which are whole on every page.
         let request = payments::ListRewardPostingsRequest {
             account_id: account.to_string(),
+            page_size: 1,
+            page_token: String::new(),
         };
         let answer = self.payments.clone().list_reward_postings(request).await;
-        let postings = answer
+        let totals = answer
             .inspect_err(|status| tracing::warn!(code = ?status.code(), "payments cannot say what was posted"))
             .ok()?
             .into_inner()
-            .postings;
-        let mut posted: BTreeMap<Currency, Money> = BTreeMap::new();
-        for money in postings.into_iter().filter_map(|posting| posting.posted) {
+            .totals;
+        let posted = totals.into_iter().map(|money| {
             let currency = money.currency_code.parse().ok()?;
-            let sum = posted.entry(currency).or_insert_with(|| Money::zero(currency));
-            *sum = sum.checked_add(Money::new(money.minor_units, currency)).ok()?;
-        }
-        Some(posted)
+            Some((currency, Money::new(money.minor_units, currency)))
+        });
+        posted.collect()
     }
 }
 
@@ -129,13 +138,20 @@ fn explain_reward(
     currency: Currency,
     reward: &Reward,
     terms: &[PublishedTerms],
-    evidence: &Evidence,
+    lines: &Lines,
 ) -> pb::ExplainedReward {
     let hash = terms
         .iter()
         .find(|published| published.terms == tie.terms)
         .map(|published| &published.content_hash);
     let in_currency = |minor: i64| Some(Money::new(minor, currency).into());
+    let lines = lines.get(&(tie.referee, currency)).map_or(&[][..], Vec::as_slice);
+    // What counts for the bonus is where the lines begin, so that the first of all lines hold the first of the bonus.
+    let counted: Vec<_> = lines
+        .iter()
+        .filter(|line| tie.counts(kind, line.position.occurred_at))
+        .collect();
+    let told = counted.iter().take(MOST_ITEMS);
     pb::ExplainedReward {
         attribution_id: tie.id.to_string(),
         referee_person_id: tie.referee.to_string(),
@@ -148,7 +164,8 @@ fn explain_reward(
         due: in_currency(reward.accrued.floor_minor().unwrap_or(i64::MAX)),
         released: in_currency(reward.released),
         reason: reason(tie, kind),
-        items: items(tie, kind, currency, evidence),
+        items: told.map(|line| item(line, currency, tie.rate(kind))).collect(),
+        more_items: counted.len() > MOST_ITEMS,
     }
 }
 
@@ -174,29 +191,17 @@ fn reason(tie: &Tie, kind: RewardKind) -> String {
     }
 }
 
-fn items(tie: &Tie, kind: RewardKind, currency: Currency, evidence: &Evidence) -> Vec<pb::ExplainedItem> {
-    let counted = |earning: &&Earning| earning.amount.currency == currency && tie.counts(kind, earning.occurred_at);
-    let mut items = Vec::new();
-    for earning in evidence
-        .earnings
-        .get(&tie.referee)
-        .into_iter()
-        .flatten()
-        .filter(counted)
-    {
-        let item = |reversal_id: String, minor: i64| {
-            let share: Share = tie.rate(kind).share_of(minor);
-            pb::ExplainedItem {
-                earning_id: earning.id.to_string(),
-                reversal_id,
-                amount: Some(Money::new(minor, currency).into()),
-                exact_ten_thousandths: share.ten_thousandths().to_string(),
-                occur_time: Some(to_wire_time(earning.occurred_at)),
-            }
-        };
-        items.push(item(String::new(), earning.amount.minor));
-        let reversals = evidence.reversals.get(&earning.id).into_iter().flatten();
-        items.extend(reversals.map(|reversal| item(reversal.id.to_string(), -reversal.amount.minor)));
+fn item(line: &Line, currency: Currency, rate: BasisPoints) -> pb::ExplainedItem {
+    let LinePosition {
+        occurred_at,
+        earning,
+        reversal,
+    } = line.position;
+    pb::ExplainedItem {
+        earning_id: earning.to_string(),
+        reversal_id: reversal.map_or_else(String::new, |reversal| reversal.to_string()),
+        amount: Some(Money::new(line.amount_minor, currency).into()),
+        exact_ten_thousandths: rate.share_of(line.amount_minor).ten_thousandths().to_string(),
+        occur_time: Some(to_wire_time(occurred_at)),
     }
-    items
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use vouch_primitives::{AccountId, AttributionId, Currency, Money, ReferrerId};
-use vouch_proto::{Fields, Violations, convert::to_wire_time, referral::v1 as pb};
+use vouch_proto::{Fields, Page, Violations, convert::to_wire_time, referral::v1 as pb};
 
 use crate::{
     app::PublishedTerms,
     domain::{BonusState, RewardKind, Tie},
+    store::lines::LinePosition,
 };
 
 /// Which account to enrol.
@@ -16,11 +17,18 @@ pub(super) struct Enrol(pub AccountId);
 /// Which referrer to read.
 pub(super) struct ReferrerQuery(pub ReferrerId);
 
-/// Which page of attributions to read.
+/// Which page of a referrer's attributions to read or to explain.
 pub(super) struct AttributionPage {
     pub referrer: ReferrerId,
-    pub before: Option<AttributionId>,
-    pub size: u64,
+    pub page: Page<AttributionId>,
+}
+
+/// Which page of what a reward is made of.
+pub(super) struct RewardItems {
+    pub attribution: AttributionId,
+    pub kind: RewardKind,
+    pub currency: Currency,
+    pub page: Page<LinePosition>,
 }
 
 impl TryFrom<pb::EnrolReferrerRequest> for Enrol {
@@ -43,11 +51,11 @@ impl TryFrom<pb::GetReferrerRequest> for ReferrerQuery {
     }
 }
 
-impl TryFrom<pb::ExplainBalanceRequest> for ReferrerQuery {
+impl TryFrom<pb::ExplainBalanceRequest> for AttributionPage {
     type Error = Violations;
 
     fn try_from(request: pb::ExplainBalanceRequest) -> Result<Self, Violations> {
-        referrer_query(&request.referrer_id)
+        attribution_page(&request.referrer_id, request.page_size, &request.page_token)
     }
 }
 
@@ -55,15 +63,46 @@ impl TryFrom<pb::ListAttributionsRequest> for AttributionPage {
     type Error = Violations;
 
     fn try_from(request: pb::ListAttributionsRequest) -> Result<Self, Violations> {
+        attribution_page(&request.referrer_id, request.page_size, &request.page_token)
+    }
+}
+
+impl TryFrom<pb::ListRewardItemsRequest> for RewardItems {
+    type Error = Violations;
+
+    fn try_from(request: pb::ListRewardItemsRequest) -> Result<Self, Violations> {
         let mut fields = Fields::new();
-        let referrer = fields.id("referrer_id", &request.referrer_id);
-        let size = fields.page_size(request.page_size);
-        let before = fields.page_token(&request.page_token);
-        let (Some(referrer), Some(size), Some(before)) = (referrer, size, before) else {
+        let attribution = fields.id("attribution_id", &request.attribution_id);
+        let kind = match request.kind() {
+            pb::RewardKind::Unspecified => {
+                fields.refuse("kind", "REQUIRED", "is required");
+                None
+            }
+            pb::RewardKind::LifetimeShare => Some(RewardKind::LifetimeShare),
+            pb::RewardKind::WindowBonus => Some(RewardKind::WindowBonus),
+        };
+        let currency = fields.currency("currency_code", &request.currency_code);
+        let page = fields.page(request.page_size, &request.page_token);
+        let (Some(attribution), Some(kind), Some(currency), Some(page)) = (attribution, kind, currency, page) else {
             return Err(fields.into());
         };
-        fields.finish(Self { referrer, before, size })
+        fields.finish(Self {
+            attribution,
+            kind,
+            currency,
+            page,
+        })
     }
+}
+
+fn attribution_page(referrer: &str, size: u32, token: &str) -> Result<AttributionPage, Violations> {
+    let mut fields = Fields::new();
+    let referrer = fields.id("referrer_id", referrer);
+    let page = fields.page(size, token);
+    let (Some(referrer), Some(page)) = (referrer, page) else {
+        return Err(fields.into());
+    };
+    fields.finish(AttributionPage { referrer, page })
 }
 
 fn referrer_query(id: &str) -> Result<ReferrerQuery, Violations> {
@@ -74,19 +113,8 @@ fn referrer_query(id: &str) -> Result<ReferrerQuery, Violations> {
     fields.finish(ReferrerQuery(id))
 }
 
-/// A page of `size` attributions; one more was read to learn whether there is another page.
-pub(super) fn attribution_page(ties: &[Tie], size: u64) -> pb::ListAttributionsResponse {
-    let size = usize::try_from(size).unwrap_or(usize::MAX);
-    let page = ties.get(..size).unwrap_or(ties);
-    let more = ties.len() > page.len();
-    let last = page.last().filter(|_| more).map(|tie| tie.id.to_string());
-    pb::ListAttributionsResponse {
-        attributions: page.iter().map(attribution).collect(),
-        next_page_token: last.unwrap_or_default(),
-    }
-}
-
-fn attribution(tie: &Tie) -> pb::Attribution {
+/// An attribution on the wire.
+pub(super) fn attribution(tie: &Tie) -> pb::Attribution {
     let currencies: BTreeSet<Currency> = tie.rewards.keys().map(|(_, currency)| *currency).collect();
     let state = match tie.bonus {
         BonusState::Open => pb::attribution::BonusState::Open,

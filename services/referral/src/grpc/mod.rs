@@ -45,9 +45,12 @@ impl referral_service_server::ReferralService for ReferralService {
         &self,
         request: Request<pb::ListAttributionsRequest>,
     ) -> Result<Response<pb::ListAttributionsResponse>, Status> {
-        let convert::AttributionPage { referrer, before, size } = parse_query(request)?;
-        let ties = self.0.attributions(referrer, before, size + 1).await?;
-        Ok(Response::new(convert::attribution_page(&ties, size)))
+        let convert::AttributionPage { referrer, page } = parse_query(request)?;
+        let listed = self.0.attributions(referrer, &page).await?;
+        Ok(Response::new(pb::ListAttributionsResponse {
+            next_page_token: listed.next_page_token(),
+            attributions: listed.items.iter().map(convert::attribution).collect(),
+        }))
     }
 
     async fn get_terms(&self, request: Request<pb::GetTermsRequest>) -> Result<Response<pb::GetTermsResponse>, Status> {
@@ -62,8 +65,28 @@ impl referral_service_server::ReferralService for ReferralService {
         &self,
         request: Request<pb::ExplainBalanceRequest>,
     ) -> Result<Response<pb::ExplainBalanceResponse>, Status> {
-        let convert::ReferrerQuery(id) = parse_query(request)?;
-        let totals = self.0.explain(id).await?;
-        Ok(Response::new(pb::ExplainBalanceResponse { totals }))
+        let convert::AttributionPage { referrer, page } = parse_query(request)?;
+        let listed = self.0.explain(referrer, &page).await?;
+        Ok(Response::new(pb::ExplainBalanceResponse {
+            next_page_token: listed.next_page_token(),
+            totals: listed.items,
+        }))
+    }
+
+    async fn list_reward_items(
+        &self,
+        request: Request<pb::ListRewardItemsRequest>,
+    ) -> Result<Response<pb::ListRewardItemsResponse>, Status> {
+        let convert::RewardItems {
+            attribution,
+            kind,
+            currency,
+            page,
+        } = parse_query(request)?;
+        let listed = self.0.reward_items(attribution, kind, currency, &page).await?;
+        Ok(Response::new(pb::ListRewardItemsResponse {
+            next_page_token: listed.next_page_token(),
+            items: listed.items,
+        }))
     }
 }

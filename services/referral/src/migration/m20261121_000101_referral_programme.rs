@@ -18,6 +18,8 @@ impl MigrationTrait for Migration {
             .name("attribution_referrer")
             .table("attribution")
             .col("referrer_id")
+            .col("joined_at")
+            .col("id")
             .to_owned();
         manager.create_index(by_referrer).await?;
         manager.create_table(reward_total()).await

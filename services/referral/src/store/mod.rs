@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod earnings;
+pub mod lines;
 pub mod people;
 pub mod programme;
 pub mod referrers;

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sea_orm::{
-    ActiveValue::Set, Condition, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+    ActiveValue::Set, Condition, ConnectionTrait, ExprTrait as _, QueryOrder, QuerySelect, QueryTrait as _,
+    entity::prelude::*, sea_query::OnConflict,
 };
-use vouch_primitives::{AccountId, AttributionId, PersonId, ReferrerId, Share, Timestamp};
+use vouch_primitives::{AccountId, AttributionId, Currency, Money, PersonId, ReferrerId, Share, Timestamp};
 use vouch_storage::{StorageError, Txn};
 
 use super::{ROWS, corrupt, programme};
@@ -136,6 +137,46 @@ pub async fn of_referrer(
         .order_by_desc(attribution::Column::Id)
         .limit(limit);
     with_totals(conn, page.all(conn).await?).await
+}
+
+/// Reads a tie with its totals.
+///
+/// # Errors
+/// If the database fails.
+pub async fn find(conn: &impl ConnectionTrait, id: AttributionId) -> Result<Option<Tie>, StorageError> {
+    let row = attribution::Entity::find_by_id(id.as_uuid()).one(conn).await?;
+    Ok(with_totals(conn, row.into_iter().collect()).await?.pop())
+}
+
+/// What was released to a referrer in all, by currency.
+///
+/// # Errors
+/// If the database fails.
+pub async fn released(
+    conn: &impl ConnectionTrait,
+    referrer: ReferrerId,
+) -> Result<BTreeMap<Currency, Money>, StorageError> {
+    let theirs = attribution::Entity::find()
+        .select_only()
+        .column(attribution::Column::Id)
+        .filter(attribution::Column::ReferrerId.eq(referrer.as_uuid()))
+        .into_query();
+    let rows: Vec<(String, i64)> = total::Entity::find()
+        .select_only()
+        .column(total::Column::Currency)
+        // PostgreSQL makes a number without an end of a sum.
+        .column_as(total::Column::ReleasedMinor.sum().cast_as("bigint"), "released")
+        .filter(total::Column::AttributionId.in_subquery(theirs))
+        .group_by(total::Column::Currency)
+        .into_tuple()
+        .all(conn)
+        .await?;
+    rows.into_iter()
+        .map(|(code, minor)| {
+            let currency = code.parse().map_err(corrupt)?;
+            Ok((currency, Money::new(minor, currency)))
+        })
+        .collect()
 }
 
 /// Stores the totals of ties and where their bonus stands.

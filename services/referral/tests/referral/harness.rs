@@ -402,12 +402,9 @@ impl LedgerService for PlayedPayments {
         &self,
         _: Request<payments::ListRewardPostingsRequest>,
     ) -> Result<Response<payments::ListRewardPostingsResponse>, Status> {
-        let posting = payments::RewardPosting {
-            posted: usd(77),
-            ..Default::default()
-        };
         Ok(Response::new(payments::ListRewardPostingsResponse {
-            postings: vec![posting],
+            totals: usd(77).into_iter().collect(),
+            ..Default::default()
         }))
     }
 

@@ -2,15 +2,14 @@
 
 mod harness;
 mod locks;
+mod pages;
 
-use std::time::Duration;
-
-use harness::{House, Person, at};
+use harness::{House, Person};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use tonic::Code;
 use vouch_primitives::RequestId;
 use vouch_proto::referral::v1 as pb;
-use vouch_testkit::{TestDatabase, eventually, on_both_databases};
+use vouch_testkit::{TestDatabase, on_both_databases};
 
 on_both_databases! {
     an_earning_pays_whether_it_comes_before_or_after_its_attribution,
@@ -23,7 +22,6 @@ on_both_databases! {
     enrolling_again_gives_the_same_code,
     bad_requests_tell_all_that_is_wrong,
     the_explanation_leads_down_to_each_earning,
-    attributions_come_in_pages,
     a_database_made_anew_ties_the_same_people_under_the_same_ids,
 }
 
@@ -267,6 +265,7 @@ async fn the_explanation_leads_down_to_each_earning(database: TestDatabase) {
     house.move_clock("2026-06-01").await;
     let request = pb::ExplainBalanceRequest {
         referrer_id: rosa.id.clone(),
+        ..Default::default()
     };
     let totals = house
         .client()
@@ -310,49 +309,6 @@ async fn the_explanation_leads_down_to_each_earning(database: TestDatabase) {
         );
         assert_eq!((reward.terms_version, reward.terms_content_hash.len()), (1, 64));
     }
-}
-
-async fn attributions_come_in_pages(database: TestDatabase) {
-    let house = House::start(&database, JOINED).await;
-    let rosa = house.referrer().await;
-    for _ in 0..5 {
-        house.registered(&Person::new(), &rosa.code).await;
-    }
-    house.quiet().await;
-    let mut seen = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = pb::ListAttributionsRequest {
-            referrer_id: rosa.id.clone(),
-            page_size: 2,
-            page_token,
-        };
-        let page = house
-            .client()
-            .list_attributions(request)
-            .await
-            .expect("a page")
-            .into_inner();
-        assert!(page.attributions.len() <= 2);
-        seen.extend(page.attributions.into_iter().map(|a| a.id));
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            break;
-        }
-    }
-    let mut once = seen.clone();
-    once.sort();
-    once.dedup();
-    assert_eq!((seen.len(), once.len()), (5, 5));
-    eventually("a timer for each", Duration::from_secs(5), async || {
-        let next = house.next_due().await;
-        if next == Some(at("2026-04-15T12:00:00Z")) {
-            Ok(())
-        } else {
-            Err(format!("{next:?}"))
-        }
-    })
-    .await;
 }
 
 /// Payments counts by the tie: a tie under another id would be paid once more.

@@ -1,0 +1,198 @@
+//! What rewards are made of: earnings and their reversals as lines, in the order in which they were earned.
+
+use std::{collections::HashMap, fmt, str::FromStr};
+
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value, entity::prelude::Uuid};
+use vouch_primitives::{Currency, EarningId, PersonId, ReversalId, Timestamp};
+use vouch_proto::Page;
+use vouch_storage::StorageError;
+
+use super::corrupt;
+use crate::domain::Tie;
+
+/// One earning, or one reversal of an earning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Where it stands.
+    pub position: LinePosition,
+    /// The gross amount in minor units; below zero for a reversal.
+    pub amount_minor: i64,
+}
+
+/// Orders lines: by the moment of the earning; its reversals, which inherit it, come after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LinePosition {
+    /// When the earning was earned.
+    pub occurred_at: Timestamp,
+    /// The earning.
+    pub earning: EarningId,
+    /// The reversal; `None` for the earning itself.
+    pub reversal: Option<ReversalId>,
+}
+
+/// Which lines of somebody: in a currency, earned in `[from, until)`.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// Whose.
+    pub person: PersonId,
+    /// In which currency.
+    pub currency: Currency,
+    /// From when on.
+    pub from: Timestamp,
+    /// Up to when; `None` without an end.
+    pub until: Option<Timestamp>,
+}
+
+/// The text is not the position of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the position of a line")]
+pub struct InvalidPosition;
+
+#[derive(FromQueryResult)]
+struct Row {
+    person_id: Uuid,
+    currency: String,
+    occurred_at: i64,
+    earning_id: Uuid,
+    reversed: i32,
+    line_id: Uuid,
+    amount_minor: i64,
+}
+
+/// The first lines of some referees from their joining on, `most` for each referee and currency.
+///
+/// # Errors
+/// If the database fails.
+pub async fn first_of(
+    conn: &impl ConnectionTrait,
+    ties: &[Tie],
+    most: usize,
+) -> Result<HashMap<(PersonId, Currency), Vec<Line>>, StorageError> {
+    let backend = conn.get_database_backend();
+    let marks: Vec<_> = (1..=ties.len()).map(|number| mark(backend, number)).collect();
+    let joined = "(SELECT a.joined_at FROM attribution a WHERE a.referee_person_id = e.person_id)";
+    let lines = lines_where(&format!(
+        "e.person_id IN ({}) AND e.occurred_at >= {joined}",
+        marks.join(", ")
+    ));
+    let sql = format!(
+        "SELECT * FROM (SELECT line.*, ROW_NUMBER() OVER (PARTITION BY person_id, currency ORDER BY {ORDER}) AS nth \
+         FROM ({lines}) AS line) AS numbered WHERE nth <= {most} ORDER BY person_id, currency, nth"
+    );
+    let people = ties.iter().map(|tie| tie.referee.as_uuid().into()).collect();
+    let mut found: HashMap<_, Vec<Line>> = HashMap::new();
+    if ties.is_empty() {
+        return Ok(found);
+    }
+    for row in all(conn, sql, people).await? {
+        let key = (
+            PersonId::from_uuid(row.person_id),
+            row.currency.parse().map_err(corrupt)?,
+        );
+        found.entry(key).or_default().push(Line::from(row));
+    }
+    Ok(found)
+}
+
+/// The lines of a span, as many as the page needs.
+///
+/// # Errors
+/// If the database fails.
+pub async fn page_of(
+    conn: &impl ConnectionTrait,
+    span: Span,
+    page: &Page<LinePosition>,
+) -> Result<Vec<Line>, StorageError> {
+    let backend = conn.get_database_backend();
+    let mark = |number| mark(backend, number);
+    let from = page.after.map_or(span.from, |after| span.from.max(after.occurred_at));
+    let mut values: Vec<Value> = vec![
+        span.person.as_uuid().into(),
+        span.currency.code().into(),
+        from.as_micros().into(),
+        span.until.map_or(i64::MAX, Timestamp::as_micros).into(),
+    ];
+    let lines = lines_where(&format!(
+        "e.person_id = {} AND e.currency = {} AND e.occurred_at >= {} AND e.occurred_at < {}",
+        mark(1),
+        mark(2),
+        mark(3),
+        mark(4)
+    ));
+    let mut later = String::new();
+    if let Some(after) = page.after {
+        let line = after.reversal.map_or(after.earning.as_uuid(), ReversalId::as_uuid);
+        values.extend::<[Value; 4]>([
+            after.occurred_at.as_micros().into(),
+            after.earning.as_uuid().into(),
+            i32::from(after.reversal.is_some()).into(),
+            line.into(),
+        ]);
+        later = format!("WHERE ({ORDER}) > ({}, {}, {}, {})", mark(5), mark(6), mark(7), mark(8));
+    }
+    let sql = format!(
+        "SELECT * FROM ({lines}) AS line {later} ORDER BY {ORDER} LIMIT {}",
+        page.limit()
+    );
+    Ok(all(conn, sql, values).await?.into_iter().map(Line::from).collect())
+}
+
+const ORDER: &str = "occurred_at, earning_id, reversed, line_id";
+
+fn lines_where(wanted: &str) -> String {
+    format!(
+        "SELECT e.person_id, e.currency, e.occurred_at, e.id AS earning_id, 0 AS reversed, e.id AS line_id, \
+         e.amount_minor FROM earning e WHERE {wanted} \
+         UNION ALL SELECT e.person_id, e.currency, e.occurred_at, e.id, 1, r.id, -r.amount_minor \
+         FROM earning e JOIN reversal r ON r.earning_id = e.id WHERE {wanted}"
+    )
+}
+
+/// The place of a parameter, which a statement may name more than once.
+fn mark(backend: DbBackend, number: usize) -> String {
+    let sign = if backend == DbBackend::Postgres { '$' } else { '?' };
+    format!("{sign}{number}")
+}
+
+async fn all(conn: &impl ConnectionTrait, sql: String, values: Vec<Value>) -> Result<Vec<Row>, StorageError> {
+    let statement = Statement::from_sql_and_values(conn.get_database_backend(), sql, values);
+    Ok(Row::find_by_statement(statement).all(conn).await?)
+}
+
+impl From<Row> for Line {
+    fn from(row: Row) -> Self {
+        let position = LinePosition {
+            occurred_at: Timestamp::from_micros(row.occurred_at),
+            earning: EarningId::from_uuid(row.earning_id),
+            reversal: (row.reversed == 1).then(|| ReversalId::from_uuid(row.line_id)),
+        };
+        Self {
+            position,
+            amount_minor: row.amount_minor,
+        }
+    }
+}
+
+impl fmt::Display for LinePosition {
+    /// The micros of the moment, the earning, and the reversal if it is one: `1768478400000000.0190….0191…`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.occurred_at.as_micros(), self.earning)?;
+        self.reversal.map_or(Ok(()), |reversal| write!(f, ".{reversal}"))
+    }
+}
+
+impl FromStr for LinePosition {
+    type Err = InvalidPosition;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPosition> {
+        let mut parts = text.splitn(3, '.');
+        let micros = parts.next().and_then(|part| part.parse().ok());
+        let earning = parts.next().and_then(|part| part.parse().ok());
+        let reversal = parts.next().map(str::parse).transpose();
+        Ok(Self {
+            occurred_at: Timestamp::from_micros(micros.ok_or(InvalidPosition)?),
+            earning: earning.ok_or(InvalidPosition)?,
+            reversal: reversal.map_err(|_| InvalidPosition)?,
+        })
+    }
+}

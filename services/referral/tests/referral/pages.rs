@@ -1,0 +1,187 @@
+//! What a referrer reads comes in pages, and adds up on each of them.
+
+use std::time::Duration;
+
+use tonic::Code;
+use vouch_primitives::AttributionId;
+use vouch_proto::referral::v1 as pb;
+use vouch_testkit::{TestDatabase, eventually, on_both_databases};
+
+use crate::{
+    JOINED,
+    harness::{self, House, Person, at, minor},
+};
+
+on_both_databases! {
+    attributions_come_in_pages,
+    an_explanation_is_whole_over_all_its_pages,
+    a_long_reward_has_pages_of_its_own,
+}
+
+async fn attributions_come_in_pages(database: TestDatabase) {
+    let house = House::start(&database, JOINED).await;
+    let rosa = house.referrer().await;
+    for _ in 0..5 {
+        house.registered(&Person::new(), &rosa.code).await;
+    }
+    house.quiet().await;
+    let mut seen = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = pb::ListAttributionsRequest {
+            referrer_id: rosa.id.clone(),
+            page_size: 2,
+            page_token,
+        };
+        let page = house
+            .client()
+            .list_attributions(request)
+            .await
+            .expect("a page")
+            .into_inner();
+        assert!(page.attributions.len() <= 2);
+        seen.extend(page.attributions.into_iter().map(|a| a.id));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    let mut once = seen.clone();
+    once.sort();
+    once.dedup();
+    assert_eq!((seen.len(), once.len()), (5, 5));
+    eventually("a timer for each", Duration::from_secs(5), async || {
+        let next = house.next_due().await;
+        if next == Some(at("2026-04-15T12:00:00Z")) {
+            Ok(())
+        } else {
+            Err(format!("{next:?}"))
+        }
+    })
+    .await;
+}
+
+async fn an_explanation_is_whole_over_all_its_pages(database: TestDatabase) {
+    let house = House::start(&database, JOINED).await;
+    let rosa = house.referrer().await;
+    for amount in [1_010, 1_010, 2_000] {
+        let person = Person::new();
+        house.registered(&person, &rosa.code).await;
+        house.settled(&person, amount, "2026-01-20").await;
+    }
+    house.quiet().await;
+    let (mut rewards, mut page_token, mut pages) = (Vec::new(), String::new(), 0);
+    loop {
+        let request = pb::ExplainBalanceRequest {
+            referrer_id: rosa.id.clone(),
+            page_size: 2,
+            page_token,
+        };
+        let page = house
+            .client()
+            .explain_balance(request)
+            .await
+            .expect("a page")
+            .into_inner();
+        let [total] = page.totals.as_slice() else {
+            panic!("one currency, not {:?}", page.totals)
+        };
+        assert_eq!(minor(&total.released), 200, "floor(50.50) twice, and 100");
+        assert_eq!(minor(&total.posted), 77, "what payments says");
+        rewards.extend(total.rewards.clone());
+        pages += 1;
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!((pages, rewards.len()), (2, 6), "two kinds for each of three");
+    assert_eq!(rewards.iter().map(|reward| minor(&reward.released)).sum::<i64>(), 200);
+    assert!(
+        rewards
+            .iter()
+            .all(|reward| !reward.more_items && reward.items.len() == 1)
+    );
+}
+
+async fn a_long_reward_has_pages_of_its_own(database: TestDatabase) {
+    let house = House::start(&database, JOINED).await;
+    let rosa = house.referrer().await;
+    let ada = Person::new();
+    house.registered(&ada, &rosa.code).await;
+    // Earned before joining: counts for nothing.
+    house.settled(&ada, 99_999, "2026-01-01").await;
+    let mut facts = Vec::new();
+    for number in 0..21 {
+        let earning = house.earning(&ada, 100 + number, "2026-01-20");
+        facts.push(house.settlement(&earning));
+        facts.extend((number % 3 == 0).then(|| house.reversal(&earning, 10)));
+    }
+    for number in 0..9 {
+        facts.push(house.settlement(&house.earning(&ada, 7 + number, "2026-06-01")));
+    }
+    house.publish(&facts).await;
+    house.quiet().await;
+    let request = pb::ExplainBalanceRequest {
+        referrer_id: rosa.id.clone(),
+        ..Default::default()
+    };
+    let explained = house.client().explain_balance(request).await.expect("explained");
+    let rewards = explained.into_inner().totals.remove(0).rewards;
+    assert_eq!(rewards.len(), 2);
+    for (reward, count) in rewards.iter().zip([21 + 7 + 9, 21 + 7]) {
+        assert_eq!((reward.items.len(), reward.more_items), (20, true));
+        for page_size in [1, 7, 100] {
+            let items = items_of(&house, reward, page_size).await;
+            assert_eq!(items.len(), count, "in pages of {page_size}");
+            assert_eq!(items[..20], reward.items);
+            assert_eq!(
+                items.iter().map(|item| minor(&item.amount)).sum::<i64>(),
+                minor(&reward.base)
+            );
+            let exact = items
+                .iter()
+                .map(|item| item.exact_ten_thousandths.parse::<i128>().expect("digits"));
+            assert_eq!(exact.sum::<i128>().to_string(), reward.exact_ten_thousandths);
+        }
+    }
+    let mut client = house.client();
+    let nothing = client.list_reward_items(pb::ListRewardItemsRequest::default()).await;
+    let told = harness::fields(&nothing.expect_err("empty"));
+    assert_eq!(told, ["attribution_id", "kind", "currency_code"]);
+    let request = pb::ListRewardItemsRequest {
+        attribution_id: AttributionId::new().to_string(),
+        kind: rewards[0].kind,
+        currency_code: "USD".to_owned(),
+        ..Default::default()
+    };
+    let unknown = client
+        .list_reward_items(request)
+        .await
+        .expect_err("no such attribution");
+    assert_eq!(unknown.code(), Code::NotFound);
+}
+
+async fn items_of(house: &House, reward: &pb::ExplainedReward, page_size: u32) -> Vec<pb::ExplainedItem> {
+    let (mut items, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = pb::ListRewardItemsRequest {
+            attribution_id: reward.attribution_id.clone(),
+            kind: reward.kind,
+            currency_code: "USD".to_owned(),
+            page_size,
+            page_token,
+        };
+        let page = house
+            .client()
+            .list_reward_items(request)
+            .await
+            .expect("a page")
+            .into_inner();
+        items.extend(page.items);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return items;
+        }
+    }
+}
