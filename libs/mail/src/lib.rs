@@ -30,7 +30,7 @@ mod table;
 pub use config::{MailConfig, Tls, TransportKind};
 pub use letter::{Button, Letter, Quote};
 pub use migration::migrations;
-pub use outgoing::{Attempt, Delivery, NewMail, about, enqueue, next_due, queued_due};
+pub use outgoing::{Attempt, Delivery, NewMail, about, about_all, enqueue, next_due, queued_due};
 pub use sender::Sender;
 pub use table::{MailState, Outcome};
 

@@ -1,5 +1,7 @@
 //! Writing a mail, and seeing what became of it.
 
+use std::collections::HashMap;
+
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -11,6 +13,9 @@ use crate::{
     letter::{filled_line, mailbox, one_line},
     table::{MailState, Outcome, attempt, mail},
 };
+
+/// Things per statement, far below what either engine takes as parameters.
+const ROWS: usize = 1_000;
 
 /// A mail to write.
 #[derive(Clone, Debug)]
@@ -138,16 +143,35 @@ pub async fn next_due(conn: &impl ConnectionTrait) -> Result<Option<Timestamp>, 
 /// # Errors
 /// If the database fails.
 pub async fn about(conn: &impl ConnectionTrait, about: Uuid) -> Result<Vec<Delivery>, StorageError> {
-    // One statement, so that a mail and its attempts are seen at the same moment.
-    let mails = mail::Entity::find()
-        .find_with_related(attempt::Entity)
-        .filter(mail::Column::About.eq(about))
-        .order_by_asc(mail::Column::QueuedAt)
-        .order_by_asc(mail::Column::Id)
-        .order_by_asc(attempt::Column::Number)
-        .all(conn)
-        .await?;
-    Ok(mails.into_iter().map(delivery).collect())
+    let mut found = about_all(conn, &[about]).await?;
+    Ok(found.remove(&about).unwrap_or_default())
+}
+
+/// What became of all mails about some things, by thing, in the order in which they were written. Things without a
+/// mail are left out.
+///
+/// # Errors
+/// If the database fails.
+pub async fn about_all(
+    conn: &impl ConnectionTrait,
+    about: &[Uuid],
+) -> Result<HashMap<Uuid, Vec<Delivery>>, StorageError> {
+    let mut found: HashMap<Uuid, Vec<Delivery>> = HashMap::new();
+    for chunk in about.chunks(ROWS) {
+        // One statement, so that a mail and its attempts are seen at the same moment.
+        let mails = mail::Entity::find()
+            .find_with_related(attempt::Entity)
+            .filter(mail::Column::About.is_in(chunk.iter().copied()))
+            .order_by_asc(mail::Column::QueuedAt)
+            .order_by_asc(mail::Column::Id)
+            .order_by_asc(attempt::Column::Number)
+            .all(conn)
+            .await?;
+        for (mail, attempts) in mails {
+            found.entry(mail.about).or_default().push(delivery((mail, attempts)));
+        }
+    }
+    Ok(found)
 }
 
 fn delivery((mail, attempts): (mail::Model, Vec<attempt::Model>)) -> Delivery {

@@ -42,6 +42,9 @@ async fn a_mail_of_a_transaction_that_is_rolled_back_is_never_sent(database: Tes
     sender.stop().await;
     assert_eq!(sink.attempts().unwrap().len(), 1);
     assert_eq!(vouch_mail::about(world.db.reader(), lost.about).await.unwrap(), []);
+    let all = vouch_mail::about_all(world.db.reader(), &[lost.about, kept.about]).await;
+    let all: Vec<_> = all.unwrap().into_iter().collect();
+    assert_eq!(all, [(kept.about, vec![world.delivery(&kept).await])]);
 }
 
 async fn a_temporary_refusal_is_tried_again_and_then_sent(database: TestDatabase) {

@@ -4,7 +4,7 @@ use sea_orm::ConnectionTrait;
 use vouch_mail::{Delivery, NewMail};
 use vouch_messaging::{NewEvent, outbox};
 use vouch_primitives::{ClientId, EmailAddress, HiringManagerId, InvitationId, Timestamp};
-use vouch_proto::{convert::to_wire_time, invitation::v1 as pb};
+use vouch_proto::{Listed, Page, convert::to_wire_time, invitation::v1 as pb};
 use vouch_storage::{
     Txn,
     idempotency::RequestKey,
@@ -16,10 +16,7 @@ use super::{
     token::{self, Token},
 };
 use crate::{
-    domain::{
-        Client, ContractTerms, Invitation, Recipient, State, TalentType,
-        invitation::{OPEN_AT_ONCE, expiry_of},
-    },
+    domain::{Client, ContractTerms, Invitation, Recipient, State, TalentType, invitation::expiry_of},
     error::Error,
     store::{clients::find_client, invitations as store},
 };
@@ -39,26 +36,6 @@ pub struct SendInvitation {
     pub contract_terms: ContractTerms,
     /// The client's own words; may be empty.
     pub personal_message: String,
-}
-
-/// Asks for one page of a client's invitations.
-#[derive(Clone, Copy, Debug)]
-pub struct ListInvitations {
-    /// Whose.
-    pub client_id: ClientId,
-    /// How many at most.
-    pub page_size: u64,
-    /// The last one of the page before.
-    pub after: Option<InvitationId>,
-}
-
-/// One page of invitations, newest first.
-#[derive(Clone, Debug)]
-pub struct Page {
-    /// The invitations.
-    pub invitations: Vec<Followed>,
-    /// The last one, if there are more after it.
-    pub next: Option<InvitationId>,
 }
 
 /// An invitation, and what has become of its e-mail.
@@ -113,26 +90,19 @@ impl App {
     ///
     /// # Errors
     /// If there is no such client, or the database fails.
-    pub async fn list_invitations(&self, query: &ListInvitations) -> Result<Page, Error> {
-        let ListInvitations {
-            client_id,
-            page_size,
-            after,
-        } = *query;
+    pub async fn list_invitations(
+        &self,
+        client: ClientId,
+        page: &Page<InvitationId>,
+    ) -> Result<Listed<Followed, InvitationId>, Error> {
         let conn = self.commands.db().reader();
-        if find_client(conn, client_id).await?.is_none() {
-            return Err(Error::not_found("client", client_id));
+        if find_client(conn, client).await?.is_none() {
+            return Err(Error::not_found("client", client));
         }
-        // One more than asked for tells whether there is another page.
-        let mut found = store::list_of_client(conn, client_id, after, page_size + 1).await?;
-        let size = usize::try_from(page_size).unwrap_or(usize::MAX);
-        let more = found.len() > size;
-        found.truncate(size);
-        let next = found.last().filter(|_| more).map(|last| last.id);
-        Ok(Page {
-            invitations: follow_all(conn, found).await?,
-            next,
-        })
+        let found = store::list_of_client(conn, client, page.after, page.limit()).await?;
+        let Listed { items, next } = page.cut(found, |invitation| invitation.id);
+        let items = follow_all(conn, items).await?;
+        Ok(Listed { items, next })
     }
 
     /// Finds the open invitation of a token, and changes nothing: mail scanners open links.
@@ -145,14 +115,19 @@ impl App {
         follow(conn, found.ok_or(Error::NoOpenInvitation)?).await
     }
 
-    /// The open invitations of an address, the oldest first, 100 at most [B11].
+    /// One page of the open invitations of an address, the oldest first [B11]. What has become of their e-mails is left
+    /// out.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn list_open_invitations(&self, recipient: &EmailAddress) -> Result<Vec<Followed>, Error> {
+    pub async fn list_open_invitations(
+        &self,
+        recipient: &EmailAddress,
+        page: &Page<InvitationId>,
+    ) -> Result<Listed<Invitation, InvitationId>, Error> {
         let (conn, now) = (self.commands.db().reader(), self.commands.now());
-        let found = store::find_open_by_recipient(conn, recipient, now, OPEN_AT_ONCE).await?;
-        follow_all(conn, found).await
+        let found = store::find_open_by_recipient(conn, recipient, now, page.after, page.limit()).await?;
+        Ok(page.cut(found, |invitation| invitation.id))
     }
 
     /// What a new invitation sets in motion: its e-mail, its expiry, its event.
@@ -224,9 +199,11 @@ pub(super) async fn follow(conn: &impl ConnectionTrait, invitation: Invitation) 
 }
 
 async fn follow_all(conn: &impl ConnectionTrait, invitations: Vec<Invitation>) -> Result<Vec<Followed>, Error> {
-    let mut followed = Vec::with_capacity(invitations.len());
-    for invitation in invitations {
-        followed.push(follow(conn, invitation).await?);
-    }
-    Ok(followed)
+    let ids: Vec<_> = invitations.iter().map(|invitation| invitation.id.as_uuid()).collect();
+    let mut mails = vouch_mail::about_all(conn, &ids).await?;
+    let followed = invitations.into_iter().map(|invitation| Followed {
+        delivery: mails.remove(&invitation.id.as_uuid()).and_then(|mut of_it| of_it.pop()),
+        invitation,
+    });
+    Ok(followed.collect())
 }

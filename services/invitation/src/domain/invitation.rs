@@ -12,8 +12,6 @@ use vouch_primitives::{ClientId, EmailAddress, InvitationId, PersonId, Timestamp
 
 use super::{ContractTerms, HiringManager};
 
-/// How many open invitations of one address are shown at once.
-pub const OPEN_AT_ONCE: u64 = 100;
 /// How many days an invitation waits for an answer [default].
 pub const EXPIRY_DAYS: u32 = 30;
 /// How long the client's own words may be, in characters.

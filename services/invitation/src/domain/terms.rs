@@ -69,7 +69,7 @@ pub struct MilestoneTerms {
 /// When work is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// When work may begin; nothing is billed for time before it.
+    /// When work may begin; no hours worked before it are billed.
     pub start: Timestamp,
     /// The hours per week that both sides expect; `None` leaves it open.
     pub expected_weekly_hours: Option<u32>,

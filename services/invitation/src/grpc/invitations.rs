@@ -5,12 +5,8 @@ use vouch_primitives::InvitationId;
 use vouch_proto::invitation::v1::{self as pb, invitation_service_server::InvitationService};
 use vouch_runtime::grpc::{parse_mutation, parse_query};
 
-use super::convert::{Id, TokenText, VerifiedEmail};
-use crate::app::{
-    App,
-    acceptance::AcceptInvitation,
-    invitations::{ListInvitations, SendInvitation},
-};
+use super::convert::{Id, ListInvitations, ListOpenInvitations, TokenText};
+use crate::app::{App, acceptance::AcceptInvitation, invitations::SendInvitation};
 
 /// The service, on its use cases.
 #[derive(Clone, Debug)]
@@ -39,8 +35,12 @@ impl InvitationService for Invitations {
         &self,
         request: Request<pb::ListInvitationsRequest>,
     ) -> Result<Response<pb::ListInvitationsResponse>, Status> {
-        let query: ListInvitations = parse_query(request)?;
-        Ok(Response::new(self.0.list_invitations(&query).await?.into()))
+        let ListInvitations { client_id, page } = parse_query(request)?;
+        let listed = self.0.list_invitations(client_id, &page).await?;
+        Ok(Response::new(pb::ListInvitationsResponse {
+            next_page_token: listed.next_page_token(),
+            invitations: listed.items.into_iter().map(Into::into).collect(),
+        }))
     }
 
     async fn look_up_invitation(
@@ -56,10 +56,12 @@ impl InvitationService for Invitations {
         &self,
         request: Request<pb::ListOpenInvitationsRequest>,
     ) -> Result<Response<pb::ListOpenInvitationsResponse>, Status> {
-        let VerifiedEmail(email) = parse_query(request)?;
-        let invitations = self.0.list_open_invitations(&email).await?;
-        let invitations = invitations.into_iter().map(Into::into).collect();
-        Ok(Response::new(pb::ListOpenInvitationsResponse { invitations }))
+        let ListOpenInvitations { verified_email, page } = parse_query(request)?;
+        let listed = self.0.list_open_invitations(&verified_email, &page).await?;
+        Ok(Response::new(pb::ListOpenInvitationsResponse {
+            next_page_token: listed.next_page_token(),
+            invitations: listed.items.into_iter().map(Into::into).collect(),
+        }))
     }
 
     async fn accept_invitation(

@@ -93,10 +93,16 @@ async fn a_bad_list_is_told_everything(database: TestDatabase) {
     assert_eq!(refusal(service.list_invitations(request).await).1, "NOT_FOUND");
     let request = pb::ListOpenInvitationsRequest {
         verified_email: "ada@".to_owned(),
+        page_size: 101,
+        page_token: "2".to_owned(),
     };
     assert_eq!(
         violations(service.list_open_invitations(request).await),
-        ["verified_email INVALID_FORMAT"]
+        [
+            "verified_email INVALID_FORMAT",
+            "page_size OUT_OF_RANGE",
+            "page_token INVALID_FORMAT"
+        ]
     );
     assert_eq!(violations(world.get("7").await), ["invitation_id INVALID_FORMAT"]);
     assert_eq!(
@@ -133,6 +139,24 @@ async fn open_invitations_come_oldest_first(database: TestDatabase) {
             .collect()
     };
     assert_eq!(open().await, [&*ids[0], &ids[2], &ids[3]]);
+    let (mut in_pages, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = pb::ListOpenInvitationsRequest {
+            verified_email: "ada@example.com".to_owned(),
+            page_size: 1,
+            page_token,
+        };
+        let answer = world.invitations.clone().list_open_invitations(request).await;
+        let answer = answer.expect("a page").into_inner();
+        assert_eq!(answer.invitations.len(), 1);
+        assert_eq!(answer.invitations[0].delivery, None);
+        in_pages.extend(answer.invitations.into_iter().map(|invitation| invitation.id));
+        page_token = answer.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(in_pages, [&*ids[0], &ids[2], &ids[3]]);
     let proof = Proof::VerifiedEmail("ada@example.com".to_owned());
     world.accept(&ids[0], PersonId::new(), proof).await.expect("accepted");
     assert_eq!(open().await, [&*ids[2], &ids[3]]);

@@ -163,6 +163,7 @@ impl World {
     pub async fn open_invitations(&self, email: &str) -> Vec<pb::Invitation> {
         let request = pb::ListOpenInvitationsRequest {
             verified_email: email.to_owned(),
+            ..Default::default()
         };
         let answer = self.invitations.clone().list_open_invitations(request).await;
         answer.expect("open invitations").into_inner().invitations

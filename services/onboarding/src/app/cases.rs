@@ -95,8 +95,8 @@ impl App {
         if let Some(found) = store::find_open_case(self.db().reader(), person.id, self.now()).await? {
             return Ok(Home::OpenCase(Box::new(found.into())));
         }
-        let open = self.invitations.list_open(email).await?;
-        Ok(open.into_iter().next().map_or(Home::NothingToDo, Home::OpenInvitation))
+        let open = self.invitations.first_open(email).await?;
+        Ok(open.map_or(Home::NothingToDo, Home::OpenInvitation))
     }
 
     /// Confirms that the person has read the contract: scope, scheduling, payment [B19].

@@ -74,13 +74,15 @@ impl Invitations {
         id.ok_or_else(|| Error::InvitationUnreadable(fields.into()))
     }
 
-    /// The open invitations of a verified address, the oldest first.
+    /// The oldest open invitation of a verified address.
     ///
     /// # Errors
     /// When the service cannot be asked.
-    pub async fn list_open(&self, verified: &EmailAddress) -> Result<Vec<OpenInvitation>, Error> {
+    pub async fn first_open(&self, verified: &EmailAddress) -> Result<Option<OpenInvitation>, Error> {
         let request = ListOpenInvitationsRequest {
             verified_email: verified.to_string(),
+            page_size: 1,
+            page_token: String::new(),
         };
         let answer = self
             .0
@@ -89,12 +91,8 @@ impl Invitations {
             .await
             .map_err(refusal)?
             .into_inner();
-        let open = answer
-            .invitations
-            .into_iter()
-            .map(open_invitation)
-            .collect::<Result<_, _>>();
-        open.map_err(Error::InvitationUnreadable)
+        let first = answer.invitations.into_iter().next().map(open_invitation).transpose();
+        first.map_err(Error::InvitationUnreadable)
     }
 
     /// Accepts an invitation for a person. However often it is asked for the same acceptance, the answer is the same.

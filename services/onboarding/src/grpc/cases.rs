@@ -5,12 +5,11 @@ use vouch_primitives::{CaseId, PersonId};
 use vouch_proto::onboarding::v1::{self as pb, case_service_server::CaseService};
 use vouch_runtime::grpc::{parse_mutation, parse_query};
 
-use super::convert::Id;
+use super::convert::{Id, ListNotes};
 use crate::app::{
     App,
     acceptances::OpenCase,
     cases::{AcceptOffer, ReviewContract},
-    rooms::ListNotes,
 };
 
 /// The service, on its use cases.
@@ -55,7 +54,11 @@ impl CaseService for Cases {
         &self,
         request: Request<pb::ListNotesRequest>,
     ) -> Result<Response<pb::ListNotesResponse>, Status> {
-        let query: ListNotes = parse_query(request)?;
-        Ok(Response::new(self.0.list_notes(&query).await?.into()))
+        let ListNotes { room_id, page } = parse_query(request)?;
+        let listed = self.0.list_notes(room_id, &page).await?;
+        Ok(Response::new(pb::ListNotesResponse {
+            next_page_token: listed.next_page_token(),
+            notes: listed.items.into_iter().map(Into::into).collect(),
+        }))
     }
 }

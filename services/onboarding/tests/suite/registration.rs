@@ -154,7 +154,7 @@ async fn a_case_opens_once(database: TestDatabase) {
         .verify(&world.token_for("ada@example.com").await)
         .await
         .expect("verified");
-    let opened = futures::future::join_all((0..10).map(|_| world.open_case(&ada.id, &invitation.id))).await;
+    let opened = join_all((0..10).map(|_| world.open_case(&ada.id, &invitation.id))).await;
     let opened: Vec<_> = opened.into_iter().map(|answer| answer.expect("a case")).collect();
     assert!(opened.iter().all(|case| *case == opened[0]), "{opened:?}");
     assert_eq!(count(&world.db, "onboarding_case").await, 1);

@@ -11,14 +11,14 @@ use vouch_proto::{
     },
 };
 
-use super::{Id, TokenText, VerifiedEmail, terms::contract_terms};
+use super::{Id, ListInvitations, ListOpenInvitations, TokenText, terms::contract_terms};
 use crate::{
     app::{
         acceptance::AcceptInvitation,
-        invitations::{Followed, ListInvitations, Page, SendInvitation},
+        invitations::{Followed, SendInvitation},
     },
     domain::{
-        ContractTerms, Proof, Recipient, State, TalentType, TokenHash,
+        ContractTerms, Invitation, Proof, Recipient, State, TalentType, TokenHash,
         invitation::{PERSONAL_MESSAGE_LENGTH, RECIPIENT_NAME_LENGTH},
     },
 };
@@ -101,16 +101,11 @@ impl TryFrom<pb::ListInvitationsRequest> for ListInvitations {
     fn try_from(request: pb::ListInvitationsRequest) -> Result<Self, Violations> {
         let mut fields = Fields::new();
         let client_id = fields.id("client_id", &request.client_id);
-        let page_size = fields.page_size(request.page_size);
-        let after = fields.page_token(&request.page_token);
-        let (Some(client_id), Some(page_size), Some(after)) = (client_id, page_size, after) else {
+        let page = fields.page(request.page_size, &request.page_token);
+        let (Some(client_id), Some(page)) = (client_id, page) else {
             return Err(fields.into());
         };
-        fields.finish(Self {
-            client_id,
-            page_size,
-            after,
-        })
+        fields.finish(Self { client_id, page })
     }
 }
 
@@ -127,13 +122,17 @@ impl TryFrom<pb::LookUpInvitationRequest> for TokenText {
     }
 }
 
-impl TryFrom<pb::ListOpenInvitationsRequest> for VerifiedEmail {
+impl TryFrom<pb::ListOpenInvitationsRequest> for ListOpenInvitations {
     type Error = Violations;
 
     fn try_from(request: pb::ListOpenInvitationsRequest) -> Result<Self, Violations> {
         let mut fields = Fields::new();
-        let email = fields.email("verified_email", &request.verified_email);
-        email.map(Self).ok_or_else(|| fields.into())
+        let verified_email = fields.email("verified_email", &request.verified_email);
+        let page = fields.page(request.page_size, &request.page_token);
+        let (Some(verified_email), Some(page)) = (verified_email, page) else {
+            return Err(fields.into());
+        };
+        fields.finish(Self { verified_email, page })
     }
 }
 
@@ -175,6 +174,15 @@ fn proof(fields: &mut Fields, proof: Option<&WireProof>) -> Option<Proof> {
 
 impl From<Followed> for pb::Invitation {
     fn from(Followed { invitation, delivery }: Followed) -> Self {
+        Self {
+            delivery: delivery.map(wire_delivery),
+            ..invitation.into()
+        }
+    }
+}
+
+impl From<Invitation> for pb::Invitation {
+    fn from(invitation: Invitation) -> Self {
         let (state, acceptance) = match invitation.state {
             State::Pending => (WireState::Pending, None),
             State::Accepted(acceptance) => (WireState::Accepted, Some(acceptance)),
@@ -198,7 +206,7 @@ impl From<Followed> for pb::Invitation {
             accept_time: acceptance.map(|acceptance| to_wire_time(acceptance.accepted_at)),
             person_id: person_id.unwrap_or_default(),
             hire_time: hired_at.map(to_wire_time),
-            delivery: delivery.map(wire_delivery),
+            delivery: None,
         }
     }
 }
@@ -220,15 +228,6 @@ impl From<TalentType> for pb::TalentType {
     fn from(talent_type: TalentType) -> Self {
         match talent_type {
             TalentType::Freelancer => Self::Freelancer,
-        }
-    }
-}
-
-impl From<Page> for pb::ListInvitationsResponse {
-    fn from(page: Page) -> Self {
-        Self {
-            invitations: page.invitations.into_iter().map(Into::into).collect(),
-            next_page_token: page.next.map(|id| id.to_string()).unwrap_or_default(),
         }
     }
 }

@@ -74,7 +74,7 @@ pub async fn find_open_by_token(
     one(conn, open(now).filter(Column::TokenHash.eq(token.0.as_slice()))).await
 }
 
-/// The open invitations of an address, the oldest first.
+/// The open invitations of an address, the oldest first, from the one after `after` on.
 ///
 /// # Errors
 /// When the database fails.
@@ -82,13 +82,14 @@ pub async fn find_open_by_recipient(
     conn: &impl ConnectionTrait,
     recipient: &EmailAddress,
     now: Timestamp,
+    after: Option<InvitationId>,
     limit: u64,
 ) -> Result<Vec<Invitation>, StorageError> {
-    let query = open(now)
-        .filter(Column::RecipientEmail.eq(recipient.as_str()))
-        .order_by_asc(Column::Id)
-        .limit(limit);
-    all(conn, query).await
+    let mut query = open(now).filter(Column::RecipientEmail.eq(recipient.as_str()));
+    if let Some(after) = after {
+        query = query.filter(Column::Id.gt(after.as_uuid()));
+    }
+    all(conn, query.order_by_asc(Column::Id).limit(limit)).await
 }
 
 /// A client's invitations, newest first, from the one after `after` on.

@@ -3,12 +3,11 @@
 use vouch_primitives::{CaseId, PersonId};
 use vouch_proto::{Fields, Violations, convert::to_wire_time, onboarding::v1 as pb};
 
-use super::Id;
+use super::{Id, ListNotes};
 use crate::{
     app::{
         acceptances::OpenCase,
         cases::{AcceptOffer, CaseFile, Home, OpenInvitation, ReviewContract},
-        rooms::{ListNotes, NotePage},
     },
     domain::{Note, State, case::MESSAGE_LENGTH},
 };
@@ -82,16 +81,11 @@ impl TryFrom<pb::ListNotesRequest> for ListNotes {
     fn try_from(request: pb::ListNotesRequest) -> Result<Self, Violations> {
         let mut fields = Fields::new();
         let room_id = fields.id("room_id", &request.room_id);
-        let page_size = fields.page_size(request.page_size);
-        let after = fields.page_token(&request.page_token);
-        let (Some(room_id), Some(page_size), Some(after)) = (room_id, page_size, after) else {
+        let page = fields.page(request.page_size, &request.page_token);
+        let (Some(room_id), Some(page)) = (room_id, page) else {
             return Err(fields.into());
         };
-        fields.finish(Self {
-            room_id,
-            page_size,
-            after,
-        })
+        fields.finish(Self { room_id, page })
     }
 }
 
@@ -147,15 +141,6 @@ impl From<OpenInvitation> for pb::OpenInvitation {
             company_name: invitation.company_name,
             contract_terms: Some(invitation.terms),
             expire_time: Some(to_wire_time(invitation.expires_at)),
-        }
-    }
-}
-
-impl From<NotePage> for pb::ListNotesResponse {
-    fn from(page: NotePage) -> Self {
-        Self {
-            notes: page.notes.into_iter().map(Into::into).collect(),
-            next_page_token: page.next.map_or_else(String::new, |id| id.to_string()),
         }
     }
 }
