@@ -51,7 +51,13 @@ impl MigrationTrait for Migration {
                 Expr::cust("length(token_hash) = 32"),
             ))
             .to_owned();
-        manager.create_table(verification).await
+        manager.create_table(verification).await?;
+        let of_person = Index::create()
+            .name("email_verification_of_person")
+            .table("email_verification")
+            .col("person_id")
+            .to_owned();
+        manager.create_index(of_person).await
     }
 }
 

@@ -16,6 +16,8 @@ impl MigrationTrait for Migration {
             .col("person_id")
             .to_owned();
         manager.create_index(of_person).await?;
+        let by_person = index("note_by_person", "note").col("person_id").to_owned();
+        manager.create_index(by_person).await?;
         let of_room = index("note_of_room", "note").col("room_id").col("id").to_owned();
         manager.create_index(of_room).await
     }

@@ -33,6 +33,12 @@ impl MigrationTrait for Migration {
                 Expr::cust("referral_code IS NULL OR token_hash IS NOT NULL"),
             ))
             .to_owned();
-        manager.create_table(table).await
+        manager.create_table(table).await?;
+        let of_person = Index::create()
+            .name("acceptance_of_person")
+            .table("acceptance")
+            .col("person_id")
+            .to_owned();
+        manager.create_index(of_person).await
     }
 }
