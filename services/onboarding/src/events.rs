@@ -19,7 +19,7 @@ pub fn router() -> Router<App, Error> {
 fn start(fact: &Fact<ContractStarted>) -> Result<ContractStart, Violations> {
     let mut fields = Fields::new();
     let contract_id = fields.id("contract_id", &fact.body.contract_id);
-    let started_at = fields.time("start_time", fact.body.start_time.as_ref());
+    let started_at = fields.time("begin_time", fact.body.begin_time.as_ref());
     let (Some(contract_id), Some(started_at)) = (contract_id, started_at) else {
         return Err(fields.into());
     };

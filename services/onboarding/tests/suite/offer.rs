@@ -193,20 +193,20 @@ async fn payments_tells_when_the_contract_begins(database: TestDatabase) {
     world.review(&case.id).await.expect("reviewed");
     let accepted = world.accept(acceptance(&case, MESSAGE)).await.expect("accepted");
     let contract_id = accepted.offer.clone().expect("an offer").contract_id;
-    let start_time = Some(to_wire_time(start()));
+    let begin_time = Some(to_wire_time(start()));
     let stranger = ContractStarted {
         contract_id: ContractId::new().to_string(),
-        start_time,
+        begin_time,
         ..Default::default()
     };
     let unreadable = ContractStarted {
         contract_id: "7".to_owned(),
-        start_time,
+        begin_time,
         ..Default::default()
     };
     let begun = ContractStarted {
         contract_id,
-        start_time,
+        begin_time,
         ..Default::default()
     };
     for event in [&stranger, &unreadable, &begun, &begun] {
@@ -214,7 +214,7 @@ async fn payments_tells_when_the_contract_begins(database: TestDatabase) {
     }
     eventually("the contract has begun", SOON, async || {
         let offer = world.case(&case.id).await.offer.expect("an offer");
-        if offer.contract_start_time == start_time {
+        if offer.contract_start_time == begin_time {
             Ok(())
         } else {
             Err(format!("{offer:?}"))

@@ -133,7 +133,7 @@ fn started(offer: &AcceptedOffer) -> NewEvent {
         client_id: offer.client_id.to_string(),
         person_id: offer.person_id.to_string(),
         account_id: offer.account_id.to_string(),
-        start_time: Some(to_wire_time(offer.accepted_at)),
+        begin_time: Some(to_wire_time(offer.accepted_at)),
     };
     NewEvent::new(offer.contract_id.as_uuid(), &event)
 }

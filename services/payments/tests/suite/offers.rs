@@ -70,7 +70,7 @@ async fn an_accepted_offer_begins_one_contract(database: TestDatabase) {
         client_id: offer.client_id,
         person_id: offer.person_id,
         account_id: offer.account_id,
-        start_time: offer.accept_time,
+        begin_time: offer.accept_time,
     };
     assert_eq!(started.iter().filter(|event| **event == expected).count(), 1);
     assert_eq!(started.len(), 2);
