@@ -2,6 +2,7 @@
 
 use std::{fs, time::Duration};
 
+use tokio::time::Instant;
 use vouch_primitives::{Currency, Money, RequestId, Timestamp};
 use vouch_proto::{common::v1 as common, onboarding::v1::get_home_response::NextStep, payments::v1 as payments};
 use vouch_suite::{
@@ -67,10 +68,19 @@ async fn story(engine: Engine) {
 }
 
 async fn explained_is_posted(story: &Story, referrer: &str) {
-    for total in story.explain(referrer).await.expect("explained") {
+    let totals = story.explain(referrer).await.expect("explained");
+    let released: Vec<_> = totals.iter().map(|total| minor(&total.released)).collect();
+    assert_eq!(released, [147, 15_202], "JPY and USD");
+    for total in &totals {
         assert_eq!(total.released, total.posted);
+        assert_eq!(total.rewards.len(), 2, "a share for life and a bonus");
         let sum: i64 = total.rewards.iter().map(|reward| minor(&reward.released)).sum();
         assert_eq!(sum, minor(&total.released));
+        for reward in &total.rewards {
+            assert!(!reward.items.is_empty(), "{reward:?}");
+            let base: i64 = reward.items.iter().map(|item| minor(&item.amount)).sum();
+            assert_eq!(base, minor(&reward.base));
+        }
     }
 }
 
@@ -187,16 +197,25 @@ fn minor(money: &Option<common::Money>) -> i64 {
     money.as_ref().map_or(0, |money| money.minor_units)
 }
 
-/// An idle service is ready within a second and small.
+/// How long a service may take from its start until it is ready, on a machine that has much else to do. What it takes
+/// is printed: on an idle machine it is well below a second.
+const READY_WITHIN: Duration = Duration::from_secs(10);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whole_house_idles_below_forty_megabytes() {
+async fn whole_house_is_soon_ready_and_idles_below_forty_megabytes() {
     let plan = Plan {
         engine: Engine::Sqlite,
         test_clock: None,
         first_port: None,
     };
-    let cluster = Cluster::start(plan, |_| ()).await.expect("a cluster");
+    let mut cluster = Cluster::start(plan, |_| ()).await.expect("a cluster");
     for (index, name) in SERVICES.iter().enumerate() {
+        let process = cluster.process(index).expect("running");
+        let ended = process.end_with(Signal::TERM, Duration::from_secs(25)).await;
+        assert!(ended.expect("ended").success(), "a good end");
+        let began = Instant::now();
+        cluster.start_again(index).await.expect("started again");
+        let took = began.elapsed();
         let process = cluster.process(index).expect("running");
         let status = fs::read_to_string(format!("/proc/{}/status", process.id())).expect("the process");
         let resident = status
@@ -204,6 +223,8 @@ async fn whole_house_idles_below_forty_megabytes() {
             .find_map(|line| line.strip_prefix("VmRSS:"))
             .expect("its memory");
         let kib: u64 = resident.trim().trim_end_matches(" kB").parse().expect("a number");
+        println!("{name} was ready after {took:?} and holds {kib} KiB");
+        assert!(took < READY_WITHIN, "{name} was ready after {took:?}");
         assert!(kib < 40 * 1024, "{name} holds {kib} KiB");
     }
     cluster.stop().await.expect("stopped");
