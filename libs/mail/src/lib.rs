@@ -10,6 +10,7 @@
 //! | [`letter`] | [`Letter`]: what an e-mail says; rendered as HTML and as plain text, everything escaped |
 //! | [`outgoing`] | [`enqueue`], and what became of a mail |
 //! | [`config`] | [`MailConfig`]: files (the embedded default) or an SMTP server |
+//! | [`token`] | [`Token`]: the secret of a mailed link |
 //! | [`sender`] | [`Sender`]: delivers what is due, tries again what may pass, gives up what cannot |
 //!
 //! A transaction that is rolled back leaves no mail. A mail is delivered at least once: who dies between the server's
@@ -26,6 +27,7 @@ mod message;
 mod migration;
 mod smtp;
 mod table;
+pub mod token;
 
 pub use config::{MailConfig, Tls, TransportKind};
 pub use letter::{Button, Letter, Quote};
@@ -33,6 +35,7 @@ pub use migration::migrations;
 pub use outgoing::{Attempt, Delivery, NewMail, about, about_all, enqueue, next_due, queued_due};
 pub use sender::Sender;
 pub use table::{MailState, Outcome};
+pub use token::{NoRandomness, Token};
 
 use vouch_storage::StorageError;
 

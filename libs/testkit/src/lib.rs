@@ -8,18 +8,22 @@
 //! | [`smtp`] | [`SmtpSink`]: a real SMTP server (aiosmtpd) that records what it gets and refuses when told to |
 //! | [`process`] | [`Process`]: a child that never outlives the process that started it |
 //! | [`patience`] | [`eventually`]: waiting for a condition, bounded, with the last status in the failure |
+//! | [`answers`] | [`answers::refusal`], [`answers::violations`]: what a refused call says |
+//! | [`tables`] | [`tables::count`], [`tables::told`]: a look behind the port |
 //! | [`tools`] | where the programs are, and a free port |
 //!
 //! Everything is real: no server here is an imitation, and nothing listens outside 127.0.0.1. The shared PostgreSQL
 //! server keeps running between test processes, since starting one for each would cost a second per test; it takes
 //! no more than a lock and a look to find it again. `cargo run -p vouch-testkit -- stop` ends it and deletes its data.
 
+pub mod answers;
 pub mod database;
 pub mod nats;
 pub mod patience;
 pub mod postgres;
 pub mod process;
 pub mod smtp;
+pub mod tables;
 pub mod tools;
 
 pub use database::{Engine, TestDatabase};

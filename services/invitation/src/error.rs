@@ -44,7 +44,7 @@ pub enum Error {
     Unreadable(#[from] Violations),
     /// The operating system gives no random bytes.
     #[error("no token can be made")]
-    NoRandomness(#[from] rand::rngs::SysError),
+    NoRandomness(#[from] vouch_mail::NoRandomness),
     /// The e-mail cannot be written.
     #[error("the e-mail cannot be written")]
     Mail(#[source] MailError),

@@ -58,7 +58,7 @@ pub enum Error {
     Mail(#[source] MailError),
     /// The operating system gives no random bytes.
     #[error("no token can be made")]
-    NoRandomness(#[from] rand::rngs::SysError),
+    NoRandomness(#[from] vouch_mail::NoRandomness),
     /// The database failed, or what is kept in it.
     #[error(transparent)]
     Storage(#[from] StorageError),

@@ -40,6 +40,26 @@ pub struct Links {
     pub public_url: String,
 }
 
+/// What a service needs that gives people links.
+#[derive(Clone, Debug, Deserialize)]
+pub struct WithLinks {
+    /// What every service needs.
+    #[serde(flatten)]
+    pub common: Common,
+    /// Where the links lead.
+    pub links: Links,
+}
+
+impl WithLinks {
+    /// What types cannot say, as `key: reason` lines.
+    #[must_use]
+    pub fn validate(&self) -> Vec<String> {
+        let mut problems = self.common.validate();
+        problems.extend(self.links.validate());
+        problems
+    }
+}
+
 impl Links {
     /// What cannot be said by types, as `key: reason` lines.
     #[must_use]
@@ -201,4 +221,29 @@ impl TelemetryConfig {
 fn is_address(text: &str) -> bool {
     text.parse::<http::Uri>()
         .is_ok_and(|uri| uri.scheme().is_some() && uri.authority().is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_need_a_base() {
+        let problems = |public_url: &str| {
+            let public_url = public_url.to_owned();
+            Links { public_url }.validate()
+        };
+        for good in ["https://vouch.example", "http://127.0.0.1:8080/app/"] {
+            assert!(problems(good).is_empty(), "{good}");
+        }
+        for bad in [
+            "",
+            "vouch.example",
+            "https://",
+            "https:///x",
+            "https://vouch.example/#x",
+        ] {
+            assert!(problems(bad)[0].starts_with("links.public_url: "), "{bad}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Invitations: sending them, and finding them again.
 
 use sea_orm::ConnectionTrait;
-use vouch_mail::{Delivery, NewMail};
+use vouch_mail::{Delivery, NewMail, Token};
 use vouch_messaging::{NewEvent, outbox};
 use vouch_primitives::{ClientId, EmailAddress, HiringManagerId, InvitationId, Timestamp};
 use vouch_proto::{Listed, Page, convert::to_wire_time, invitation::v1 as pb};
@@ -11,12 +11,9 @@ use vouch_storage::{
     timers::{self, NewTimer},
 };
 
-use super::{
-    App, EXPIRE_INVITATION, letter,
-    token::{self, Token},
-};
+use super::{App, EXPIRE_INVITATION, letter};
 use crate::{
-    domain::{Client, ContractTerms, Invitation, Recipient, State, TalentType, invitation::expiry_of},
+    domain::{Client, ContractTerms, Invitation, Recipient, State, TalentType, TokenHash, invitation::expiry_of},
     error::Error,
     store::{clients::find_client, invitations as store},
 };
@@ -109,9 +106,9 @@ impl App {
     ///
     /// # Errors
     /// If the token is unknown, used or expired, which cannot be told apart; if the database fails.
-    pub async fn look_up_invitation(&self, token: &str) -> Result<Followed, Error> {
+    pub async fn look_up_invitation(&self, token: &Token) -> Result<Followed, Error> {
         let (conn, now) = (self.commands.db().reader(), self.commands.now());
-        let found = store::find_open_by_token(conn, &token::hash(token), now).await?;
+        let found = store::find_open_by_token(conn, &TokenHash(token.sha256()), now).await?;
         follow(conn, found.ok_or(Error::NoOpenInvitation)?).await
     }
 
@@ -185,7 +182,7 @@ fn invitation(client: &Client, command: &SendInvitation, token: &Token, now: Tim
         recipient: command.recipient.clone(),
         contract_terms: command.contract_terms.clone(),
         personal_message: command.personal_message.clone(),
-        token_hash: token.hash(),
+        token_hash: TokenHash(token.sha256()),
         sent_at: now,
         expires_at: expiry_of(now),
         state: State::Pending,

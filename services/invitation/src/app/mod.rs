@@ -10,7 +10,6 @@ pub mod acceptance;
 pub mod clients;
 pub mod invitations;
 mod letter;
-mod token;
 
 use vouch_runtime::commands::Commands;
 

@@ -5,7 +5,7 @@ use vouch_primitives::InvitationId;
 use vouch_proto::invitation::v1::{self as pb, invitation_service_server::InvitationService};
 use vouch_runtime::grpc::{parse_mutation, parse_query};
 
-use super::convert::{Id, ListInvitations, ListOpenInvitations, TokenText};
+use super::convert::{Id, ListInvitations, ListOpenInvitations, SentToken};
 use crate::app::{App, acceptance::AcceptInvitation, invitations::SendInvitation};
 
 /// The service, on its use cases.
@@ -47,7 +47,7 @@ impl InvitationService for Invitations {
         &self,
         request: Request<pb::LookUpInvitationRequest>,
     ) -> Result<Response<pb::LookUpInvitationResponse>, Status> {
-        let TokenText(token) = parse_query(request)?;
+        let SentToken(token) = parse_query(request)?;
         let invitation = Some(self.0.look_up_invitation(&token).await?.into());
         Ok(Response::new(pb::LookUpInvitationResponse { invitation }))
     }

@@ -6,8 +6,7 @@ use prost::{Message, Name};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, transport::Channel};
-use tonic_types::StatusExt;
+use tonic::{Status, transport::Channel};
 use vouch_invitation::{Config, DEFAULTS, Migrator, NAME, Service};
 use vouch_mail::{MailConfig, Tls, TransportKind};
 use vouch_messaging::{Bus, Envelope, MemoryBus};
@@ -23,6 +22,8 @@ use vouch_proto::{
 use vouch_runtime::{Chassis, ChassisError, ServiceClock, config::Layers};
 use vouch_storage::{DatabaseConfig, Db};
 use vouch_testkit::{SmtpSink, TestDatabase, eventually};
+
+pub use vouch_testkit::answers::{refusal, violations};
 
 /// How long anything may take that happens by itself.
 pub const SOON: Duration = Duration::from_secs(30);
@@ -297,27 +298,4 @@ pub fn usd(minor_units: i64) -> common::Money {
         currency_code: "USD".to_owned(),
         minor_units,
     }
-}
-
-/// The code and the stable reason of a refusal.
-pub fn refusal<T: std::fmt::Debug>(answer: Result<T, Status>) -> (Code, String) {
-    let status = answer.expect_err("a refusal");
-    let info = status
-        .get_details_error_info()
-        .unwrap_or_else(|| panic!("no reason in {status:?}"));
-    (status.code(), info.reason)
-}
-
-/// The fields of a bad request that are told, with their reasons.
-pub fn violations<T: std::fmt::Debug>(answer: Result<T, Status>) -> Vec<String> {
-    let status = answer.expect_err("a refusal");
-    assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
-    let told = status
-        .get_details_bad_request()
-        .expect("field violations")
-        .field_violations;
-    let reason = |description: &str| description.split(':').next().unwrap_or_default().to_owned();
-    told.iter()
-        .map(|told| format!("{} {}", told.field, reason(&told.description)))
-        .collect()
 }

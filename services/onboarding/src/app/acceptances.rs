@@ -27,8 +27,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Acceptance, BasicInformation, Case, Offer, Person, Proof, ReferralCode, State, acceptance::TAKEN_UP_AFTER,
-        case::lapse_of,
+        Acceptance, BasicInformation, Case, Offer, Person, Proof, ReferralCode, State, TokenHash,
+        acceptance::TAKEN_UP_AFTER, case::lapse_of,
     },
     error::Error,
     store::{acceptances as store, cases, people},
@@ -81,7 +81,7 @@ impl App {
             request_id: key.id,
             invitation_id,
             person_id: PersonId::derived(key.id.as_uuid(), "person"),
-            proof: Proof::Token(token.hash(), command.referral_code.clone()),
+            proof: Proof::Token(TokenHash(token.sha256()), command.referral_code.clone()),
             begun_at: now,
             finished_at: None,
         };

@@ -14,7 +14,6 @@ pub mod invitations;
 mod letter;
 pub mod people;
 pub mod rooms;
-mod token;
 
 use vouch_messaging::{NewEvent, outbox};
 use vouch_primitives::{Timestamp, Uuid};
@@ -22,7 +21,7 @@ use vouch_runtime::Commands;
 use vouch_storage::{Db, StorageError, Txn};
 
 pub use invitations::Invitations;
-pub use token::Token;
+pub use vouch_mail::Token;
 
 /// The timer that takes up an acceptance again; a task, as it asks another service. Its key is the request's id.
 pub const FINISH_ACCEPTANCE: &str = "acceptance.finish";

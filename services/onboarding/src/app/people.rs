@@ -7,7 +7,7 @@ use vouch_storage::{Txn, idempotency::RequestKey};
 
 use super::{App, Token, letter, record};
 use crate::{
-    domain::{BasicInformation, Person, ReferralCode, Verified},
+    domain::{BasicInformation, Person, ReferralCode, TokenHash, Verified},
     error::Error,
     store::{people as store, verifications},
 };
@@ -69,7 +69,7 @@ impl App {
     ) -> Result<pb::VerifyEmailResponse, Error> {
         self.commands
             .once(key, |txn, now| async move {
-                let id = verifications::find_recipient(&*txn, command.token.hash()).await?;
+                let id = verifications::find_recipient(&*txn, TokenHash(command.token.sha256())).await?;
                 let id = id.ok_or(Error::UnknownVerification)?;
                 let mut person = store::lock_person(&txn, id).await?.ok_or(Error::UnknownVerification)?;
                 verify(&txn, now, &mut person).await?;
@@ -97,7 +97,7 @@ impl App {
             ("account_exists", None, letter::of_existing_account())
         } else {
             let token = Token::try_new()?;
-            verifications::insert(txn, token.hash(), person.id, now).await?;
+            verifications::insert(txn, TokenHash(token.sha256()), person.id, now).await?;
             let link = format!("{}/verify#token={}", self.public_url, token.as_str());
             let to_name = Some(person.information.display_name.clone());
             ("email_verification", to_name, letter::of_verification(person, link))

@@ -6,8 +6,7 @@ use prost::{Message, Name};
 use tempfile::TempDir;
 use tokio::{runtime::Runtime, sync::oneshot};
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, transport::Channel};
-use tonic_types::StatusExt;
+use tonic::{Status, transport::Channel};
 use vouch_mail::MailConfig;
 use vouch_messaging::{Bus, Envelope, MemoryBus};
 use vouch_onboarding::{Config, DEFAULTS, Migrator, NAME, Service};
@@ -19,6 +18,8 @@ use vouch_proto::onboarding::v1::{
 use vouch_runtime::{Chassis, ServiceClock, config::Layers};
 use vouch_storage::{DatabaseConfig, Db};
 use vouch_testkit::{TestDatabase, eventually};
+
+pub use vouch_testkit::answers::{refusal, violations};
 
 use crate::{
     example::{activation, fixed_terms, request_id, start},
@@ -363,27 +364,4 @@ fn read_all(directory: &Path) -> Vec<String> {
             .replace("=3D", "=")
     };
     mails.map(text).collect()
-}
-
-/// The code and the stable reason of a refusal.
-pub fn refusal<T: std::fmt::Debug>(answer: Result<T, Status>) -> (Code, String) {
-    let status = answer.expect_err("a refusal");
-    let info = status
-        .get_details_error_info()
-        .unwrap_or_else(|| panic!("no reason in {status:?}"));
-    (status.code(), info.reason)
-}
-
-/// The fields of a bad request that are told, with their reasons.
-pub fn violations<T: std::fmt::Debug>(answer: Result<T, Status>) -> Vec<String> {
-    let status = answer.expect_err("a refusal");
-    assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
-    let told = status
-        .get_details_bad_request()
-        .expect("field violations")
-        .field_violations;
-    let reason = |description: &str| description.split(':').next().unwrap_or_default().to_owned();
-    told.iter()
-        .map(|told| format!("{} {}", told.field, reason(&told.description)))
-        .collect()
 }

@@ -5,8 +5,7 @@ use std::{sync::Arc, time::Duration};
 use prost::{Message, Name};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, transport::Channel};
-use tonic_types::StatusExt;
+use tonic::{Status, transport::Channel};
 use vouch_messaging::{Bus, Envelope, MemoryBus};
 use vouch_payments::{Config, DEFAULTS, Migrator, NAME, Service};
 use vouch_primitives::{
@@ -26,6 +25,8 @@ use vouch_proto::{
 use vouch_runtime::{Chassis, ChassisError, ServiceClock, config::Layers};
 use vouch_storage::{DatabaseConfig, Db};
 use vouch_testkit::{TestDatabase, eventually};
+
+pub use vouch_testkit::answers::{refusal, violations};
 
 /// How long anything may take that happens by itself.
 pub const SOON: Duration = Duration::from_secs(30);
@@ -370,26 +371,4 @@ pub fn money(currency_code: &str, minor_units: i64) -> common::Money {
 
 pub fn usd(minor_units: i64) -> common::Money {
     money("USD", minor_units)
-}
-
-/// The code and the stable reason of a refusal.
-pub fn refusal<T: std::fmt::Debug>(answer: Result<T, Status>) -> (Code, String) {
-    let status = answer.expect_err("a refusal");
-    let info = status.get_details_error_info();
-    let info = info.unwrap_or_else(|| panic!("no reason in {status:?}"));
-    (status.code(), info.reason)
-}
-
-/// The fields of a bad request that are told, with their reasons.
-pub fn violations<T: std::fmt::Debug>(answer: Result<T, Status>) -> Vec<String> {
-    let status = answer.expect_err("a refusal");
-    assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
-    let told = status
-        .get_details_bad_request()
-        .expect("field violations")
-        .field_violations;
-    let reason = |description: &str| description.split(':').next().unwrap_or_default().to_owned();
-    told.iter()
-        .map(|told| format!("{} {}", told.field, reason(&told.description)))
-        .collect()
 }

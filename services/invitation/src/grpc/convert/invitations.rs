@@ -1,6 +1,6 @@
 //! Invitations.
 
-use vouch_mail::{Delivery, MailState};
+use vouch_mail::{Delivery, MailState, Token};
 use vouch_primitives::InvitationId;
 use vouch_proto::{
     Fields, Violations,
@@ -11,7 +11,7 @@ use vouch_proto::{
     },
 };
 
-use super::{Id, ListInvitations, ListOpenInvitations, TokenText, terms::contract_terms};
+use super::{Id, ListInvitations, ListOpenInvitations, SentToken, terms::contract_terms};
 use crate::{
     app::{
         acceptance::AcceptInvitation,
@@ -109,7 +109,7 @@ impl TryFrom<pb::ListInvitationsRequest> for ListInvitations {
     }
 }
 
-impl TryFrom<pb::LookUpInvitationRequest> for TokenText {
+impl TryFrom<pb::LookUpInvitationRequest> for SentToken {
     type Error = Violations;
 
     /// Anything is a token, so that a wrong one says no more than an unknown one; only a missing one is refused.
@@ -118,7 +118,7 @@ impl TryFrom<pb::LookUpInvitationRequest> for TokenText {
         if request.token.is_empty() {
             fields.refuse("token", "REQUIRED", "is required");
         }
-        fields.finish(Self(request.token))
+        fields.finish(Self(Token::from_link(request.token)))
     }
 }
 

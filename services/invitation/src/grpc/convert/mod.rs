@@ -4,6 +4,7 @@ mod clients;
 mod invitations;
 mod terms;
 
+use vouch_mail::Token;
 use vouch_primitives::{ClientId, EmailAddress, InvitationId};
 use vouch_proto::Page;
 
@@ -11,7 +12,7 @@ use vouch_proto::Page;
 pub(super) struct Id<I>(pub(super) I);
 
 /// A token as it stands in a link, whatever it may be.
-pub(super) struct TokenText(pub(super) String);
+pub(super) struct SentToken(pub(super) Token);
 
 /// Asks for one page of a client's invitations.
 pub(super) struct ListInvitations {

@@ -1,0 +1,40 @@
+//! A look behind the port, for what no answer shows.
+
+use prost::{Message, Name};
+use sea_orm::{ConnectionTrait, QueryResult, Statement};
+use vouch_storage::Db;
+
+/// The events of one type that a service told, in the order of their making.
+///
+/// # Panics
+/// If the database fails.
+pub async fn told<M: Message + Name + Default>(db: &Db) -> Vec<M> {
+    let query = format!(
+        "SELECT payload FROM outbox WHERE event_type = '{}' ORDER BY event_id",
+        M::full_name()
+    );
+    let payload = |row: &QueryResult| row.try_get_by_index::<Vec<u8>>(0).expect("a payload");
+    rows(db, query)
+        .await
+        .iter()
+        .map(|row| M::decode(&payload(row)[..]).expect("an event"))
+        .collect()
+}
+
+/// How many rows the table has.
+///
+/// # Panics
+/// If the database fails.
+pub async fn count(db: &Db, table: &str) -> i64 {
+    let rows = rows(db, format!("SELECT COUNT(*) FROM {table}")).await;
+    rows[0].try_get_by_index(0).expect("a number")
+}
+
+/// The rows of a query.
+///
+/// # Panics
+/// If the database fails.
+pub async fn rows(db: &Db, query: String) -> Vec<QueryResult> {
+    let statement = Statement::from_string(db.backend(), query);
+    db.reader().query_all_raw(statement).await.expect("rows")
+}
