@@ -12,7 +12,7 @@ use vouch_runtime::{client::Peer, commands::Commands};
 
 use crate::{domain::Terms, error::Error, store};
 
-pub use crate::store::programme::PublishedTerms;
+pub use crate::store::{lines::LinePosition, programme::PublishedTerms};
 
 /// What the use cases work with. Clones share everything.
 #[derive(Clone, Debug)]

@@ -6,9 +6,8 @@ use vouch_primitives::{AccountId, AttributionId, Currency, Money, ReferrerId};
 use vouch_proto::{Fields, Page, Violations, convert::to_wire_time, referral::v1 as pb};
 
 use crate::{
-    app::PublishedTerms,
+    app::{LinePosition, PublishedTerms},
     domain::{BonusState, RewardKind, Tie},
-    store::lines::LinePosition,
 };
 
 /// Which account to enrol.
