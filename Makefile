@@ -14,15 +14,22 @@ BUILD      := @cargo build --workspace --bins
 FORMAT     ?= human
 DB         ?= sqlite
 INPUT      ?=
+PORT       ?=
 TEST_CLOCK ?=
 BY         ?=
 TO         ?=
 TESTS      ?= all()
 PROFILE    ?= default
 
-START_FLAGS   := --db $(DB) $(if $(filter-out 0,$(TEST_CLOCK)),--test-clock)
-DEMO_FLAGS    := --db $(DB) --format $(FORMAT) $(if $(INPUT),--input '$(INPUT)')
-ADVANCE_FLAGS := $(if $(BY),--by '$(BY)') $(if $(TO),--to '$(TO)')
+PORT_FLAG     := $(if $(PORT),--first-port '$(PORT)')
+START_FLAGS   := --db $(DB) $(PORT_FLAG) $(if $(filter-out 0,$(TEST_CLOCK)),--test-clock)
+DEMO_FLAGS    := --db $(DB) --format $(FORMAT)
+ADVANCE_FLAGS := $(PORT_FLAG) $(if $(BY),--by '$(BY)') $(if $(TO),--to '$(TO)')
+
+# A file may be called anything: its name goes through the environment, where no shell reads it.
+ifneq ($(value INPUT),)
+export VOUCH_INPUT := $(value INPUT)
+endif
 
 ifeq ($(filter sqlite postgres,$(DB)),)
 $(error DB is '$(DB)': it can be sqlite or postgres)
@@ -49,14 +56,15 @@ demo: ## Tell the story of one referral on real services, NATS and databases, th
 
 .PHONY: run
 run: ## Keep NATS and the four services running on 127.0.0.1, ports 7101 to 7104; Ctrl-C stops them.
-#: TEST_CLOCK=1 (time stands still until 'make advance')  DB=sqlite|postgres
+#: TEST_CLOCK=1 (time stands still until 'make advance')  DB=sqlite|postgres  PORT=7201 (the first of the four ports)
 	$(BOOTSTRAP) $(NEEDS)
 	$(BUILD)
 	@exec $(LOCAL) run $(START_FLAGS)
 
 .PHONY: advance
 advance: ## Move the test clock of 'make run TEST_CLOCK=1', from due timer to due timer.
-#: BY=3months|5days|36hours  or  TO=2026-01-01T00:00:00Z
+#: BY=3months|5days|36hours|90minutes  or  TO=2026-01-15T09:30:00Z|2026-01-15 (its first moment, UTC)
+#: PORT=7201 (as given to 'make run')
 	$(if $(strip $(BY)$(TO)),,$(error say how far: make advance BY=3months, or TO=2026-01-01T00:00:00Z))
 	$(BOOTSTRAP) build
 	$(BUILD)
@@ -64,14 +72,15 @@ advance: ## Move the test clock of 'make run TEST_CLOCK=1', from due timer to du
 
 .PHONY: test
 test: ## Run every test, on SQLite, PostgreSQL and a real nats-server.
-#: TESTS='package(vouch-storage)' (a nextest filter)  PROFILE=default|ci
+#: TESTS='package(vouch-storage)' (a nextest filter: all tests are built, these are run)  PROFILE=default|ci
 	$(BOOTSTRAP) test
 	@cargo nextest run --workspace --profile $(PROFILE) -E '$(TESTS)'
 
 .PHONY: test-long
-test-long: ## Run the long tests, those marked #[ignore = "long: ..."].
+test-long: ## Run the long tests, those whose names begin with long_; each says how long it takes.
+#: TESTS='...' as above
 	$(BOOTSTRAP) test
-	@cargo nextest run --workspace --profile long --run-ignored only -E '$(TESTS)'
+	@cargo nextest run --workspace --profile long --run-ignored only --no-capture -E '$(TESTS)'
 
 .PHONY: lint
 lint: ## Check formatting, clippy, and the contracts: style, format, compatibility.
@@ -88,6 +97,6 @@ proto-baseline: ## Accept the contracts as they are now as the baseline that 'ma
 	@buf build proto --exclude-source-info -o proto/baseline.binpb
 
 .PHONY: clean
-clean: ## Remove what was built and the data of 'make run'; .tools/ stays.
+clean: ## Remove what was built (target/) and data/, where services that are started by hand keep theirs; .tools/ stays.
 	@cargo clean
 	@rm -rf data

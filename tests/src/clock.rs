@@ -18,7 +18,7 @@ use crate::{Clients, Error, SERVICES};
 
 /// How long the services may take to come to rest.
 const PATIENCE: Duration = Duration::from_secs(60);
-const PAUSE: Duration = Duration::from_millis(2);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The one clock of a system.
 #[derive(Clone, Debug)]
@@ -103,14 +103,23 @@ impl TestClock {
     pub async fn advance_to(&self, to: Timestamp, mut at: impl FnMut(Timestamp)) -> Result<(), Error> {
         self.settle().await?;
         loop {
-            let next = self.next_due().await?.filter(|next| *next < to).unwrap_or(to);
-            self.set(next.max(self.now().await?)).await?;
-            self.settle().await?;
+            let next = self.step_to(to).await?;
             at(next);
             if next == to {
                 return Ok(());
             }
         }
+    }
+
+    /// Moves to the next moment at which something is due, at most to `to`, waits until all rest, and says which it was.
+    ///
+    /// # Errors
+    /// If the services do not come to rest, or `to` lies in the past.
+    pub async fn step_to(&self, to: Timestamp) -> Result<Timestamp, Error> {
+        let next = self.next_due().await?.filter(|next| *next < to).unwrap_or(to);
+        self.set(next.max(self.now().await?)).await?;
+        self.settle().await?;
+        Ok(next)
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, Error> {

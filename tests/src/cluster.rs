@@ -1,7 +1,8 @@
 //! A real nats-server, real databases and four real processes on 127.0.0.1.
 
 use std::{
-    env,
+    env, fs,
+    net::TcpListener,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -55,7 +56,10 @@ impl Cluster {
     /// # Errors
     /// If something does not start, with the end of its log.
     pub async fn start(plan: Plan, mut tell: impl FnMut(&str)) -> Result<Self, Error> {
-        let directory = tempfile::tempdir()?;
+        let ports = ports(plan.first_port)?;
+        let directory = tempfile::Builder::new().prefix("vouch-").tempdir()?;
+        // The sender makes it with the first e-mail; whoever is told of it may look before.
+        fs::create_dir(directory.path().join("mail"))?;
         tell("starting nats-server");
         let nats = NatsServer::start().await?;
         let postgres = match plan.engine {
@@ -65,7 +69,6 @@ impl Cluster {
                 Some(PostgresServer::start_private().await?)
             }
         };
-        let ports = ports(plan.first_port)?;
         let mut services = Vec::new();
         for (name, port) in SERVICES.into_iter().zip(ports) {
             let database = match &postgres {
@@ -258,7 +261,15 @@ fn ports(first: Option<u16>) -> Result<[u16; SERVICES.len()], Error> {
     match first {
         Some(first) => {
             let last = first.checked_add(3).ok_or("the ports end at 65535")?;
-            Ok([first, first + 1, first + 2, last])
+            let ports = [first, first + 1, first + 2, last];
+            // Else a service of another system would answer in place of ours.
+            match ports
+                .iter()
+                .find(|port| TcpListener::bind(("127.0.0.1", **port)).is_err())
+            {
+                Some(port) => Err(format!("port {port} is in use: is another make run going?").into()),
+                None => Ok(ports),
+            }
         }
         None => Ok([free_port()?, free_port()?, free_port()?, free_port()?]),
     }

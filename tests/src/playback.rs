@@ -72,15 +72,28 @@ pub struct Playback<'a> {
     company: Company,
     /// Who vouches for everybody.
     pub referrer: referral::Referrer,
+    /// Whether changes of rewards are told at the moment at which they happen; they are asked for at each one.
+    pub tells_rewards: bool,
     referees: BTreeMap<String, Referee>,
     /// The service's id of each earning, by its name in the file.
     earnings: BTreeMap<String, String>,
+    /// What was told last of each reward, by the referee's person id and the currency.
+    told: BTreeMap<(String, Currency), Rewards>,
+}
+
+/// What a referee has brought the referrer in one currency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Rewards {
+    share: i64,
+    bonus: i64,
 }
 
 #[derive(Debug)]
 struct Referee {
     person: onboarding::Person,
     window_end: Timestamp,
+    /// Whether the bonus was told when the window ended.
+    window_told: bool,
     /// The contract of each currency, and how many milestones it has.
     contracts: BTreeMap<Currency, (String, u32)>,
 }
@@ -99,7 +112,9 @@ const SETTLING_DAYS: u32 = 20;
 #[must_use]
 pub fn beginning(entries: &[Entry]) -> Timestamp {
     let first = entries.first().map_or(Timestamp::EPOCH, |entry| entry.date);
-    first.saturating_sub(std::time::Duration::from_secs(86_400))
+    first
+        .saturating_sub(std::time::Duration::from_secs(86_400))
+        .max(Timestamp::EPOCH)
 }
 
 impl<'a> Playback<'a> {
@@ -122,8 +137,10 @@ impl<'a> Playback<'a> {
             story,
             company,
             referrer,
+            tells_rewards: true,
             referees: BTreeMap::new(),
             earnings: BTreeMap::new(),
+            told: BTreeMap::new(),
         })
     }
 
@@ -325,6 +342,7 @@ impl<'a> Playback<'a> {
             Referee {
                 person,
                 window_end,
+                window_told: false,
                 contracts: BTreeMap::new(),
             },
         );
@@ -351,48 +369,88 @@ impl<'a> Playback<'a> {
         }
     }
 
-    /// Moves the clock, stopping wherever somebody's three months end.
+    /// Moves the clock from due moment to due moment, and tells at each of them how the rewards have changed.
     async fn advance_to(
-        &self,
+        &mut self,
         to: Timestamp,
         tell: &mut (dyn FnMut(Timestamp, Scene<'_>) + Send),
     ) -> Result<(), Error> {
-        let now = self.story.clock.now().await?;
-        let mut ends: Vec<(Timestamp, &str)> = self
-            .referees
-            .iter()
-            .map(|(name, referee)| (referee.window_end, name.as_str()))
-            .collect();
-        ends.sort();
-        for (end, name) in ends.into_iter().filter(|(end, _)| now < *end && *end <= to) {
-            self.story.clock.advance_to(end, |_| ()).await?;
-            let bonuses = self.bonuses(&self.referees[name].person.id).await?;
-            tell(
-                end,
-                Scene::Line(&format!(
-                    "{name}'s first three months are over: a bonus of {bonuses} for {REFERRER}"
-                )),
-            );
+        self.story.clock.settle().await?;
+        let mut at = self.story.clock.now().await?;
+        loop {
+            self.tell_rewards(at, tell).await?;
+            if at >= to {
+                return Ok(());
+            }
+            at = self.story.clock.step_to(to).await?;
         }
-        self.story.clock.advance_to(to, |_| ()).await
     }
 
-    async fn bonuses(&self, person: &str) -> Result<String, Error> {
-        let attributions = self.story.attributions(&self.referrer.id).await?;
-        let totals = attributions
-            .iter()
-            .filter(|attribution| attribution.referee_person_id == person);
-        let amounts: Vec<String> = totals
-            .flat_map(|attribution| &attribution.totals)
-            .filter_map(|total| total.bonus.as_ref().and_then(money))
-            .map(|bonus| bonus.to_string())
-            .collect();
-        Ok(if amounts.is_empty() {
-            "nothing".to_owned()
-        } else {
-            amounts.join(" and ")
-        })
+    async fn tell_rewards(
+        &mut self,
+        at: Timestamp,
+        tell: &mut (dyn FnMut(Timestamp, Scene<'_>) + Send),
+    ) -> Result<(), Error> {
+        if !self.tells_rewards {
+            return Ok(());
+        }
+        let mut now: BTreeMap<(String, Currency), Rewards> = BTreeMap::new();
+        for attribution in self.story.attributions(&self.referrer.id).await? {
+            for total in &attribution.totals {
+                if let Some((currency, rewards)) = rewards(total) {
+                    now.insert((attribution.referee_person_id.clone(), currency), rewards);
+                }
+            }
+        }
+        for (name, referee) in &mut self.referees {
+            let mine = now.iter().filter(|((person, _), _)| *person == referee.person.id);
+            let window_ends = !referee.window_told && referee.window_end <= at;
+            for ((_, currency), rewards) in mine.clone() {
+                let told = self.told.get(&(referee.person.id.clone(), *currency)).copied();
+                if let Some(line) = change(name, *currency, told.unwrap_or_default(), *rewards, !window_ends) {
+                    tell(at, Scene::Line(&line));
+                }
+            }
+            if window_ends {
+                referee.window_told = true;
+                let bonuses: Vec<String> = mine
+                    .filter(|(_, rewards)| rewards.bonus != 0)
+                    .map(|((_, currency), rewards)| Money::new(rewards.bonus, *currency).to_string())
+                    .collect();
+                let bonuses = if bonuses.is_empty() {
+                    "nothing".to_owned()
+                } else {
+                    bonuses.join(" and ")
+                };
+                let line = format!("{name}'s first three months are over: a bonus of {bonuses} for {REFERRER}");
+                tell(at, Scene::Line(&line));
+            }
+        }
+        self.told = now;
+        Ok(())
     }
+}
+
+/// The line that tells how a referee's rewards have changed, if they have.
+fn change(name: &str, currency: Currency, before: Rewards, now: Rewards, with_bonus: bool) -> Option<String> {
+    let mut changes = Vec::new();
+    if now.share != before.share {
+        changes.push(format!("the 5 % come to {}", Money::new(now.share, currency)));
+    }
+    if with_bonus && now.bonus != before.bonus {
+        changes.push(format!("the bonus becomes {}", Money::new(now.bonus, currency)));
+    }
+    (!changes.is_empty()).then(|| format!("{REFERRER}, for {name}: {}", changes.join(", ")))
+}
+
+fn rewards(total: &referral::AttributionTotal) -> Option<(Currency, Rewards)> {
+    let minor = |money: &Option<common::Money>| money.as_ref().map_or(0, |money| money.minor_units);
+    let currency = total.earnings.as_ref()?.currency_code.parse().ok()?;
+    let rewards = Rewards {
+        share: minor(&total.lifetime_share),
+        bonus: minor(&total.bonus),
+    };
+    Some((currency, rewards))
 }
 
 /// An amount from the wire.

@@ -64,6 +64,14 @@ pub enum BusError {
     /// There is no connection at the moment.
     #[error("not connected to the bus")]
     Disconnected,
+    /// There is no server where one was expected.
+    #[error("cannot reach nats at {at}: {why}")]
+    Unreachable {
+        /// The addresses, without their user and password.
+        at: String,
+        /// What stands in the way.
+        why: String,
+    },
     /// No answer in time.
     #[error("the bus did not answer in time")]
     TimedOut,

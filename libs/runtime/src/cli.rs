@@ -88,7 +88,7 @@ pub enum Command {
     Migrate,
     /// Check the configuration and tell everything that is wrong with it.
     CheckConfig,
-    /// Print the settings in force and where each comes from; secrets are masked.
+    /// Print the settings in force, and of those that are no defaults where they come from; secrets are masked.
     PrintConfig,
 }
 

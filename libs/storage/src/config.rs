@@ -1,11 +1,11 @@
 //! Where the database is, and how each engine is opened.
 
-use std::{fmt, path::Path, str::FromStr, time::Duration};
+use std::{fmt, path::Path, str::FromStr, sync::Arc, time::Duration};
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement,
     sqlx::{
-        Connection,
+        Connection, PgConnection,
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
     },
 };
@@ -133,7 +133,20 @@ pub(crate) async fn open_postgres(
                 ("default_transaction_isolation", "read committed"),
             ])
         });
-    connect(options).await
+    match connect(options).await {
+        Err(StorageError::Database(error)) => Err(StorageError::Unreachable {
+            at: config.redacted_url(),
+            source: refusal(&config.url).await.unwrap_or(error),
+        }),
+        outcome => outcome,
+    }
+}
+
+/// Why a connection cannot be opened: the pool tries until its time is up and tells no more than that.
+async fn refusal(url: &str) -> Option<DbErr> {
+    let once = PgConnection::connect(url);
+    let error = tokio::time::timeout(Duration::from_secs(2), once).await.ok()?.err()?;
+    Some(DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the door behind Db::connect")]

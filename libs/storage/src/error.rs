@@ -14,6 +14,14 @@ pub enum StorageError {
     /// The database refused a statement, or could not be reached.
     #[error("the database failed")]
     Database(#[from] DbErr),
+    /// No connection could be opened.
+    #[error("cannot open the database {at}")]
+    Unreachable {
+        /// Where it should be, without its password.
+        at: String,
+        /// What stands in the way.
+        source: DbErr,
+    },
     /// The configuration cannot work.
     #[error("bad database configuration: {0}")]
     Configuration(String),

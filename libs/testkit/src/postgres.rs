@@ -40,8 +40,13 @@ impl PostgresServer {
     /// If PostgreSQL is not there, or does not start.
     pub async fn start_private() -> Result<Self, TestkitError> {
         let directory = tempfile::tempdir().map_err(TestkitError::io("make a directory for postgresql"))?;
-        let path = directory.path().to_owned();
-        tokio::task::spawn_blocking(move || give_to_postgres(&path).and_then(|()| initialise(&path)))
+        // The work has the directory meanwhile: whoever stops waiting for it leaves nothing behind.
+        let made = tokio::task::spawn_blocking(move || {
+            give_to_postgres(directory.path())?;
+            initialise(directory.path())?;
+            Ok(directory)
+        });
+        let directory = made
             .await
             .map_err(|error| TestkitError::io("make a database cluster")(io::Error::other(error)))??;
         let mut tries = 0;
@@ -169,6 +174,7 @@ impl PostgresServer {
 
 impl Drop for PostgresServer {
     fn drop(&mut self) {
+        self.process.say_farewell();
         self.kill_all();
     }
 }
@@ -188,7 +194,8 @@ async fn launch(directory: &Path, port: u16) -> Result<Process, TestkitError> {
     {
         return Err(TestkitError::io("remove the old log of postgresql")(error));
     }
-    let process = Process::spawn_as(other_user(), "postgresql", &command, &log)?;
+    // An immediate shutdown takes the shared memory away; a server that is killed leaves it to the system for ever.
+    let process = Process::spawn_as(other_user(), "postgresql", &command, &log)?.with_farewell(Signal::QUIT);
     let deadline = Instant::now() + PATIENCE;
     while Postmaster::read(directory).is_none_or(|postmaster| postmaster.port != port || !postmaster.ready) {
         if !process.is_running() {

@@ -11,7 +11,7 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc,
+    sync::{Mutex, mpsc},
     thread,
     time::Duration,
 };
@@ -33,7 +33,14 @@ pub struct Process {
     /// signal ever goes to a stranger that got the number of a process that has ended.
     exit: watch::Receiver<Option<ExitStatus>>,
     keeper: Option<thread::JoinHandle<()>>,
+    /// Hangs up when the keeper has reaped the child.
+    keeping: Mutex<mpsc::Receiver<io::Result<Option<Pid>>>>,
+    /// What it is asked with to end, before it is killed.
+    farewell: Option<Signal>,
 }
+
+/// How long a process may take to end by itself once it has had its farewell.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 impl Process {
     /// Starts `command` (program, arguments, environment and directory are taken from it), with its output appended
@@ -78,7 +85,25 @@ impl Process {
             pid,
             exit,
             keeper: Some(keeper),
+            keeping: Mutex::new(start),
+            farewell: None,
         })
+    }
+
+    /// Asks it with `signal` to end before it is killed: for who has something outside the process to take away.
+    pub(crate) fn with_farewell(mut self, signal: Signal) -> Self {
+        self.farewell = Some(signal);
+        self
+    }
+
+    /// Sends the farewell, if there is one, and waits a little for the end. Blocks; for destructors.
+    pub(crate) fn say_farewell(&self) {
+        let Some(signal) = self.farewell else { return };
+        self.signal(signal);
+        if let Ok(keeping) = self.keeping.lock() {
+            // Nothing is sent any more: this waits for the end of the keeper, or for the time to be up.
+            let _ = keeping.recv_timeout(FAREWELL);
+        }
     }
 
     /// Its process id, which is also that of its process group.
@@ -143,6 +168,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        self.say_farewell();
         self.signal(Signal::KILL);
         if let Some(keeper) = self.keeper.take() {
             // A keeper that panicked has nothing to tell that could be acted on here.

@@ -1,4 +1,5 @@
 //! The four services as one system: the story on the memory bus under many seeds, and on real parts.
 
+mod local;
 mod real;
 mod simulation;

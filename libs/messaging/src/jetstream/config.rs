@@ -75,6 +75,16 @@ impl NatsConfig {
         self.url.split(',').map(|address| address.trim().to_owned()).collect()
     }
 
+    /// The addresses for a log: each may carry a password of its own.
+    pub(super) fn redacted_url(&self) -> String {
+        let addresses: Vec<String> = self
+            .addresses()
+            .iter()
+            .map(|address| without_user_info(address))
+            .collect();
+        addresses.join(",")
+    }
+
     pub(super) fn max_age(&self) -> Duration {
         Duration::from_secs(u64::from(self.max_age_days) * 86_400)
     }
@@ -82,14 +92,9 @@ impl NatsConfig {
 
 impl fmt::Debug for NatsConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Everything else may be in a log; an address may carry a password of its own.
-        let addresses: Vec<String> = self
-            .addresses()
-            .iter()
-            .map(|address| without_user_info(address))
-            .collect();
+        // Everything else may be in a log.
         f.debug_struct("NatsConfig")
-            .field("url", &addresses.join(","))
+            .field("url", &self.redacted_url())
             .field("user", &self.user)
             .field("password", &if self.password.is_empty() { "" } else { "***" })
             .field("credentials_file", &self.credentials_file)

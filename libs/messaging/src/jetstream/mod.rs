@@ -223,6 +223,8 @@ fn named(options: ConnectOptions, service: &str) -> ConnectOptions {
                 async_nats::Event::Connected => info!("connected to nats"),
                 // One for each attempt to come back.
                 async_nats::Event::ClientError(error) => debug!(%error, "nats"),
+                // It never gives up by itself: only we close it.
+                async_nats::Event::Closed => debug!("closed the connection to nats"),
                 // A missing permission shows only here, as an error; the caller sees a time-out.
                 other => warn!(event = %other, "nats"),
             }

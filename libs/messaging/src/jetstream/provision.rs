@@ -9,7 +9,9 @@ use async_nats::jetstream::{
     stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
 };
 
-use super::JetStream;
+use vouch_storage::describe;
+
+use super::{ANSWER, JetStream};
 use crate::{BusError, Subscription, envelope::stream_of};
 
 /// The largest event, headers included.
@@ -48,7 +50,24 @@ impl JetStream {
         // Whatever is asked for is done once the connection stands.
         match tokio::time::timeout(PATIENCE, self.client.flush()).await {
             Ok(Ok(())) => Ok(()),
-            _ => Err(BusError::Disconnected),
+            _ => Err(self.unreachable().await),
+        }
+    }
+
+    /// The connection that comes back by itself keeps its reasons to itself; one that is tried once tells them.
+    async fn unreachable(&self) -> BusError {
+        let once = async {
+            let options = self.config.options().await.map_err(|error| describe(&error))?;
+            let connected = options.connect(self.config.addresses()).await;
+            connected.map(drop).map_err(|error| describe(&error))
+        };
+        let why = match tokio::time::timeout(ANSWER, once).await {
+            Ok(Err(why)) => why,
+            _ => "no answer in time".to_owned(),
+        };
+        BusError::Unreachable {
+            at: self.config.redacted_url(),
+            why,
         }
     }
 
@@ -99,5 +118,30 @@ impl JetStream {
             max_ack_pending: self.config.max_ack_pending.into(),
             ..pull::Config::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::NatsConfig;
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_is_named() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let address = listener.local_addr().expect("an address");
+        drop(listener);
+        let config = NatsConfig {
+            url: format!("nats://joe:s3cret@{address}"),
+            ..NatsConfig::default()
+        };
+        let bus = JetStream::connect(&config, "test")
+            .await
+            .expect("a connection in the making");
+        let error = bus.unreachable().await.to_string();
+        let beginning = format!("cannot reach nats at nats://{address}: ");
+        assert!(error.starts_with(&beginning) && error.contains("refused"), "{error}");
     }
 }

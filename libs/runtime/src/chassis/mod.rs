@@ -86,7 +86,7 @@ pub enum ChassisError {
         source: std::io::Error,
     },
     /// The database has not been migrated.
-    #[error("{} migration(s) are missing, run `vouch-{service} migrate` first", missing.len())]
+    #[error("the database lacks {}: run `vouch-{service} migrate` first", missing.join(", "))]
     Migrations {
         /// The service.
         service: &'static str,

@@ -124,7 +124,7 @@ impl Merge {
     fn file(&mut self, path: &Path) {
         let origin = Origin::File(path.to_owned());
         let table = std::fs::read_to_string(path)
-            .map_err(|error| error.to_string())
+            .map_err(|error| format!("cannot be read: {error}"))
             .and_then(|text| text.parse::<Table>().map_err(|error| error.message().to_owned()));
         match table {
             Ok(table) => flatten("", table)

@@ -108,7 +108,10 @@ pub struct ConfigErrors(pub Vec<Problem>);
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the configuration has {} error(s)", self.0.len())?;
+        match self.0.len() {
+            1 => f.write_str("the configuration has a mistake")?,
+            several => write!(f, "the configuration has {several} mistakes")?,
+        }
         self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
     }
 }

@@ -215,11 +215,11 @@ impl Worker {
             return;
         };
         let span = info_span!("timers.task", timer.kind = timer.kind);
-        if let Err(failure) = carried_out(handler(due_timer(&timer), now).instrument(span)).await {
-            if let Err(error) = self.push_back(&timer, timer.attempts, &failure).await {
-                // The lease runs out and the task is begun again.
-                warn!(error = describe(&error), "cannot note the failure of a task");
-            }
+        if let Err(failure) = carried_out(handler(due_timer(&timer), now).instrument(span)).await
+            && let Err(error) = self.push_back(&timer, timer.attempts, &failure).await
+        {
+            // The lease runs out and the task is begun again.
+            warn!(error = describe(&error), "cannot note the failure of a task");
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
 
 use sea_orm::ConnectionTrait;
 use tokio::{sync::Barrier, task::JoinSet, time::timeout};
-use vouch_storage::{DatabaseConfig, Db, DbBackend, StorageError, Txn, Wake, is_contended};
+use vouch_storage::{DatabaseConfig, Db, DbBackend, StorageError, Txn, Wake, describe, is_contended};
 use vouch_testkit::{Engine, PostgresServer, TestDatabase, on_both_databases};
 
 use crate::table::{add, open, read, read_locked, ready, write};
@@ -186,6 +186,22 @@ async fn what_cannot_work_is_refused(database: TestDatabase) {
     db.ping().await.expect("it is there");
     db.clone().close().await.unwrap();
     assert!(db.ping().await.is_err());
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named() {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
+    let config = DatabaseConfig {
+        url: format!("postgres://vouch:s3cret@{address}/payments"),
+        max_connections: 4,
+    };
+    let error = Db::connect(&config).await.expect_err("nobody is there");
+    assert!(error.is_transient(), "{error:?}");
+    let told = describe(&error);
+    let beginning = format!("cannot open the database postgres://vouch@{address}/payments: ");
+    assert!(told.starts_with(&beginning) && told.contains("refused"), "{told}");
 }
 
 #[tokio::test]

@@ -1,9 +1,6 @@
 //! `demo`: the story, told to people or to programs.
 
-use std::{
-    fs::File,
-    io::{Cursor, IsTerminal, Read},
-};
+use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use vouch_primitives::Timestamp;
@@ -11,30 +8,40 @@ use vouch_proto::referral::v1 as referral;
 use vouch_suite::{
     Cluster, Error,
     cluster::Plan,
-    earnings,
+    earnings::{self, Entry},
     playback::{Outcome, Playback, REFERRER, Scene, beginning, date, money},
 };
 
-use crate::{DemoArgs, Format};
+use crate::{DemoArgs, Format, signals::Signals};
 
 const EXAMPLE: &str = include_str!("../../../data/earnings.csv");
 
 /// Plays the earnings and tells what came of it.
 pub async fn demo(args: &DemoArgs) -> Result<(), Error> {
-    let source: Box<dyn Read> = match &args.input {
-        Some(path) => Box::new(File::open(path).map_err(|error| format!("{}: {error}", path.display()))?),
-        None => Box::new(Cursor::new(EXAMPLE)),
+    let entries = match &args.input {
+        Some(path) => earnings::read_file(path)?,
+        None => earnings::read(EXAMPLE.as_bytes())?,
     };
-    let entries = earnings::read(source)?;
     let plan = Plan {
         engine: args.db.into(),
         test_clock: Some(beginning(&entries)),
         first_port: None,
     };
-    let cluster = Cluster::start(plan, |what| eprintln!("{what} …")).await?;
-    let story = cluster.story()?;
+    let mut signals = Signals::listen()?;
+    let starting = Cluster::start(plan, |what| eprintln!("{what} …"));
+    let cluster = signals.unless_interrupted(starting).await?;
+    let played = signals
+        .unless_interrupted(Box::pin(play(&cluster, &entries, args.format)))
+        .await;
+    eprintln!("stopping everything …");
+    // Whoever is in a hurry asks twice: then nothing is waited for.
+    let stopped = signals.unless_interrupted(cluster.stop()).await;
+    played.and(stopped)
+}
 
-    let human = args.format == Format::Human;
+async fn play(cluster: &Cluster, entries: &[Entry], format: Format) -> Result<(), Error> {
+    let story = cluster.story()?;
+    let human = format == Format::Human;
     let progress = progress(entries.len());
     let bar = progress.clone();
     let mut lines = 0_usize;
@@ -48,18 +55,18 @@ pub async fn demo(args: &DemoArgs) -> Result<(), Error> {
         }
         Scene::Line(line) if human => bar.suspend(|| println!("{}  {line}", day(at))),
         Scene::Mail(why, mail) if human => bar.suspend(|| {
-            println!("            ({why}: {})", mail.file.display());
+            println!("            ({why})");
             println!("            | From: {}\n            | To: {}", mail.from, mail.to);
             println!("            | Subject: {}\n            |", mail.subject);
             mail.text
                 .trim_end()
                 .lines()
-                .for_each(|line| println!("            | {line}"));
+                .for_each(|line| println!("{}", format!("            | {line}").trim_end()));
         }),
         Scene::Line(_) | Scene::Mail(..) => {}
     };
     let mut playback = Playback::begin(&story, &mut tell).await?;
-    playback.play(&entries, &mut tell).await?;
+    playback.play(entries, &mut tell).await?;
     progress.finish_and_clear();
     let outcome = playback.outcome().await?;
     if human {
@@ -68,8 +75,7 @@ pub async fn demo(args: &DemoArgs) -> Result<(), Error> {
     } else {
         println!("{}", serde_json::to_string(&outcome)?);
     }
-    eprintln!("stopping everything …");
-    cluster.stop().await
+    Ok(())
 }
 
 /// A bar on a terminal; elsewhere it is hidden, and plain lines are written.
@@ -105,30 +111,37 @@ fn explain(playback: &Playback<'_>, totals: &[referral::ExplainedTotal]) {
                 reward.terms_version,
                 &reward.terms_content_hash[..12]
             );
-            for item in &reward.items {
-                let entry = playback.entry_of(&item.earning_id).unwrap_or("?");
-                let what = if item.reversal_id.is_empty() {
-                    entry.to_owned()
-                } else {
-                    format!("{entry}, refunded")
-                };
-                let exact = ten_thousandths(&item.exact_ten_thousandths);
-                println!(
-                    "      {}  {:>18}  × {} bp = {exact:>14}  {what}",
-                    date(item.occur_time.as_ref()),
-                    amount(&item.amount),
-                    reward.basis_points
-                );
-            }
-            println!(
-                "      {:>30}  × {} bp = {:>14}, rounded down: {}",
-                amount(&reward.base),
-                reward.basis_points,
-                ten_thousandths(&reward.exact_ten_thousandths),
-                amount(&reward.due)
-            );
+            arithmetic(playback, reward).iter().for_each(|line| println!("{line}"));
         }
     }
+}
+
+/// The earnings that a reward is made of, one below the other, and their sum; as wide as what stands in them.
+fn arithmetic(playback: &Playback<'_>, reward: &referral::ExplainedReward) -> Vec<String> {
+    let mut rows: Vec<[String; 4]> = Vec::new();
+    for item in &reward.items {
+        let entry = playback.entry_of(&item.earning_id).unwrap_or("?");
+        let refunded = if item.reversal_id.is_empty() { "" } else { ", refunded" };
+        rows.push([
+            date(item.occur_time.as_ref()),
+            amount(&item.amount),
+            ten_thousandths(&item.exact_ten_thousandths),
+            format!("  {entry}{refunded}"),
+        ]);
+    }
+    rows.push([
+        String::new(),
+        amount(&reward.base),
+        ten_thousandths(&reward.exact_ten_thousandths),
+        format!(", rounded down: {}", amount(&reward.due)),
+    ]);
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let (days, amounts, exacts) = (width(0), width(1), width(2));
+    let line = |[day, amount, exact, what]: &[String; 4]| {
+        let points = reward.basis_points;
+        format!("      {day:days$}  {amount:>amounts$}  × {points} bp = {exact:>exacts$}{what}")
+    };
+    rows.iter().map(line).collect()
 }
 
 fn conclude(outcome: &Outcome) {

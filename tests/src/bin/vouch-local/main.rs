@@ -4,11 +4,21 @@
 
 mod demo;
 mod run;
+mod signals;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum, value_parser};
+use tonic::Status;
+use vouch_suite::Error;
 use vouch_testkit::Engine;
+
+use crate::signals::Interrupted;
+
+/// The port of the first service unless another one is asked for.
+const FIRST_PORT: u16 = 7101;
+/// The last first port that leaves room for the other three.
+const LAST_FIRST_PORT: i64 = 65_532;
 
 /// Runs Vouch on this machine, on real parts.
 #[derive(Debug, Parser)]
@@ -38,7 +48,7 @@ struct DemoArgs {
     #[arg(long, value_enum, default_value_t = Database::Sqlite)]
     db: Database,
     /// A CSV file of earnings: earning_id,referee,date,amount,currency,refund_of. Amounts are in major units.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "VOUCH_INPUT")]
     input: Option<PathBuf>,
 }
 
@@ -52,23 +62,30 @@ struct RunArgs {
     #[arg(long)]
     test_clock: bool,
     /// The port of the first service (invitation); onboarding, payments and referral follow.
-    #[arg(long, env = "VOUCH_FIRST_PORT", default_value_t = 7101)]
+    #[arg(long, env = "VOUCH_FIRST_PORT", default_value_t = FIRST_PORT, value_parser = value_parser!(u16).range(1..=LAST_FIRST_PORT))]
     first_port: u16,
 }
 
-/// How far time moves.
+/// Which clock is moved, and how far.
+#[derive(Debug, clap::Args)]
+struct AdvanceArgs {
+    #[command(flatten)]
+    distance: Distance,
+    /// The port of the first service.
+    #[arg(long, env = "VOUCH_FIRST_PORT", default_value_t = FIRST_PORT, value_parser = value_parser!(u16).range(1..=LAST_FIRST_PORT))]
+    first_port: u16,
+}
+
+/// How far time moves: one of the two.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
-struct AdvanceArgs {
-    /// By so much: 3months, 5days, 36hours, 90minutes.
+struct Distance {
+    /// By so much: a whole number of months, days, hours or minutes, such as 3months, 1day, 36hours, 90minutes.
     #[arg(long)]
     by: Option<String>,
-    /// To this moment: 2026-01-01T00:00:00Z.
+    /// To this moment, RFC 3339 or a date (its first moment in UTC): 2026-01-15T09:30:00Z, 2026-01-15.
     #[arg(long)]
     to: Option<String>,
-    /// The port of the first service.
-    #[arg(long, env = "VOUCH_FIRST_PORT", default_value_t = 7101, group = "where")]
-    first_port: u16,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -101,9 +118,21 @@ async fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Interrupted>() => {
+            eprintln!("{error}");
+            ExitCode::from(130)
+        }
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", told(&error));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// A status prints everything that came with it, headers too; what the service said is enough.
+fn told(error: &Error) -> String {
+    match error.downcast_ref::<Status>() {
+        Some(status) => format!("{}: {}", status.code(), status.message()),
+        None => error.to_string(),
     }
 }

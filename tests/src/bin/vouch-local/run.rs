@@ -1,10 +1,10 @@
 //! `run` and `advance`.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tonic::{Code, Status};
 use vouch_primitives::{Clock, SystemClock, Timestamp};
 use vouch_suite::{Clients, Cluster, Error, SERVICES, TestClock, cluster::Plan};
 
-use crate::{AdvanceArgs, RunArgs};
+use crate::{AdvanceArgs, FIRST_PORT, RunArgs, signals::Signals};
 
 /// Keeps everything running until Ctrl-C or SIGTERM.
 pub async fn run(args: &RunArgs) -> Result<(), Error> {
@@ -13,25 +13,28 @@ pub async fn run(args: &RunArgs) -> Result<(), Error> {
         test_clock: args.test_clock.then(|| SystemClock.now()),
         first_port: Some(args.first_port),
     };
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let cluster = Cluster::start(plan, |what| eprintln!("{what} …")).await?;
+    let mut signals = Signals::listen()?;
+    let starting = Cluster::start(plan, |what| eprintln!("{what} …"));
+    let cluster = signals.unless_interrupted(starting).await?;
     for (name, address) in SERVICES.iter().zip(cluster.addresses()) {
         println!("{name:>12}  {}", address.trim_start_matches("http://"));
     }
     println!("{:>12}  {}", "nats", cluster.nats.url().trim_start_matches("nats://"));
     println!("{:>12}  {}", "mail", cluster.mail().display());
     if args.test_clock {
-        println!("{:>12}  stands still; `make advance BY=5days` moves it", "clock");
+        let port = match args.first_port {
+            FIRST_PORT => String::new(),
+            other => format!("PORT={other} "),
+        };
+        println!("{:>12}  stands still; `make advance {port}BY=5days` moves it", "clock");
     }
     println!("Ctrl-C stops everything; the data goes with it.");
     let ended = tokio::select! {
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
+        () = signals.next() => Ok(()),
         error = cluster.first_to_end() => Err(error),
     };
     eprintln!("stopping …");
-    cluster.stop().await?;
+    signals.unless_interrupted(cluster.stop()).await?;
     ended
 }
 
@@ -42,19 +45,30 @@ pub async fn advance(args: &AdvanceArgs) -> Result<(), Error> {
         format!("http://127.0.0.1:{port}")
     });
     let clock = TestClock::of(&Clients::connect(&addresses)?);
-    let now = clock
-        .now()
-        .await
-        .map_err(|error| format!("no system with a test clock answers: {error}"))?;
-    let to = match (&args.by, &args.to) {
+    let now = clock.now().await.map_err(|error| no_clock(error, args.first_port))?;
+    let to = match (&args.distance.by, &args.distance.to) {
         (Some(by), _) => later(now, by)?,
-        (None, Some(to)) => to.parse()?,
+        (None, Some(to)) => to.parse().map_err(|_| {
+            format!("{to:?} is neither a moment such as 2026-01-15T09:30:00Z nor a date such as 2026-01-15")
+        })?,
         (None, None) => return Err("say how far: --by or --to".into()),
     };
     if to < now {
         return Err(format!("the test clock is at {now} and cannot go back to {to}").into());
     }
     clock.advance_to(to, |at| println!("{at}")).await
+}
+
+fn no_clock(error: Error, first_port: u16) -> Error {
+    match error.downcast_ref::<Status>().map(Status::code) {
+        Some(Code::Unavailable) => format!(
+            "nothing answers on 127.0.0.1, ports {first_port} to {}: is `make run TEST_CLOCK=1` going?",
+            first_port.saturating_add(3)
+        )
+        .into(),
+        Some(Code::Unimplemented) => "the system runs on the process clock: start it with TEST_CLOCK=1".into(),
+        _ => error,
+    }
 }
 
 /// The moment so much later: a number and a unit, such as `3months`.
@@ -64,11 +78,11 @@ fn later(now: Timestamp, by: &str) -> Result<Timestamp, Error> {
     let not_understood = || format!("{by:?} is not like 3months, 5days, 36hours or 90minutes");
     let number: u32 = number.parse().map_err(|_| not_understood())?;
     let seconds = |each: u64| now.saturating_add(std::time::Duration::from_secs(u64::from(number) * each));
-    match unit.trim().trim_end_matches('s') {
-        "month" => Ok(now.add_months_clamped(number)),
-        "day" => Ok(now.add_days(number)),
-        "hour" => Ok(seconds(3_600)),
-        "minute" => Ok(seconds(60)),
+    match unit.trim() {
+        "month" | "months" => Ok(now.add_months_clamped(number)),
+        "day" | "days" => Ok(now.add_days(number)),
+        "hour" | "hours" => Ok(seconds(3_600)),
+        "minute" | "minutes" => Ok(seconds(60)),
         _ => Err(not_understood().into()),
     }
 }
