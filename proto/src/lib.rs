@@ -3,6 +3,7 @@
 //! The modules are generated from `proto/vouch/<package>/v1/*.proto`, which carry the documentation. [`convert`] holds
 //! the boundary between the wire and the values of `vouch-primitives`, [`page`] how lists are cut.
 
+pub mod access;
 pub mod convert;
 pub mod page;
 

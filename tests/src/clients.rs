@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use tonic::{
-    Code, Status,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Code, Status, transport::Endpoint};
 use vouch_proto::{
     invitation::v1::{client_service_client::ClientServiceClient, invitation_service_client::InvitationServiceClient},
     onboarding::v1::{account_service_client::AccountServiceClient, case_service_client::CaseServiceClient},
@@ -15,6 +12,10 @@ use vouch_proto::{
         ledger_service_client::LedgerServiceClient,
     },
     referral::v1::referral_service_client::ReferralServiceClient,
+};
+use vouch_runtime::{
+    access::{Caller, Signed, Signer},
+    config::AccessConfig,
 };
 
 use crate::{Error, SERVICES};
@@ -27,38 +28,40 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug)]
 pub struct Clients {
     /// `vouch.invitation.v1.ClientService`.
-    pub clients: ClientServiceClient<Channel>,
+    pub clients: ClientServiceClient<Signed>,
     /// `vouch.invitation.v1.InvitationService`.
-    pub invitations: InvitationServiceClient<Channel>,
+    pub invitations: InvitationServiceClient<Signed>,
     /// `vouch.onboarding.v1.AccountService`.
-    pub accounts: AccountServiceClient<Channel>,
+    pub accounts: AccountServiceClient<Signed>,
     /// `vouch.onboarding.v1.CaseService`.
-    pub cases: CaseServiceClient<Channel>,
+    pub cases: CaseServiceClient<Signed>,
     /// `vouch.payments.v1.ContractService`.
-    pub contracts: ContractServiceClient<Channel>,
+    pub contracts: ContractServiceClient<Signed>,
     /// `vouch.payments.v1.EarningService`.
-    pub earnings: EarningServiceClient<Channel>,
+    pub earnings: EarningServiceClient<Signed>,
     /// `vouch.payments.v1.LedgerService`.
-    pub ledger: LedgerServiceClient<Channel>,
+    pub ledger: LedgerServiceClient<Signed>,
     /// `vouch.referral.v1.ReferralService`.
-    pub referrals: ReferralServiceClient<Channel>,
+    pub referrals: ReferralServiceClient<Signed>,
     /// `vouch.operations.v1.OperationsService` of each, in the order of [`SERVICES`].
-    pub operations: [OperationsServiceClient<Channel>; 4],
+    pub operations: [OperationsServiceClient<Signed>; 4],
 }
 
 impl Clients {
     /// Connects to these addresses (`http://127.0.0.1:7101` …), in the order of [`SERVICES`]; connections are made when
-    /// they are first used.
+    /// they are first used. Calls are an operator's, signed with a key of `access`, unless they carry another token.
     ///
     /// # Errors
     /// If one is no address.
-    pub fn connect(addresses: &[String; SERVICES.len()]) -> Result<Self, Error> {
-        let channel = |address: &String| -> Result<Channel, Error> {
+    pub fn connect(addresses: &[String; SERVICES.len()], access: &AccessConfig) -> Result<Self, Error> {
+        let signer = Signer::new(access, Caller::Operator("local".to_owned()));
+        let channel = |address: &String| -> Result<Signed, Error> {
             let endpoint = Endpoint::from_shared(address.clone())?;
-            Ok(endpoint
+            let channel = endpoint
                 .connect_timeout(Duration::from_secs(2))
                 .timeout(Duration::from_secs(10))
-                .connect_lazy())
+                .connect_lazy();
+            Ok(signer.clone().on(channel))
         };
         let [invitation, onboarding, payments, referral] = addresses;
         let (invitation, onboarding) = (channel(invitation)?, channel(onboarding)?);

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use futures::future::try_join_all;
-use tonic::transport::Channel;
 use vouch_primitives::Timestamp;
 use vouch_proto::{
     convert::{from_wire_time, to_wire_time},
@@ -13,6 +12,7 @@ use vouch_proto::{
         operations_service_client::OperationsServiceClient,
     },
 };
+use vouch_runtime::access::Signed;
 
 use crate::{Clients, Error, SERVICES};
 
@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// The one clock of a system.
 #[derive(Clone, Debug)]
 pub struct TestClock {
-    operations: [OperationsServiceClient<Channel>; SERVICES.len()],
+    operations: [OperationsServiceClient<Signed>; SERVICES.len()],
 }
 
 /// What a system has done, all services together.

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use tonic::transport::Endpoint;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 use vouch_primitives::Timestamp;
+use vouch_runtime::config::AccessConfig;
 use vouch_testkit::{Engine, NatsServer, PostgresServer, Process, Signal, tools::free_port};
 
 use crate::{Clients, Error, Mailbox, SERVICES, Story};
@@ -21,7 +22,7 @@ use crate::{Clients, Error, Mailbox, SERVICES, Story};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a cluster is made of.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// Which database.
     pub engine: Engine,
@@ -29,6 +30,8 @@ pub struct Plan {
     pub test_clock: Option<Timestamp>,
     /// The port of the first service, the others follow; `None` for free ones.
     pub first_port: Option<u16>,
+    /// The directory of the access keys; `None` for one that goes with the rest of the data.
+    pub keys: Option<PathBuf>,
 }
 
 /// A running system. Everything ends, and its data goes, when this value is dropped.
@@ -39,6 +42,7 @@ pub struct Cluster {
     /// The PostgreSQL server, if it is the engine.
     pub postgres: Option<PostgresServer>,
     services: Vec<Service>,
+    access: AccessConfig,
     directory: TempDir,
 }
 
@@ -69,13 +73,17 @@ impl Cluster {
                 Some(PostgresServer::start_private().await?)
             }
         };
+        let keys = plan.keys.unwrap_or_else(|| directory.path().join("keys"));
+        let access = access(&std::path::absolute(keys)?);
         let mut services = Vec::new();
         for (name, port) in SERVICES.into_iter().zip(ports) {
             let database = match &postgres {
                 None => format!("sqlite:{}", directory.path().join(format!("{name}.db")).display()),
                 Some(server) => server.create_database(name).await?,
             };
-            let settings = settings(name, port, &database, &nats, plan.test_clock, directory.path(), ports);
+            let mut settings = settings(name, port, &database, &nats, plan.test_clock, directory.path(), ports);
+            let keys = format!("VOUCH_{}__ACCESS__KEYS", name.to_uppercase());
+            settings.push((keys, access.keys.clone()));
             services.push(Service {
                 name,
                 port,
@@ -87,6 +95,7 @@ impl Cluster {
             nats,
             postgres,
             services,
+            access,
             directory,
         };
         for (index, name) in SERVICES.into_iter().enumerate() {
@@ -109,7 +118,7 @@ impl Cluster {
     /// If an address is none.
     pub fn story(&self) -> Result<Story, Error> {
         let mailbox = Mailbox::new(vec![self.mail()]);
-        Ok(Story::new(Clients::connect(&self.addresses())?, mailbox))
+        Ok(Story::new(Clients::connect(&self.addresses(), &self.access)?, mailbox))
     }
 
     /// The addresses of the services, in the order of [`SERVICES`].
@@ -242,6 +251,16 @@ impl Cluster {
                 _ => sleep(Duration::from_millis(10)).await,
             }
         }
+    }
+}
+
+/// Access as the services have it by default, with the keys in this directory.
+#[must_use]
+pub fn access(keys: &Path) -> AccessConfig {
+    AccessConfig {
+        keys: keys.display().to_string(),
+        make_keys: true,
+        audience: "vouch".to_owned(),
     }
 }
 

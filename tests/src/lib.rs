@@ -9,6 +9,7 @@
 //! | [`cluster`] | [`Cluster`]: a real nats-server and four real processes |
 //! | [`world`] | [`World`]: the four services in this process, on the seeded memory bus |
 //! | [`earnings`] | earnings as a CSV file tells them |
+//! | [`raw`] | calls by their bytes, and the contracts as reflection tells them |
 //! | [`playback`] | plays such a file on a system, and reports what came of it |
 
 pub mod clients;
@@ -17,6 +18,7 @@ pub mod cluster;
 pub mod earnings;
 pub mod mailbox;
 pub mod playback;
+pub mod raw;
 pub mod story;
 pub mod world;
 

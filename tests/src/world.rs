@@ -1,6 +1,6 @@
 //! The four services in this process, each with a database of its own, on one memory bus: for simulations.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -11,7 +11,7 @@ use vouch_runtime::{Chassis, ServiceClock, config::Layers};
 use vouch_storage::Db;
 use vouch_testkit::{Engine, TestDatabase};
 
-use crate::{Clients, Error, Mailbox, SERVICES, Story};
+use crate::{Clients, Error, Mailbox, SERVICES, Story, cluster::access};
 
 /// A running system inside this process.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub struct World {
     services: Vec<JoinHandle<Result<(), String>>>,
     addresses: [String; SERVICES.len()],
     mail: TempDir,
+    keys: TempDir,
     _databases: Vec<TestDatabase>,
 }
 
@@ -33,6 +34,7 @@ macro_rules! start {
             variable($name, "DATABASE__URL", database.url()),
             variable($name, "TELEMETRY__METRICS_LISTEN", ""),
             variable($name, "CLOCK__TEST", "true"),
+            variable($name, "ACCESS__KEYS", &$world.keys.path().display().to_string()),
         ];
         env.extend($extra);
         let loaded = Layers::new($name, $service::DEFAULTS)
@@ -64,6 +66,7 @@ impl World {
             services: Vec::new(),
             addresses: std::array::from_fn(|_| String::new()),
             mail: tempfile::tempdir()?,
+            keys: tempfile::tempdir()?,
             _databases: Vec::new(),
         };
         let mail = world.mail.path().display().to_string();
@@ -100,7 +103,22 @@ impl World {
     /// If an address is none.
     pub fn story(&self) -> Result<Story, Error> {
         let mailbox = Mailbox::new(vec![self.mail.path().to_owned()]);
-        Ok(Story::new(Clients::connect(&self.addresses)?, mailbox))
+        Ok(Story::new(
+            Clients::connect(&self.addresses, &access(self.keys.path()))?,
+            mailbox,
+        ))
+    }
+
+    /// The addresses of the services, in the order of [`SERVICES`].
+    #[must_use]
+    pub const fn addresses(&self) -> &[String; SERVICES.len()] {
+        &self.addresses
+    }
+
+    /// The directory of the access keys.
+    #[must_use]
+    pub fn keys(&self) -> &Path {
+        self.keys.path()
     }
 
     /// Stops the services in order.

@@ -16,7 +16,9 @@ use tonic::transport::{Channel, Endpoint};
 use tower::{Service, ServiceExt};
 use tracing::Instrument;
 
+use crate::access::Signer;
 use crate::body::EndingBody;
+use crate::grpc::status;
 use crate::telemetry::call::Call;
 use crate::telemetry::rpc::{self, Side};
 use crate::telemetry::trace;
@@ -47,19 +49,21 @@ pub enum PeerError {
 #[derive(Clone)]
 pub struct Peer {
     channel: Channel,
+    signer: Signer,
     duration: Histogram<f64>,
 }
 
 impl Peer {
-    /// A connection to the peer of that name in `[peers]`; it is made at the first call, and again when it is lost.
+    /// A connection to the peer of that name in `[peers]`; it is made at the first call, and again when it is lost. Calls
+    /// are signed by `signer`.
     ///
     /// ```ignore
-    /// let payments = PaymentsServiceClient::new(Peer::connect(&config.common.peers, "payments")?);
+    /// let payments = PaymentsServiceClient::new(Peer::connect(&config.common.peers, "payments", signer)?);
     /// ```
     ///
     /// # Errors
     /// When the peer has no address, or one that cannot be read.
-    pub fn connect(peers: &BTreeMap<String, String>, name: &str) -> Result<Self, PeerError> {
+    pub fn connect(peers: &BTreeMap<String, String>, name: &str, signer: Signer) -> Result<Self, PeerError> {
         let address = peers.get(name).ok_or_else(|| PeerError::Unknown(name.to_owned()))?;
         let endpoint = Endpoint::from_shared(address.clone())
             .map_err(|source| PeerError::Address {
@@ -73,6 +77,7 @@ impl Peer {
             .tcp_nodelay(true);
         Ok(Self {
             channel: endpoint.connect_lazy(),
+            signer,
             duration: rpc::duration_histogram(Side::Client),
         })
     }
@@ -92,6 +97,13 @@ impl Service<Request<Body>> for Peer {
         let method = request.uri().path().trim_start_matches('/').to_owned();
         let call = Call::begin(Side::Client, &method, &self.duration);
         trace::inject(call.span(), request.headers_mut());
+        match self.signer.authorization() {
+            Ok(value) => drop(request.headers_mut().insert(http::header::AUTHORIZATION, value)),
+            Err(error) => {
+                let refused = status::internal(&error).into_http();
+                return Box::pin(async move { Ok(call.watch(refused)) });
+            }
+        }
         let millis = DEADLINE.as_millis();
         if let Ok(value) = HeaderValue::try_from(format!("{millis}m")) {
             request.headers_mut().entry("grpc-timeout").or_insert(value);
@@ -117,7 +129,7 @@ impl Service<Request<Body>> for Peer {
 }
 
 fn too_late() -> Status {
-    Status::deadline_exceeded("the peer did not answer in time")
+    status::deadline_exceeded("the peer did not answer in time")
 }
 
 impl fmt::Debug for Peer {

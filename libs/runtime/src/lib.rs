@@ -8,6 +8,7 @@
 //! | [`telemetry`] | logs, traces and metrics |
 //! | [`chassis`] | [`Chassis`]: the parts of a service, started together and stopped in order |
 //! | [`server`] | the gRPC server: health, reflection, limits, deadlines |
+//! | [`access`] | who may call what: tokens, policies, owners |
 //! | [`grpc`] | requests in, statuses out |
 //! | [`commands`] | [`Commands`]: each command carried out once |
 //! | [`client`] | [`Peer`]: calls to other services |
@@ -17,6 +18,7 @@
 //! Nothing here is global but what [`telemetry::init`] sets, and all else works without that: a test may run all
 //! services in one process, each on port 0.
 
+pub mod access;
 mod backlog;
 mod body;
 pub mod chassis;

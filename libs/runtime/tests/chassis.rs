@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
-use support::{PATIENCE, Scripted, channel, config};
+use support::{PATIENCE, Scripted, channel, config, operator};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -23,7 +23,6 @@ use tonic_types::StatusExt;
 use vouch_messaging::{Bus, BusError, Delivery, Envelope, Lag, MemoryBus, NewEvent, Receipt, Subscription, outbox};
 use vouch_primitives::{Timestamp, Uuid};
 use vouch_proto::convert::to_wire_time;
-use vouch_proto::operations::v1::operations_service_client::OperationsServiceClient;
 use vouch_proto::operations::v1::{GetTestClockRequest, GetTestClockResponse, SetTestClockRequest};
 use vouch_proto::payments::v1::EarningSettled;
 use vouch_runtime::{Chassis, ChassisError, ServiceClock};
@@ -113,7 +112,7 @@ impl World {
     }
 
     async fn get(&self) -> Result<GetTestClockResponse, Status> {
-        let mut client = OperationsServiceClient::new(self.channel().await);
+        let mut client = operator(self.channel().await);
         client
             .get_test_clock(GetTestClockRequest {})
             .await
@@ -121,7 +120,7 @@ impl World {
     }
 
     async fn set(&self, time: &str) -> Result<(), Status> {
-        let mut client = OperationsServiceClient::new(self.channel().await);
+        let mut client = operator(self.channel().await);
         let request = SetTestClockRequest {
             time: Some(to_wire_time(at(time))),
         };
@@ -172,7 +171,7 @@ async fn the_test_clock_is_read_moved_and_never_turned_back(of: TestDatabase) {
         "CLOCK_WENT_BACK"
     );
     assert_eq!(world.get().await.expect("read").now, Some(to_wire_time(at(LATER))));
-    let mut client = OperationsServiceClient::new(world.channel().await);
+    let mut client = operator(world.channel().await);
     let refused = client
         .set_test_clock(SetTestClockRequest { time: None })
         .await
@@ -363,7 +362,7 @@ async fn a_running_call_still_has_its_database_while_the_service_stops() {
         }))
     })
     .await;
-    let mut client = OperationsServiceClient::new(world.channel().await);
+    let mut client = operator(world.channel().await);
     let call = tokio::spawn(async move { client.get_test_clock(GetTestClockRequest {}).await });
     timeout(PATIENCE, begun.notified())
         .await
@@ -396,7 +395,7 @@ async fn the_whole_shutdown_is_bounded() {
         }))
     })
     .await;
-    let mut client = OperationsServiceClient::new(world.channel().await);
+    let mut client = operator(world.channel().await);
     let call = tokio::spawn(async move { client.get_test_clock(GetTestClockRequest {}).await });
     world.reaches("readiness", ServingStatus::Serving).await;
     let asked = tokio::time::Instant::now();

@@ -51,6 +51,7 @@ impl Service {
                 "VOUCH_MINIMAL__DATABASE__URL",
                 format!("sqlite:{}", home.join("minimal.db").display()),
             )
+            .env("VOUCH_MINIMAL__ACCESS__KEYS", home.join("keys"))
             .env("VOUCH_MINIMAL__MAIL__DIRECTORY", home.join("mail"));
         let process = Process::spawn("minimal", &command, &home.join("log")).expect("started");
         Self { process, port }

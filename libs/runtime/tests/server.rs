@@ -11,6 +11,7 @@ use support::{PATIENCE, Scripted, Served, config};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 use tokio_stream::StreamExt;
+use tonic::service::Interceptor;
 use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -19,7 +20,7 @@ use tonic_prost::ProstCodec;
 use tonic_reflection::pb::{v1, v1alpha};
 use tonic_types::StatusExt;
 use vouch_proto::operations::v1::{GetTestClockRequest, GetTestClockResponse, SetTestClockRequest};
-use vouch_runtime::server::{Server, Stopped};
+use vouch_runtime::server::Stopped;
 use vouch_testkit::eventually;
 
 const OPERATIONS: &str = "vouch.operations.v1.OperationsService";
@@ -30,7 +31,7 @@ where
     F: Fn(Request<GetTestClockRequest>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<(), Status>> + Send + 'static,
 {
-    Served::start(Server::new(&config(overrides).server).with(Scripted::server(handler))).await
+    Served::start(support::server(&config(overrides)).with(Scripted::server(handler))).await
 }
 
 async fn health_of(served: &Served, name: &str) -> Result<i32, Code> {
@@ -47,7 +48,7 @@ async fn health_of(served: &Served, name: &str) -> Result<i32, Code> {
 
 #[tokio::test]
 async fn health_tells_liveness_and_readiness_apart() {
-    let server = Server::new(&config("").server).with(Scripted::server(async |_| Ok(())));
+    let server = support::server(&config("")).with(Scripted::server(async |_| Ok(())));
     let health = server.health();
     health.set_ready(false).await;
     let served = Served::start(server).await;
@@ -225,7 +226,8 @@ async fn a_message_above_the_limit_is_refused() {
             grpc.ready().await.expect("connected");
             let path = PathAndQuery::from_static("/vouch.operations.v1.OperationsService/GetTestClock");
             let codec = ProstCodec::<String, GetTestClockResponse>::default();
-            grpc.unary(Request::new("x".repeat(bytes)), path, codec).await
+            let request = support::signer("operator:test").call(Request::new(()))?;
+            grpc.unary(request.map(|()| "x".repeat(bytes)), path, codec).await
         }
     };
     let status = call(2000).await.expect_err("too large");
@@ -375,7 +377,7 @@ async fn shutdown_waits_for_handlers_whose_client_has_left() {
 
 #[tokio::test]
 async fn shutdown_is_bounded_when_a_client_never_goes_away() {
-    let server = Server::new(&config("").server).with(Scripted::server(async |_| std::future::pending().await));
+    let server = support::server(&config("")).with(Scripted::server(async |_| std::future::pending().await));
     let served = Served::start_with_patience(server, Duration::from_millis(200)).await;
     let mut client = served.client().await;
     let call = tokio::spawn(async move { client.get_test_clock(GetTestClockRequest {}).await });

@@ -5,12 +5,12 @@ use vouch_primitives::Money;
 use vouch_proto::{
     Fields, Violations,
     common::v1::{FixedPay, HourlyPay},
-    onboarding::v1::{OfferAccepted, offer_accepted},
+    onboarding::v1::{AccountRegistered, OfferAccepted, offer_accepted},
     referral::v1::{RewardKind as WireRewardKind, RewardReleased},
 };
 
 use crate::{
-    app::{App, contracts::AcceptedOffer},
+    app::{App, accounts::RegisteredAccount, contracts::AcceptedOffer},
     domain::{Pay, Release, RewardKey, RewardKind},
     error::Error,
 };
@@ -19,6 +19,13 @@ use crate::{
 #[must_use]
 pub fn router() -> Router<App, Error> {
     Router::<App, Error>::new(crate::NAME)
+        .on::<AccountRegistered>(|app, txn, facts| {
+            Box::pin(async move {
+                let accounts = facts.iter().map(|fact| registered_account(&fact.body));
+                app.on_accounts_registered(txn, &accounts.collect::<Result<Vec<_>, _>>()?)
+                    .await
+            })
+        })
         .on::<OfferAccepted>(|app, txn, facts| {
             Box::pin(async move {
                 let offers = facts.iter().map(accepted_offer).collect::<Result<Vec<_>, _>>()?;
@@ -32,6 +39,16 @@ pub fn router() -> Router<App, Error> {
                     .await
             })
         })
+}
+
+fn registered_account(event: &AccountRegistered) -> Result<RegisteredAccount, Violations> {
+    let mut fields = Fields::new();
+    let id = fields.id("account_id", &event.account_id);
+    let person_id = fields.id("person_id", &event.person_id);
+    let (Some(id), Some(person_id)) = (id, person_id) else {
+        return Err(fields.into());
+    };
+    fields.finish(RegisteredAccount { id, person_id })
 }
 
 type Milestones = Vec<(String, Money)>;

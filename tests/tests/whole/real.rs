@@ -33,6 +33,7 @@ async fn story(engine: Engine) {
         engine,
         test_clock: Some(beginning(&entries)),
         first_port: None,
+        keys: None,
     };
     let cluster = Cluster::start(plan, |_| ()).await.expect("a cluster");
     let story = cluster.story().expect("a story");
@@ -207,6 +208,7 @@ async fn whole_house_is_soon_ready_and_idles_below_forty_megabytes() {
         engine: Engine::Sqlite,
         test_clock: None,
         first_port: None,
+        keys: None,
     };
     let mut cluster = Cluster::start(plan, |_| ()).await.expect("a cluster");
     for (index, name) in SERVICES.iter().enumerate() {

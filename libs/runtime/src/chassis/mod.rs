@@ -24,6 +24,7 @@ use vouch_messaging::{Bus, BusError, Consumer, JetStream, Router, Subscription, 
 use vouch_primitives::Clock;
 use vouch_storage::{Db, DbBackend, StorageError, timers};
 
+use crate::access::{AccessError, Caller, Gate, Signer};
 use crate::client::{Peer, PeerError};
 use crate::clock::ServiceClock;
 use crate::commands::Commands;
@@ -68,6 +69,9 @@ pub enum ChassisError {
     /// The bus failed.
     #[error(transparent)]
     Bus(#[from] BusError),
+    /// The access keys cannot be used.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// The gRPC server failed.
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -147,7 +151,7 @@ impl Chassis {
             clock,
             listener,
             address,
-            server: Server::new(&config.server),
+            server: Server::new(&config.server, Gate::open(&config.access, name)?),
             subscriptions: Vec::new(),
             consumers: Vec::new(),
             timers: Vec::new(),
@@ -224,7 +228,8 @@ impl Chassis {
     /// # Errors
     /// When `[peers]` has no usable address for it.
     pub fn peer(&self, name: &str) -> Result<Peer, PeerError> {
-        Peer::connect(&self.config.peers, name)
+        let signer = Signer::new(&self.config.access, Caller::Service(self.name.to_owned()));
+        Peer::connect(&self.config.peers, name, signer)
     }
 }
 

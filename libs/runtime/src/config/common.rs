@@ -18,6 +18,8 @@ use super::duration;
 pub struct Common {
     /// The gRPC server and the process.
     pub server: ServerConfig,
+    /// Who may call.
+    pub access: AccessConfig,
     /// The service's own database.
     pub database: DatabaseConfig,
     /// The event bus.
@@ -100,6 +102,18 @@ pub struct ServerConfig {
     pub worker_threads: usize,
 }
 
+/// `[access]`: whose tokens are taken.
+#[derive(Clone, Debug, Deserialize)]
+pub struct AccessConfig {
+    /// The directory of the keys. `*.json` are the public keys whose tokens are taken (JWK or JWK Set, read again when they
+    /// change), `service-<name>.key` is the private key that signs this service's own calls.
+    pub keys: String,
+    /// Whether keys that are missing are made at the start; only while the service listens on a loopback address.
+    pub make_keys: bool,
+    /// The audience that tokens name.
+    pub audience: String,
+}
+
 /// `[telemetry]`: where logs, traces and metrics go.
 #[derive(Clone, Debug, Deserialize)]
 pub struct TelemetryConfig {
@@ -156,7 +170,22 @@ impl Common {
                 "database.max_connections: must be at least 2, for PostgreSQL at least 4",
             ),
         ];
-        let rules = [&self.server.rules()[..], &self.telemetry.rules(), &clock, &database].concat();
+        let access = [
+            (!self.access.keys.is_empty(), "access.keys: must name a directory"),
+            (!self.access.audience.is_empty(), "access.audience: must not be empty"),
+            (
+                !self.access.make_keys || self.server.listen.ip().is_loopback(),
+                "access.make_keys: only for a service that listens on a loopback address",
+            ),
+        ];
+        let rules = [
+            &self.server.rules()[..],
+            &self.telemetry.rules(),
+            &access,
+            &clock,
+            &database,
+        ]
+        .concat();
         let broken = rules
             .into_iter()
             .filter(|(good, _)| !good)

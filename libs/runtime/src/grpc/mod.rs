@@ -5,25 +5,43 @@ pub mod status;
 use prost::{Message, Name};
 use sha2::{Digest, Sha256};
 use tonic::{Request, Status};
+use vouch_proto::access::NamedFields;
 use vouch_proto::{Fields, Mutation, Violations};
 use vouch_storage::idempotency::RequestKey;
 
-/// Parses a request that changes something.
+use crate::access::{Caller, Claim, FindOwners};
+
+/// Parses a request that changes something, and lets its caller go on if it is about what is theirs.
 ///
 /// The key under which the answer will be remembered is the request's id, the full name of its message and a hash of
-/// all it says. Equal requests encode equally, as the messages have no maps.
+/// its caller and all it says. Equal requests encode equally, as the messages have no maps.
 ///
 /// # Errors
-/// INVALID_ARGUMENT with all violations, that of `request_id` among them.
-pub fn parse_mutation<P, C>(request: Request<P>) -> Result<(RequestKey, C), Status>
+/// INVALID_ARGUMENT with all violations, that of `request_id` among them; NOT_FOUND or PERMISSION_DENIED for what is
+/// not the caller's.
+pub async fn parse_mutation<P, C>(owners: &impl FindOwners, request: Request<P>) -> Result<(RequestKey, C), Status>
+where
+    P: Mutation + Message + Name + NamedFields,
+    C: TryFrom<P, Error = Violations>,
+{
+    let claim = Claim::of(&request);
+    let parsed = parse(claim.caller(), request.into_inner());
+    claim.before(parsed, owners).await
+}
+
+fn parse<P, C>(caller: &Caller, message: P) -> Result<(RequestKey, C), Status>
 where
     P: Mutation + Message + Name,
     C: TryFrom<P, Error = Violations>,
 {
-    let message = request.into_inner();
     let mut fields = Fields::new();
     let id = fields.request_id(&message);
-    let hash = Sha256::digest(message.encode_to_vec()).into();
+    let hash = Sha256::new()
+        .chain_update(caller.to_string())
+        .chain_update([0])
+        .chain_update(message.encode_to_vec())
+        .finalize()
+        .into();
     let mut violations = fields.finish(()).err().map_or_else(Vec::new, |told| told.0);
     match (id, C::try_from(message)) {
         (Some(id), Ok(command)) => Ok((
@@ -43,13 +61,16 @@ where
     }
 }
 
-/// Parses a request that only reads.
+/// Parses a request that only reads, and lets its caller go on if it is about what is theirs.
 ///
 /// # Errors
-/// INVALID_ARGUMENT with all violations.
-pub fn parse_query<P, Q>(request: Request<P>) -> Result<Q, Status>
+/// INVALID_ARGUMENT with all violations; NOT_FOUND or PERMISSION_DENIED for what is not the caller's.
+pub async fn parse_query<P, Q>(owners: &impl FindOwners, request: Request<P>) -> Result<Q, Status>
 where
+    P: NamedFields,
     Q: TryFrom<P, Error = Violations>,
 {
-    Q::try_from(request.into_inner()).map_err(|violations| status::invalid_argument(&violations))
+    let claim = Claim::of(&request);
+    let parsed = Q::try_from(request.into_inner()).map_err(|violations| status::invalid_argument(&violations));
+    claim.before(parsed, owners).await
 }

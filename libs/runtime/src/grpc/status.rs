@@ -18,6 +18,28 @@ pub const OVERLOADED: &str = "OVERLOADED";
 pub const DATABASE_UNAVAILABLE: &str = "DATABASE_UNAVAILABLE";
 /// The request id was used for another request before.
 pub const REQUEST_ID_REUSED: &str = "REQUEST_ID_REUSED";
+/// The service has no method of this name.
+pub const METHOD_UNKNOWN: &str = "METHOD_UNKNOWN";
+/// The call carries no token.
+pub const TOKEN_MISSING: &str = "TOKEN_MISSING";
+/// The token is malformed, from an unknown key, for another audience, or for somebody its key may not speak for.
+pub const TOKEN_INVALID: &str = "TOKEN_INVALID";
+/// The token was good once.
+pub const TOKEN_EXPIRED: &str = "TOKEN_EXPIRED";
+/// The method's policy does not name the caller.
+pub const CALLER_NOT_ALLOWED: &str = "CALLER_NOT_ALLOWED";
+/// The caller has nothing to do with this client or person.
+pub const NOT_YOURS: &str = "NOT_YOURS";
+/// The bytes are no message of the method's type.
+pub const MALFORMED_REQUEST: &str = "MALFORMED_REQUEST";
+/// The message is larger than the service takes.
+pub const MESSAGE_TOO_LARGE: &str = "MESSAGE_TOO_LARGE";
+/// The answer would come too late.
+pub const DEADLINE_PASSED: &str = "DEADLINE_PASSED";
+/// The service is about to end; another one takes the call.
+pub const STOPPING: &str = "STOPPING";
+/// The protocol was not kept: a stream, a header, a compression that the service does not have.
+pub const PROTOCOL: &str = "PROTOCOL";
 /// Something broke that the caller can do nothing about.
 pub const INTERNAL: &str = "INTERNAL";
 
@@ -69,6 +91,24 @@ pub fn unavailable(message: impl Into<String>, reason: &str) -> Status {
     let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
     details.set_retry_info(Some(RETRY_AFTER));
     Status::with_error_details(Code::Unavailable, message, details)
+}
+
+/// DEADLINE_EXCEEDED.
+pub fn deadline_exceeded(message: impl Into<String>) -> Status {
+    with_reason(Code::DeadlineExceeded, DEADLINE_PASSED, message)
+}
+
+/// A refusal of the transport's, with a reason. Bytes that are no message are the caller's mistake.
+pub(crate) fn explained(told: &Status) -> Status {
+    match told.code() {
+        Code::Internal if told.message().contains("decode Protobuf") => with_reason(
+            Code::InvalidArgument,
+            MALFORMED_REQUEST,
+            "the request is no message of the method's type",
+        ),
+        Code::Unimplemented => with_reason(Code::Unimplemented, METHOD_UNKNOWN, told.message()),
+        code => with_reason(code, PROTOCOL, told.message()),
+    }
 }
 
 /// The status of a failed database: a reused request id is the caller's mistake, a passing trouble asks for a retry,

@@ -13,8 +13,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinError;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Code, Status};
 use tower::{Layer, Service};
 use tracing::Instrument;
 use vouch_storage::describe_panic;
@@ -123,11 +123,19 @@ where
         let task = self.calls.tasks.spawn(handler.in_current_span());
         Box::pin(async move {
             Ok(match timeout(limit, task).await {
-                Ok(Ok(Ok(Ok(response)))) => response,
+                Ok(Ok(Ok(Ok(response)))) => explained(response),
                 Ok(Err(failure)) => panicked(failure).into_http(),
-                Err(_) | Ok(Ok(Err(_))) => Status::deadline_exceeded("the deadline has passed").into_http(),
+                Err(_) | Ok(Ok(Err(_))) => status::deadline_exceeded("the deadline has passed").into_http(),
             })
         })
+    }
+}
+
+/// What tonic refuses by itself, before a handler is called, has no details, and calls bytes that are no message INTERNAL.
+fn explained(response: Response<Body>) -> Response<Body> {
+    match Status::from_header_map(response.headers()) {
+        Some(told) if told.code() != Code::Ok && told.details().is_empty() => status::explained(&told).into_http(),
+        _ => response,
     }
 }
 

@@ -5,8 +5,10 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Code, Status};
+
+use crate::grpc::status;
 
 /// A gRPC frame begins with one byte of flags and four of length.
 const PREFIX: usize = 5;
@@ -52,9 +54,11 @@ impl LimitedBody {
     fn begin(&mut self, length: u32) -> Result<(), Status> {
         if length > self.max_bytes {
             let max = self.max_bytes;
-            return Err(Status::resource_exhausted(format!(
-                "the request has {length} bytes, at most {max} are taken"
-            )));
+            return Err(status::with_reason(
+                Code::ResourceExhausted,
+                status::MESSAGE_TOO_LARGE,
+                format!("the request has {length} bytes, at most {max} are taken"),
+            ));
         }
         self.prefix.clear();
         self.rest = usize::try_from(length).unwrap_or(usize::MAX);
@@ -106,7 +110,7 @@ mod tests {
                 body.check(Bytes::copy_from_slice(chunk)).err()
             });
             let status = refused.expect("the message of 11 bytes is refused");
-            assert_eq!(status.code(), tonic::Code::ResourceExhausted);
+            assert_eq!(status.code(), Code::ResourceExhausted);
             assert!(
                 seen >= 33,
                 "refused before the prefix of the fourth message was there, in pieces of {cut}"

@@ -1,8 +1,10 @@
 //! The gRPC server: one place for health, reflection, limits, deadlines, traces and a bounded shutdown.
 //!
-//! A call passes, from outside in: [`observe`] (span, metrics, end of streams at shutdown) → [`guard`] (load
-//! shedding, deadline, the handler in a task of its own, panics) → [`limit`] (message size) → the handler.
+//! A call passes, from outside in: [`observe`] (span, metrics, end of streams at shutdown) → [`admit`] (token and
+//! policy) → [`guard`] (load shedding, deadline, the handler in a task of its own, panics) → [`limit`] (message size) →
+//! the handler.
 
+mod admit;
 mod guard;
 mod health;
 mod limit;
@@ -23,7 +25,9 @@ use tonic::service::RoutesBuilder;
 use tonic::transport::server::TcpIncoming;
 use tower::Service;
 
+use crate::access::Gate;
 use crate::config::ServerConfig;
+use admit::AdmitLayer;
 use guard::{Calls, GuardLayer};
 use observe::ObserveLayer;
 
@@ -38,6 +42,7 @@ const STREAMS_PER_CONNECTION: u32 = 256;
 #[derive(Debug)]
 pub struct Server {
     config: ServerConfig,
+    gate: Gate,
     routes: RoutesBuilder,
     health: Health,
     names: Vec<&'static str>,
@@ -64,10 +69,11 @@ pub enum Stopped {
 }
 
 impl Server {
-    /// A server with no services yet.
-    pub fn new(config: &ServerConfig) -> Self {
+    /// A server with no services yet, which lets in whom `gate` lets in.
+    pub fn new(config: &ServerConfig, gate: Gate) -> Self {
         Self {
             config: config.clone(),
+            gate,
             routes: RoutesBuilder::default(),
             health: Health::new(),
             names: Vec::new(),
@@ -110,6 +116,7 @@ impl Server {
         let serving = self
             .transport()
             .layer(ObserveLayer::new(drain.clone()))
+            .layer(AdmitLayer(self.gate.clone()))
             .layer(GuardLayer::new(calls.clone()))
             .add_routes(self.routes.routes())
             .serve_with_incoming_shutdown(
@@ -175,6 +182,11 @@ fn is_health_check<B>(request: &Request<B>) -> bool {
     method_of(request.uri().path())
         .split_once('/')
         .is_some_and(|(service, _)| service == health::NAME)
+}
+
+/// Health and reflection tell nothing about anybody, and whoever asks for them has no token yet.
+fn is_open<B>(request: &Request<B>) -> bool {
+    is_health_check(request) || method_of(request.uri().path()).starts_with("grpc.reflection.")
 }
 
 /// What the layers of this server have in common: they answer, whatever happens.

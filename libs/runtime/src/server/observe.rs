@@ -6,13 +6,13 @@ use futures::future::BoxFuture;
 use http::{Request, Response};
 use opentelemetry::metrics::Histogram;
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
 use tracing::Instrument;
 
 use super::{GrpcService, is_health_check, method_of};
 use crate::body::EndingBody;
+use crate::grpc::status;
 use crate::telemetry::call::Call;
 use crate::telemetry::rpc::{self, Side};
 use crate::telemetry::trace;
@@ -66,7 +66,7 @@ where
         let drain = self.layer.drain.clone();
         let draining = async move {
             drain.cancelled().await;
-            Status::unavailable("the service is stopping")
+            status::unavailable("the service is stopping", status::STOPPING)
         };
         let ending = |response: Response<Body>| response.map(|inner| Body::new(EndingBody::new(inner, draining)));
         // Probes come every few seconds for ever and would drown everything else.

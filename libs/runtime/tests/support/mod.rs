@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 use vouch_proto::operations::v1::operations_service_client::OperationsServiceClient;
@@ -16,17 +18,51 @@ use vouch_proto::operations::v1::operations_service_server::{OperationsService, 
 use vouch_proto::operations::v1::{
     GetTestClockRequest, GetTestClockResponse, SetTestClockRequest, SetTestClockResponse,
 };
-use vouch_runtime::config::{Common, Layers};
+use vouch_runtime::access::{Gate, Signer};
+use vouch_runtime::config::{AccessConfig, Common, Layers};
 use vouch_runtime::server::{Server, ServerError, Stopped};
 
 pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The keys of all tests here, made by the first of them.
+pub const KEYS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/keys");
+
+/// A server of this configuration, with nothing to serve yet.
+pub fn server(config: &Common) -> Server {
+    Server::new(&config.server, Gate::open(&config.access, "test").expect("keys"))
+}
 
 /// The defaults, with what a test sets otherwise: TOML.
 pub fn config(overrides: &str) -> Common {
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     std::io::Write::write_all(&mut file, overrides.as_bytes()).expect("written");
-    let layers = Layers::new("test", include_str!("../config.default.toml")).file(Some(file.path()));
+    let keys = ("VOUCH_TEST__ACCESS__KEYS".to_owned(), KEYS.to_owned());
+    let layers = Layers::new("test", include_str!("../config.default.toml"))
+        .file(Some(file.path()))
+        .env([keys]);
     layers.load(Common::validate).expect("a good configuration").config
+}
+
+/// Access with keys in this directory, which are made when they are missing.
+pub fn access_in(directory: &Path) -> AccessConfig {
+    AccessConfig {
+        keys: directory.display().to_string(),
+        make_keys: true,
+        audience: "vouch".to_owned(),
+    }
+}
+
+/// A client that calls as an operator.
+pub type Operator = OperationsServiceClient<InterceptedService<Channel, Signer>>;
+
+/// Calls as an operator.
+pub fn operator(channel: Channel) -> Operator {
+    OperationsServiceClient::with_interceptor(channel, signer("operator:test"))
+}
+
+/// Signs as somebody, with the keys of all tests.
+pub fn signer(subject: &str) -> Signer {
+    Signer::new(&access_in(Path::new(KEYS)), subject.parse().expect("a subject"))
 }
 
 type Handler = dyn Fn(Request<GetTestClockRequest>) -> BoxFuture<'static, Result<(), Status>> + Send + Sync;
@@ -90,8 +126,8 @@ impl Served {
         channel(self.address).await
     }
 
-    pub async fn client(&self) -> OperationsServiceClient<Channel> {
-        OperationsServiceClient::new(self.channel().await)
+    pub async fn client(&self) -> Operator {
+        operator(self.channel().await)
     }
 
     /// Drains, and tells how the server ended.

@@ -10,6 +10,7 @@ pub mod acceptance;
 pub mod clients;
 pub mod invitations;
 mod letter;
+mod owners;
 
 use vouch_runtime::commands::Commands;
 

@@ -18,7 +18,7 @@ impl ClientService for Clients {
         &self,
         request: Request<pb::CreateClientRequest>,
     ) -> Result<Response<pb::CreateClientResponse>, Status> {
-        let (key, command) = parse_mutation::<_, CreateClient>(request)?;
+        let (key, command) = parse_mutation::<_, CreateClient>(&self.0, request).await?;
         Ok(Response::new(self.0.create_client(&key, &command).await?))
     }
 
@@ -26,7 +26,7 @@ impl ClientService for Clients {
         &self,
         request: Request<pb::GetClientRequest>,
     ) -> Result<Response<pb::GetClientResponse>, Status> {
-        let Id::<ClientId>(id) = parse_query(request)?;
+        let Id::<ClientId>(id) = parse_query(&self.0, request).await?;
         let client = self.0.get_client(id).await?;
         Ok(Response::new(pb::GetClientResponse {
             client: Some(client.into()),

@@ -18,7 +18,7 @@ impl InvitationService for Invitations {
         &self,
         request: Request<pb::SendInvitationRequest>,
     ) -> Result<Response<pb::SendInvitationResponse>, Status> {
-        let (key, command) = parse_mutation::<_, SendInvitation>(request)?;
+        let (key, command) = parse_mutation::<_, SendInvitation>(&self.0, request).await?;
         Ok(Response::new(self.0.send_invitation(&key, &command).await?))
     }
 
@@ -26,7 +26,7 @@ impl InvitationService for Invitations {
         &self,
         request: Request<pb::GetInvitationRequest>,
     ) -> Result<Response<pb::GetInvitationResponse>, Status> {
-        let Id::<InvitationId>(id) = parse_query(request)?;
+        let Id::<InvitationId>(id) = parse_query(&self.0, request).await?;
         let invitation = Some(self.0.get_invitation(id).await?.into());
         Ok(Response::new(pb::GetInvitationResponse { invitation }))
     }
@@ -35,7 +35,7 @@ impl InvitationService for Invitations {
         &self,
         request: Request<pb::ListInvitationsRequest>,
     ) -> Result<Response<pb::ListInvitationsResponse>, Status> {
-        let ListInvitations { client_id, page } = parse_query(request)?;
+        let ListInvitations { client_id, page } = parse_query(&self.0, request).await?;
         let listed = self.0.list_invitations(client_id, &page).await?;
         Ok(Response::new(pb::ListInvitationsResponse {
             next_page_token: listed.next_page_token(),
@@ -47,7 +47,7 @@ impl InvitationService for Invitations {
         &self,
         request: Request<pb::LookUpInvitationRequest>,
     ) -> Result<Response<pb::LookUpInvitationResponse>, Status> {
-        let SentToken(token) = parse_query(request)?;
+        let SentToken(token) = parse_query(&self.0, request).await?;
         let invitation = Some(self.0.look_up_invitation(&token).await?.into());
         Ok(Response::new(pb::LookUpInvitationResponse { invitation }))
     }
@@ -56,7 +56,7 @@ impl InvitationService for Invitations {
         &self,
         request: Request<pb::ListOpenInvitationsRequest>,
     ) -> Result<Response<pb::ListOpenInvitationsResponse>, Status> {
-        let ListOpenInvitations { verified_email, page } = parse_query(request)?;
+        let ListOpenInvitations { verified_email, page } = parse_query(&self.0, request).await?;
         let listed = self.0.list_open_invitations(&verified_email, &page).await?;
         Ok(Response::new(pb::ListOpenInvitationsResponse {
             next_page_token: listed.next_page_token(),
@@ -68,7 +68,7 @@ impl InvitationService for Invitations {
         &self,
         request: Request<pb::AcceptInvitationRequest>,
     ) -> Result<Response<pb::AcceptInvitationResponse>, Status> {
-        let (key, command) = parse_mutation::<_, AcceptInvitation>(request)?;
+        let (key, command) = parse_mutation::<_, AcceptInvitation>(&self.0, request).await?;
         Ok(Response::new(self.0.accept_invitation(&key, &command).await?))
     }
 }

@@ -19,19 +19,26 @@ use vouch_proto::{
         invitation_service_client::InvitationServiceClient,
     },
 };
-use vouch_runtime::{Chassis, ChassisError, ServiceClock, config::Layers};
+use vouch_runtime::{
+    Chassis, ChassisError, ServiceClock,
+    access::{Caller, Signed, Signer},
+    config::Layers,
+};
 use vouch_storage::{DatabaseConfig, Db};
 use vouch_testkit::{SmtpSink, TestDatabase, eventually};
 
 pub use vouch_testkit::answers::{refusal, violations};
+
+/// The keys of all tests here, made by the first of them.
+const KEYS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/keys");
 
 /// How long anything may take that happens by itself.
 pub const SOON: Duration = Duration::from_secs(30);
 
 /// A running service.
 pub struct World {
-    pub clients: ClientServiceClient<Channel>,
-    pub invitations: InvitationServiceClient<Channel>,
+    pub clients: ClientServiceClient<Signed>,
+    pub invitations: InvitationServiceClient<Signed>,
     pub db: Db,
     pub clock: Arc<TestClock>,
     bus: Arc<MemoryBus>,
@@ -80,6 +87,7 @@ impl World {
             .config;
         config.links.public_url = "https://vouch.example/".to_owned();
         config.common.server.listen.set_port(0);
+        config.common.access.keys = KEYS.to_owned();
         let directory = mail.path().display().to_string();
         config.common.mail = Some(MailConfig {
             directory,
@@ -100,6 +108,7 @@ impl World {
         let stop = CancellationToken::new();
         let service = tokio::spawn(service.run(stop.clone()));
         let channel = Channel::from_shared(address).expect("an address").connect_lazy();
+        let channel = Signer::new(&config.common.access, Caller::Operator("test".to_owned())).on(channel);
         Self {
             clients: ClientServiceClient::new(channel.clone()),
             invitations: InvitationServiceClient::new(channel),

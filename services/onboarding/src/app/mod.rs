@@ -12,6 +12,7 @@ pub mod acceptances;
 pub mod cases;
 pub mod invitations;
 mod letter;
+mod owners;
 pub mod people;
 pub mod rooms;
 

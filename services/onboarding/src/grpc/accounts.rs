@@ -22,7 +22,7 @@ impl AccountService for Accounts {
         &self,
         request: Request<pb::ActivateAccountRequest>,
     ) -> Result<Response<pb::ActivateAccountResponse>, Status> {
-        let (key, command) = parse_mutation::<_, ActivateAccount>(request)?;
+        let (key, command) = parse_mutation::<_, ActivateAccount>(&self.0, request).await?;
         Ok(Response::new(self.0.activate_account(&key, &command).await?))
     }
 
@@ -30,7 +30,7 @@ impl AccountService for Accounts {
         &self,
         request: Request<pb::RegisterAccountRequest>,
     ) -> Result<Response<pb::RegisterAccountResponse>, Status> {
-        let (key, command) = parse_mutation::<_, RegisterAccount>(request)?;
+        let (key, command) = parse_mutation::<_, RegisterAccount>(&self.0, request).await?;
         Ok(Response::new(self.0.register_account(&key, &command).await?))
     }
 
@@ -38,7 +38,7 @@ impl AccountService for Accounts {
         &self,
         request: Request<pb::VerifyEmailRequest>,
     ) -> Result<Response<pb::VerifyEmailResponse>, Status> {
-        let (key, command) = parse_mutation::<_, VerifyEmail>(request)?;
+        let (key, command) = parse_mutation::<_, VerifyEmail>(&self.0, request).await?;
         Ok(Response::new(self.0.verify_email(&key, &command).await?))
     }
 
@@ -46,7 +46,7 @@ impl AccountService for Accounts {
         &self,
         request: Request<pb::GetPersonRequest>,
     ) -> Result<Response<pb::GetPersonResponse>, Status> {
-        let Id::<PersonId>(id) = parse_query(request)?;
+        let Id::<PersonId>(id) = parse_query(&self.0, request).await?;
         let person = Some(self.0.get_person(id).await?.into());
         Ok(Response::new(pb::GetPersonResponse { person }))
     }

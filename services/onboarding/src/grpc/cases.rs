@@ -19,17 +19,17 @@ pub struct Cases(pub App);
 #[tonic::async_trait]
 impl CaseService for Cases {
     async fn get_home(&self, request: Request<pb::GetHomeRequest>) -> Result<Response<pb::GetHomeResponse>, Status> {
-        let Id::<PersonId>(id) = parse_query(request)?;
+        let Id::<PersonId>(id) = parse_query(&self.0, request).await?;
         Ok(Response::new(self.0.get_home(id).await?.into()))
     }
 
     async fn open_case(&self, request: Request<pb::OpenCaseRequest>) -> Result<Response<pb::OpenCaseResponse>, Status> {
-        let (key, command) = parse_mutation::<_, OpenCase>(request)?;
+        let (key, command) = parse_mutation::<_, OpenCase>(&self.0, request).await?;
         Ok(Response::new(self.0.open_case(&key, &command).await?))
     }
 
     async fn get_case(&self, request: Request<pb::GetCaseRequest>) -> Result<Response<pb::GetCaseResponse>, Status> {
-        let Id::<CaseId>(id) = parse_query(request)?;
+        let Id::<CaseId>(id) = parse_query(&self.0, request).await?;
         let case = Some(self.0.get_case(id).await?.into());
         Ok(Response::new(pb::GetCaseResponse { case }))
     }
@@ -38,7 +38,7 @@ impl CaseService for Cases {
         &self,
         request: Request<pb::ReviewContractRequest>,
     ) -> Result<Response<pb::ReviewContractResponse>, Status> {
-        let (key, command) = parse_mutation::<_, ReviewContract>(request)?;
+        let (key, command) = parse_mutation::<_, ReviewContract>(&self.0, request).await?;
         Ok(Response::new(self.0.review_contract(&key, &command).await?))
     }
 
@@ -46,7 +46,7 @@ impl CaseService for Cases {
         &self,
         request: Request<pb::AcceptOfferRequest>,
     ) -> Result<Response<pb::AcceptOfferResponse>, Status> {
-        let (key, command) = parse_mutation::<_, AcceptOffer>(request)?;
+        let (key, command) = parse_mutation::<_, AcceptOffer>(&self.0, request).await?;
         Ok(Response::new(self.0.accept_offer(&key, &command).await?))
     }
 
@@ -54,7 +54,7 @@ impl CaseService for Cases {
         &self,
         request: Request<pb::ListNotesRequest>,
     ) -> Result<Response<pb::ListNotesResponse>, Status> {
-        let ListNotes { room_id, page } = parse_query(request)?;
+        let ListNotes { room_id, page } = parse_query(&self.0, request).await?;
         let listed = self.0.list_notes(room_id, &page).await?;
         Ok(Response::new(pb::ListNotesResponse {
             next_page_token: listed.next_page_token(),

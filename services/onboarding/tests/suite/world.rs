@@ -15,7 +15,11 @@ use vouch_proto::onboarding::v1::{
     self as pb, account_service_client::AccountServiceClient, case_service_client::CaseServiceClient,
     get_home_response::NextStep,
 };
-use vouch_runtime::{Chassis, ServiceClock, config::Layers};
+use vouch_runtime::{
+    Chassis, ServiceClock,
+    access::{Caller, Signed, Signer},
+    config::Layers,
+};
 use vouch_storage::{DatabaseConfig, Db};
 use vouch_testkit::{TestDatabase, eventually};
 
@@ -26,13 +30,16 @@ use crate::{
     invitations::Invitations,
 };
 
+/// The keys of all tests here, made by the first of them.
+const KEYS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/keys");
+
 /// How long anything may take that happens by itself.
 pub const SOON: Duration = Duration::from_secs(20);
 
 /// A service with all that it needs. What a dead service leaves behind, the next one finds.
 pub struct World {
-    pub accounts: AccountServiceClient<Channel>,
-    pub cases: CaseServiceClient<Channel>,
+    pub accounts: AccountServiceClient<Signed>,
+    pub cases: CaseServiceClient<Signed>,
     pub invitations: Invitations,
     /// The same database, through connections of the test's own.
     pub db: Db,
@@ -62,6 +69,7 @@ impl World {
             .config;
         config.links.public_url = "https://vouch.example/".to_owned();
         config.common.server.listen.set_port(0);
+        config.common.access.keys = KEYS.to_owned();
         config.common.database = DatabaseConfig {
             url: database.url().to_owned(),
             max_connections: 8,
@@ -309,7 +317,7 @@ impl World {
     }
 }
 
-async fn run(config: &Config, bus: Arc<MemoryBus>, clock: Arc<TestClock>) -> (Running, Channel) {
+async fn run(config: &Config, bus: Arc<MemoryBus>, clock: Arc<TestClock>) -> (Running, Signed) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -318,6 +326,7 @@ async fn run(config: &Config, bus: Arc<MemoryBus>, clock: Arc<TestClock>) -> (Ru
     let stop = CancellationToken::new();
     let (tell_address, address) = oneshot::channel();
     let (tell_end, ended) = oneshot::channel();
+    let signer = Signer::new(&config.common.access, Caller::Operator("test".to_owned()));
     let (config, stopped) = (config.clone(), stop.clone());
     runtime.spawn(async move {
         let db = Db::connect(&config.common.database).await.expect("a database");
@@ -333,6 +342,7 @@ async fn run(config: &Config, bus: Arc<MemoryBus>, clock: Arc<TestClock>) -> (Ru
     let channel = Channel::from_shared(format!("http://{address}"))
         .expect("an address")
         .connect_lazy();
+    let channel = signer.on(channel);
     (
         Running {
             runtime: Some(runtime),

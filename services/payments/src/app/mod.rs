@@ -2,6 +2,7 @@
 //!
 //! | file | what happens there |
 //! |---|---|
+//! | [`accounts`] | whose an account is |
 //! | [`contracts`] | an accepted offer begins a contract |
 //! | [`milestones`] | agreed, funded, submitted, approved by the client or by silence |
 //! | [`earnings`] | settled when available, refunded |
@@ -11,10 +12,12 @@
 //! Each use case opens a transaction, locks and reads, lets [`crate::domain`] decide, writes once, and appends the
 //! events. A query reads and returns domain values.
 
+pub mod accounts;
 pub mod contracts;
 pub mod earnings;
 pub mod ledger;
 pub mod milestones;
+mod owners;
 pub mod rewards;
 
 use vouch_runtime::Commands;

@@ -18,7 +18,7 @@ impl ContractService for Contracts {
         &self,
         request: Request<pb::GetContractRequest>,
     ) -> Result<Response<pb::GetContractResponse>, Status> {
-        let Id::<ContractId>(id) = parse_query(request)?;
+        let Id::<ContractId>(id) = parse_query(&self.0, request).await?;
         let contract = self.0.get_contract(id).await?;
         Ok(Response::new(pb::GetContractResponse {
             contract: Some(contract.into()),
@@ -29,7 +29,7 @@ impl ContractService for Contracts {
         &self,
         request: Request<pb::ListContractsRequest>,
     ) -> Result<Response<pb::ListContractsResponse>, Status> {
-        let ListContracts { party, page } = parse_query(request)?;
+        let ListContracts { party, page } = parse_query(&self.0, request).await?;
         let listed = self.0.list_contracts(party, page).await?;
         Ok(Response::new(pb::ListContractsResponse {
             next_page_token: listed.next_page_token(),
@@ -41,7 +41,7 @@ impl ContractService for Contracts {
         &self,
         request: Request<pb::CreateMilestoneRequest>,
     ) -> Result<Response<pb::CreateMilestoneResponse>, Status> {
-        let (key, command) = parse_mutation(request)?;
+        let (key, command) = parse_mutation(&self.0, request).await?;
         Ok(Response::new(self.0.create_milestone(&key, &command).await?))
     }
 
@@ -49,7 +49,7 @@ impl ContractService for Contracts {
         &self,
         request: Request<pb::FundMilestoneRequest>,
     ) -> Result<Response<pb::FundMilestoneResponse>, Status> {
-        let (key, command) = parse_mutation(request)?;
+        let (key, command) = parse_mutation(&self.0, request).await?;
         Ok(Response::new(self.0.fund_milestone(&key, command).await?))
     }
 
@@ -57,7 +57,7 @@ impl ContractService for Contracts {
         &self,
         request: Request<pb::SubmitMilestoneRequest>,
     ) -> Result<Response<pb::SubmitMilestoneResponse>, Status> {
-        let (key, command) = parse_mutation(request)?;
+        let (key, command) = parse_mutation(&self.0, request).await?;
         Ok(Response::new(self.0.submit_milestone(&key, command).await?))
     }
 
@@ -65,7 +65,7 @@ impl ContractService for Contracts {
         &self,
         request: Request<pb::ApproveMilestoneRequest>,
     ) -> Result<Response<pb::ApproveMilestoneResponse>, Status> {
-        let (key, command) = parse_mutation(request)?;
+        let (key, command) = parse_mutation(&self.0, request).await?;
         Ok(Response::new(self.0.approve_milestone(&key, command).await?))
     }
 }

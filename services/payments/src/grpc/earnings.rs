@@ -18,7 +18,7 @@ impl EarningService for Earnings {
         &self,
         request: Request<pb::GetEarningRequest>,
     ) -> Result<Response<pb::GetEarningResponse>, Status> {
-        let Id::<EarningId>(id) = parse_query(request)?;
+        let Id::<EarningId>(id) = parse_query(&self.0, request).await?;
         let earning = self.0.get_earning(id).await?;
         Ok(Response::new(pb::GetEarningResponse {
             earning: Some(earning.into()),
@@ -29,7 +29,7 @@ impl EarningService for Earnings {
         &self,
         request: Request<pb::ListEarningsRequest>,
     ) -> Result<Response<pb::ListEarningsResponse>, Status> {
-        let ListEarnings { account_id, page } = parse_query(request)?;
+        let ListEarnings { account_id, page } = parse_query(&self.0, request).await?;
         let listed = self.0.list_earnings(account_id, page).await?;
         Ok(Response::new(pb::ListEarningsResponse {
             next_page_token: listed.next_page_token(),
@@ -41,7 +41,7 @@ impl EarningService for Earnings {
         &self,
         request: Request<pb::RefundEarningRequest>,
     ) -> Result<Response<pb::RefundEarningResponse>, Status> {
-        let (key, command) = parse_mutation(request)?;
+        let (key, command) = parse_mutation(&self.0, request).await?;
         Ok(Response::new(self.0.refund_earning(&key, command).await?))
     }
 }

@@ -18,7 +18,7 @@ impl LedgerService for Ledger {
         &self,
         request: Request<pb::GetBalancesRequest>,
     ) -> Result<Response<pb::GetBalancesResponse>, Status> {
-        let Id::<AccountId>(account) = parse_query(request)?;
+        let Id::<AccountId>(account) = parse_query(&self.0, request).await?;
         let balances = self.0.get_balances(account).await?;
         Ok(Response::new(pb::GetBalancesResponse {
             balances: balances.into_iter().map(Into::into).collect(),
@@ -33,7 +33,7 @@ impl LedgerService for Ledger {
             account_id,
             currency,
             page,
-        } = parse_query(request)?;
+        } = parse_query(&self.0, request).await?;
         let listed = self.0.list_statement_lines(account_id, currency, page).await?;
         Ok(Response::new(pb::ListStatementLinesResponse {
             next_page_token: listed.next_page_token(),
@@ -45,7 +45,7 @@ impl LedgerService for Ledger {
         &self,
         request: Request<pb::ListRewardPostingsRequest>,
     ) -> Result<Response<pb::ListRewardPostingsResponse>, Status> {
-        let ListRewardPostings { account_id, page } = parse_query(request)?;
+        let ListRewardPostings { account_id, page } = parse_query(&self.0, request).await?;
         let (listed, sums) = self.0.list_reward_postings(account_id, page).await?;
         Ok(Response::new(pb::ListRewardPostingsResponse {
             next_page_token: listed.next_page_token(),

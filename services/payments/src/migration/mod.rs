@@ -5,6 +5,7 @@ mod m20261121_000102_payments_earning;
 mod m20261121_000103_payments_ledger;
 mod m20261121_000104_payments_reward;
 mod m20261121_000105_payments_append_only;
+mod m20261122_000106_payments_account;
 
 use sea_orm_migration::prelude::*;
 
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261121_000103_payments_ledger::Migration));
         all.push(Box::new(m20261121_000104_payments_reward::Migration));
         all.push(Box::new(m20261121_000105_payments_append_only::Migration));
+        all.push(Box::new(m20261122_000106_payments_account::Migration));
         all
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! | module | tables |
 //! |---|---|
+//! | [`accounts`] | `account` |
 //! | [`contracts`] | `contract` |
 //! | [`milestones`] | `milestone` |
 //! | [`earnings`] | `earning`, `reversal` |
@@ -12,6 +13,7 @@
 //! Locks are always taken in the same order, so that no two transactions wait for one another: the contract's row (or
 //! the totals of rewards), which guards all that belongs to it, then the balances; several of a kind in ascending id.
 
+pub mod accounts;
 pub mod contracts;
 pub mod earnings;
 pub mod ledger;

@@ -22,20 +22,27 @@ use vouch_proto::{
     },
     referral::v1::{RewardKind, RewardReleased},
 };
-use vouch_runtime::{Chassis, ChassisError, ServiceClock, config::Layers};
+use vouch_runtime::{
+    Chassis, ChassisError, ServiceClock,
+    access::{Caller, Signed, Signer},
+    config::Layers,
+};
 use vouch_storage::{DatabaseConfig, Db};
 use vouch_testkit::{TestDatabase, eventually};
 
 pub use vouch_testkit::answers::{refusal, violations};
+
+/// The keys of all tests here, made by the first of them.
+const KEYS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/keys");
 
 /// How long anything may take that happens by itself.
 pub const SOON: Duration = Duration::from_secs(30);
 
 /// A running service.
 pub struct World {
-    pub contracts: ContractServiceClient<Channel>,
-    pub earnings: EarningServiceClient<Channel>,
-    pub ledger: LedgerServiceClient<Channel>,
+    pub contracts: ContractServiceClient<Signed>,
+    pub earnings: EarningServiceClient<Signed>,
+    pub ledger: LedgerServiceClient<Signed>,
     pub db: Db,
     pub clock: Arc<TestClock>,
     bus: Arc<MemoryBus>,
@@ -67,6 +74,7 @@ impl World {
         let loaded = Layers::new(NAME, DEFAULTS).load(Config::validate);
         let mut config = loaded.expect("good defaults").config;
         config.common.server.listen.set_port(0);
+        config.common.access.keys = KEYS.to_owned();
         let access = DatabaseConfig {
             url: database.url().to_owned(),
             max_connections: 8,
@@ -82,6 +90,7 @@ impl World {
         let stop = CancellationToken::new();
         let service = tokio::spawn(service.run(stop.clone()));
         let channel = Channel::from_shared(address).expect("an address").connect_lazy();
+        let channel = Signer::new(&config.common.access, Caller::Operator("test".to_owned())).on(channel);
         Self {
             contracts: ContractServiceClient::new(channel.clone()),
             earnings: EarningServiceClient::new(channel.clone()),

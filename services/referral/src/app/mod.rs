@@ -4,6 +4,7 @@ pub mod accrual;
 pub mod attribution;
 pub mod enrolment;
 pub mod explanation;
+mod owners;
 
 use sha2::{Digest, Sha256};
 use vouch_primitives::Timestamp;

@@ -26,7 +26,7 @@ impl referral_service_server::ReferralService for ReferralService {
         &self,
         request: Request<pb::EnrolReferrerRequest>,
     ) -> Result<Response<pb::EnrolReferrerResponse>, Status> {
-        let (key, convert::Enrol(account)) = parse_mutation(request)?;
+        let (key, convert::Enrol(account)) = parse_mutation(&self.0, request).await?;
         Ok(Response::new(self.0.enrol(key, account).await?))
     }
 
@@ -34,7 +34,7 @@ impl referral_service_server::ReferralService for ReferralService {
         &self,
         request: Request<pb::GetReferrerRequest>,
     ) -> Result<Response<pb::GetReferrerResponse>, Status> {
-        let convert::ReferrerQuery(id) = parse_query(request)?;
+        let convert::ReferrerQuery(id) = parse_query(&self.0, request).await?;
         let referrer = self.0.referrer(id).await?;
         Ok(Response::new(pb::GetReferrerResponse {
             referrer: Some(referrer),
@@ -45,7 +45,7 @@ impl referral_service_server::ReferralService for ReferralService {
         &self,
         request: Request<pb::ListAttributionsRequest>,
     ) -> Result<Response<pb::ListAttributionsResponse>, Status> {
-        let convert::AttributionPage { referrer, page } = parse_query(request)?;
+        let convert::AttributionPage { referrer, page } = parse_query(&self.0, request).await?;
         let listed = self.0.attributions(referrer, &page).await?;
         Ok(Response::new(pb::ListAttributionsResponse {
             next_page_token: listed.next_page_token(),
@@ -65,7 +65,7 @@ impl referral_service_server::ReferralService for ReferralService {
         &self,
         request: Request<pb::ExplainBalanceRequest>,
     ) -> Result<Response<pb::ExplainBalanceResponse>, Status> {
-        let convert::AttributionPage { referrer, page } = parse_query(request)?;
+        let convert::AttributionPage { referrer, page } = parse_query(&self.0, request).await?;
         let listed = self.0.explain(referrer, &page).await?;
         Ok(Response::new(pb::ExplainBalanceResponse {
             next_page_token: listed.next_page_token(),
@@ -82,7 +82,7 @@ impl referral_service_server::ReferralService for ReferralService {
             kind,
             currency,
             page,
-        } = parse_query(request)?;
+        } = parse_query(&self.0, request).await?;
         let listed = self.0.reward_items(attribution, kind, currency, &page).await?;
         Ok(Response::new(pb::ListRewardItemsResponse {
             next_page_token: listed.next_page_token(),

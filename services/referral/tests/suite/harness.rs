@@ -26,13 +26,20 @@ use vouch_proto::{
     referral::v1::{self as pb, referral_service_client::ReferralServiceClient},
 };
 use vouch_referral::{Config, DEFAULTS, Service, migration::Migrator};
-use vouch_runtime::{Chassis, ServiceClock, config::Layers};
+use vouch_runtime::{
+    Chassis, ServiceClock,
+    access::{Caller, Signed, Signer},
+    config::Layers,
+};
 use vouch_storage::Db;
 use vouch_testkit::{TestDatabase, eventually};
 
+/// The keys of all tests here, made by the first of them.
+const KEYS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/keys");
+
 /// A running referral service and what plays its surroundings.
 pub struct House {
-    channel: Channel,
+    channel: Signed,
     bus: Arc<MemoryBus>,
     releases: Subscription,
     stop: CancellationToken,
@@ -79,6 +86,7 @@ impl House {
             ("VOUCH_REFERRAL__DATABASE__URL", database.url().to_owned()),
             ("VOUCH_REFERRAL__PEERS__PAYMENTS", play_payments().await),
             ("VOUCH_REFERRAL__CLOCK__TEST", "true".to_owned()),
+            ("VOUCH_REFERRAL__ACCESS__KEYS", KEYS.to_owned()),
         ];
         let env = env.map(|(key, value)| (key.to_owned(), value));
         let config = Layers::new("referral", DEFAULTS)
@@ -99,6 +107,7 @@ impl House {
         let token = stop.clone();
         let running = tokio::spawn(async move { service.run(token).await.expect("a good end") });
         let channel = Channel::from_shared(address).expect("an address").connect_lazy();
+        let channel = Signer::new(&config.common.access, Caller::Operator("test".to_owned())).on(channel);
         let releases = Subscription {
             producer: "vouch.referral".to_owned(),
             stream: "VOUCH_REFERRAL".to_owned(),
@@ -114,7 +123,7 @@ impl House {
         }
     }
 
-    pub fn client(&self) -> ReferralServiceClient<Channel> {
+    pub fn client(&self) -> ReferralServiceClient<Signed> {
         ReferralServiceClient::new(self.channel.clone())
     }
 

@@ -26,6 +26,7 @@ pub async fn demo(args: &DemoArgs) -> Result<(), Error> {
         engine: args.db.into(),
         test_clock: Some(beginning(&entries)),
         first_port: None,
+        keys: None,
     };
     let mut signals = Signals::listen()?;
     let starting = Cluster::start(plan, |what| eprintln!("{what} …"));

@@ -36,6 +36,8 @@ enum Command {
     Run(RunArgs),
     /// Move the test clock of a running system, from due timer to due timer.
     Advance(AdvanceArgs),
+    /// Print a token with which to call a running system.
+    Token(TokenArgs),
 }
 
 /// How the demo is played and told.
@@ -74,6 +76,25 @@ struct AdvanceArgs {
     /// The port of the first service.
     #[arg(long, env = "VOUCH_FIRST_PORT", default_value_t = FIRST_PORT, value_parser = value_parser!(u16).range(1..=LAST_FIRST_PORT))]
     first_port: u16,
+}
+
+/// Whose token.
+#[derive(Debug, clap::Args)]
+struct TokenArgs {
+    /// operator:<name>, client:<id>, person:<id> or service:<name>; `operator` alone is operator:local.
+    #[arg(long = "as", value_name = "SUBJECT", value_parser = subject)]
+    subject: String,
+    /// How long it is good for.
+    #[arg(long, default_value_t = 12, value_parser = value_parser!(u64).range(1..=8_760))]
+    hours: u64,
+}
+
+fn subject(text: &str) -> Result<String, String> {
+    let subject = if text == "operator" { "operator:local" } else { text };
+    match subject.parse::<vouch_runtime::access::Caller>() {
+        Ok(_) => Ok(subject.to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// How far time moves: one of the two.
@@ -115,6 +136,7 @@ async fn main() -> ExitCode {
         Command::Demo(args) => demo::demo(&args).await,
         Command::Run(args) => run::run(&args).await,
         Command::Advance(args) => run::advance(&args).await,
+        Command::Token(args) => run::token(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,10 +1,19 @@
-//! `run` and `advance`.
+//! `run`, `advance` and `token`.
+
+use std::{path::Path, time::Duration};
 
 use tonic::{Code, Status};
 use vouch_primitives::{Clock, SystemClock, Timestamp};
-use vouch_suite::{Clients, Cluster, Error, SERVICES, TestClock, cluster::Plan};
+use vouch_runtime::access::{Caller, issue};
+use vouch_suite::{
+    Clients, Cluster, Error, SERVICES, TestClock,
+    cluster::{Plan, access},
+};
 
-use crate::{AdvanceArgs, FIRST_PORT, RunArgs, signals::Signals};
+use crate::{AdvanceArgs, FIRST_PORT, RunArgs, TokenArgs, signals::Signals};
+
+/// The keys of the running system stay from one run to the next, so that tokens do.
+const KEYS: &str = "data/keys";
 
 /// Keeps everything running until Ctrl-C or SIGTERM.
 pub async fn run(args: &RunArgs) -> Result<(), Error> {
@@ -12,6 +21,7 @@ pub async fn run(args: &RunArgs) -> Result<(), Error> {
         engine: args.db.into(),
         test_clock: args.test_clock.then(|| SystemClock.now()),
         first_port: Some(args.first_port),
+        keys: Some(KEYS.into()),
     };
     let mut signals = Signals::listen()?;
     let starting = Cluster::start(plan, |what| eprintln!("{what} …"));
@@ -44,7 +54,11 @@ pub async fn advance(args: &AdvanceArgs) -> Result<(), Error> {
         let port = usize::from(args.first_port) + index;
         format!("http://127.0.0.1:{port}")
     });
-    let clock = TestClock::of(&Clients::connect(&addresses)?);
+    // Whoever has run nothing here has no keys to be let in with.
+    if !Path::new(KEYS).join("identity.key").exists() {
+        return Err(nothing_answers(args.first_port));
+    }
+    let clock = TestClock::of(&Clients::connect(&addresses, &access(Path::new(KEYS)))?);
     let now = clock.now().await.map_err(|error| no_clock(error, args.first_port))?;
     let to = match (&args.distance.by, &args.distance.to) {
         (Some(by), _) => later(now, by)?,
@@ -59,13 +73,14 @@ pub async fn advance(args: &AdvanceArgs) -> Result<(), Error> {
     clock.advance_to(to, |at| println!("{at}")).await
 }
 
+fn nothing_answers(first_port: u16) -> Error {
+    let last = first_port.saturating_add(3);
+    format!("nothing answers on 127.0.0.1, ports {first_port} to {last}: is `make run TEST_CLOCK=1` going?").into()
+}
+
 fn no_clock(error: Error, first_port: u16) -> Error {
     match error.downcast_ref::<Status>().map(Status::code) {
-        Some(Code::Unavailable) => format!(
-            "nothing answers on 127.0.0.1, ports {first_port} to {}: is `make run TEST_CLOCK=1` going?",
-            first_port.saturating_add(3)
-        )
-        .into(),
+        Some(Code::Unavailable) => nothing_answers(first_port),
         Some(Code::Unimplemented) => "the system runs on the process clock: start it with TEST_CLOCK=1".into(),
         _ => error,
     }
@@ -77,7 +92,7 @@ fn later(now: Timestamp, by: &str) -> Result<Timestamp, Error> {
     let (number, unit) = by.split_at(split);
     let not_understood = || format!("{by:?} is not like 3months, 5days, 36hours or 90minutes");
     let number: u32 = number.parse().map_err(|_| not_understood())?;
-    let seconds = |each: u64| now.saturating_add(std::time::Duration::from_secs(u64::from(number) * each));
+    let seconds = |each: u64| now.saturating_add(Duration::from_secs(u64::from(number) * each));
     match unit.trim() {
         "month" | "months" => Ok(now.add_months_clamped(number)),
         "day" | "days" => Ok(now.add_days(number)),
@@ -85,4 +100,12 @@ fn later(now: Timestamp, by: &str) -> Result<Timestamp, Error> {
         "minute" | "minutes" => Ok(seconds(60)),
         _ => Err(not_understood().into()),
     }
+}
+
+/// Prints a token for somebody, signed with the keys of `run`.
+pub fn token(args: &TokenArgs) -> Result<(), Error> {
+    let caller: Caller = args.subject.parse()?;
+    let lasting = Duration::from_secs(args.hours * 3600);
+    println!("{}", issue(&access(Path::new(KEYS)), &caller, lasting)?);
+    Ok(())
 }

@@ -9,7 +9,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{CaseStatement, Expr},
 };
-use vouch_primitives::{ClientId, EmailAddress, InvitationId, Timestamp};
+use vouch_primitives::{ClientId, EmailAddress, InvitationId, Timestamp, Uuid};
 use vouch_storage::{StorageError, Txn};
 
 use self::{
@@ -50,6 +50,16 @@ pub async fn insert(txn: &Txn, invitation: &Invitation) -> Result<(), StorageErr
 /// When the database fails.
 pub async fn find(conn: &impl ConnectionTrait, id: InvitationId) -> Result<Option<Invitation>, StorageError> {
     one(conn, Entity::find_by_id(id.as_uuid())).await
+}
+
+/// Who sent an invitation.
+///
+/// # Errors
+/// When the database fails.
+pub async fn client_of(conn: &impl ConnectionTrait, id: InvitationId) -> Result<Option<ClientId>, StorageError> {
+    let query = Entity::find_by_id(id.as_uuid()).select_only().column(Column::ClientId);
+    let client: Option<Uuid> = query.into_tuple().one(conn).await?;
+    Ok(client.map(ClientId::from_uuid))
 }
 
 /// Reads an invitation that the transaction is going to change: others wait, and read it afterwards.

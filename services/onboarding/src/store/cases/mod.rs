@@ -6,10 +6,11 @@ mod row;
 use std::collections::HashMap;
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, TryInsertResult,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    TryInsertResult,
     sea_query::{CaseStatement, Expr, ExprTrait, LockType},
 };
-use vouch_primitives::{CaseId, PersonId, Timestamp, Uuid};
+use vouch_primitives::{CaseId, ClientId, PersonId, RoomId, Timestamp, Uuid};
 use vouch_proto::common::v1::ContractTerms;
 use vouch_storage::{StorageError, Txn};
 
@@ -41,6 +42,46 @@ pub async fn insert_case(txn: &Txn, case: &Case, terms: &ContractTerms) -> Resul
 pub async fn find_case(conn: &impl ConnectionTrait, id: CaseId) -> Result<Option<(Case, ContractTerms)>, StorageError> {
     let found = load(conn, case::Entity::find_by_id(id.as_uuid())).await?;
     Ok(found.into_iter().next())
+}
+
+/// The two parties of a case.
+///
+/// # Errors
+/// When the database fails.
+pub async fn parties_of_case(
+    conn: &impl ConnectionTrait,
+    id: CaseId,
+) -> Result<Option<(ClientId, PersonId)>, StorageError> {
+    parties(conn, case::Entity::find_by_id(id.as_uuid())).await
+}
+
+/// The two parties of a project room, which are those of its case.
+///
+/// # Errors
+/// When the database fails.
+pub async fn parties_of_room(
+    conn: &impl ConnectionTrait,
+    id: RoomId,
+) -> Result<Option<(ClientId, PersonId)>, StorageError> {
+    let of_room = offer::Entity::find()
+        .select_only()
+        .column(offer::Column::CaseId)
+        .filter(offer::Column::RoomId.eq(id.as_uuid()));
+    let wanted = case::Entity::find().filter(case::Column::Id.in_subquery(of_room.into_query()));
+    parties(conn, wanted).await
+}
+
+async fn parties(
+    conn: &impl ConnectionTrait,
+    wanted: Select<case::Entity>,
+) -> Result<Option<(ClientId, PersonId)>, StorageError> {
+    let found: Option<(Uuid, Uuid)> = wanted
+        .select_only()
+        .columns([case::Column::ClientId, case::Column::PersonId])
+        .into_tuple()
+        .one(conn)
+        .await?;
+    Ok(found.map(|(client, person)| (ClientId::from_uuid(client), PersonId::from_uuid(person))))
 }
 
 /// Reads a case and the terms of its offer, and locks it.

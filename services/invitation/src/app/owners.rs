@@ -1,0 +1,21 @@
+//! Whose things are.
+
+use vouch_primitives::{InvitationId, Uuid};
+use vouch_runtime::access::{FindOwners, Owners};
+use vouch_storage::StorageError;
+
+use super::App;
+use crate::store;
+
+impl FindOwners for App {
+    async fn find_owners(&self, field: &str, id: Uuid) -> Result<Option<Owners>, StorageError> {
+        match field {
+            "invitation_id" => {
+                let client =
+                    store::invitations::client_of(self.commands.db().reader(), InvitationId::from_uuid(id)).await?;
+                Ok(client.map(Owners::client))
+            }
+            _ => Ok(None),
+        }
+    }
+}

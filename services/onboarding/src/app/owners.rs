@@ -1,0 +1,20 @@
+//! Whose things are.
+
+use vouch_primitives::{CaseId, RoomId, Uuid};
+use vouch_runtime::access::{FindOwners, Owners};
+use vouch_storage::StorageError;
+
+use super::App;
+use crate::store::cases as store;
+
+impl FindOwners for App {
+    async fn find_owners(&self, field: &str, id: Uuid) -> Result<Option<Owners>, StorageError> {
+        let conn = self.db().reader();
+        let parties = match field {
+            "case_id" => store::parties_of_case(conn, CaseId::from_uuid(id)).await?,
+            "room_id" => store::parties_of_room(conn, RoomId::from_uuid(id)).await?,
+            _ => None,
+        };
+        Ok(parties.map(|(client, person)| Owners::both(client, person)))
+    }
+}

@@ -1,0 +1,36 @@
+//! Whose things are.
+
+use vouch_primitives::{AccountId, ContractId, EarningId, MilestoneId, Uuid};
+use vouch_runtime::access::{FindOwners, Owners};
+use vouch_storage::StorageError;
+
+use super::App;
+use crate::{domain::Contract, store};
+
+impl FindOwners for App {
+    async fn find_owners(&self, field: &str, id: Uuid) -> Result<Option<Owners>, StorageError> {
+        let conn = self.commands.db().reader();
+        let contract = match field {
+            "contract_id" => Some(ContractId::from_uuid(id)),
+            "milestone_id" => {
+                let found = store::milestones::find(conn, &[MilestoneId::from_uuid(id)]).await?;
+                found.first().map(|milestone| milestone.contract_id)
+            }
+            "earning_id" => {
+                let found = store::earnings::find(conn, &[EarningId::from_uuid(id)]).await?;
+                found.first().map(|earning| earning.contract_id)
+            }
+            "account_id" => {
+                let person = store::accounts::person_of(conn, AccountId::from_uuid(id)).await?;
+                return Ok(person.map(Owners::person));
+            }
+            _ => None,
+        };
+        let Some(contract) = contract else {
+            return Ok(None);
+        };
+        let found = store::contracts::find(conn, &[contract]).await?;
+        let both = |contract: &Contract| Owners::both(contract.client_id, contract.person_id);
+        Ok(found.first().map(both))
+    }
+}
