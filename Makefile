@@ -18,6 +18,8 @@ PORT       ?=
 TEST_CLOCK ?=
 BY         ?=
 TO         ?=
+AS         ?=
+BUG        ?=
 TESTS      ?= all()
 PROFILE    ?= default
 
@@ -70,6 +72,14 @@ advance: ## Move the test clock of 'make run TEST_CLOCK=1', from due timer to du
 	$(BUILD)
 	@$(LOCAL) advance $(ADVANCE_FLAGS)
 
+.PHONY: token
+token: ## Print a token with which to call the services of 'make run': make -s token AS=operator
+#: AS=operator|client:<id>|person:<id>|service:<name>
+	$(if $(strip $(AS)),,$(error say whose: make -s token AS=operator, or client:<id>, person:<id>, service:<name>))
+	$(BOOTSTRAP) build
+	$(BUILD) --quiet
+	@$(LOCAL) token --as '$(AS)'
+
 .PHONY: test
 test: ## Run every test, on SQLite, PostgreSQL and a real nats-server.
 #: TESTS='package(vouch-storage)' (a nextest filter: all tests are built, these are run)  PROFILE=default|ci
@@ -81,6 +91,12 @@ test-long: ## Run the long tests, those whose names begin with long_; each says 
 #: TESTS='...' as above
 	$(BOOTSTRAP) test
 	@cargo nextest run --workspace --profile long --run-ignored only --no-capture -E '$(TESTS)'
+
+.PHONY: planted
+planted: ## Make the mistakes of tests/planted/bugs.toml, one by one, and check that the tests notice each.
+#: BUG='a part of its name'
+	$(BOOTSTRAP) test
+	@python tests/planted/run.py $(BUG)
 
 .PHONY: lint
 lint: ## Check formatting, clippy, and the contracts: style, format, compatibility.
