@@ -1,6 +1,7 @@
 //! What holds for every method of every service, found by reflection so that none is forgotten.
 
 mod access;
+mod catalogue;
 mod fuzz;
 
 use std::{path::Path, sync::Arc, time::Duration};
