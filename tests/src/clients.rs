@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tonic::{Code, Status, transport::Endpoint};
 use vouch_proto::{
     invitation::v1::{client_service_client::ClientServiceClient, invitation_service_client::InvitationServiceClient},
     onboarding::v1::{account_service_client::AccountServiceClient, case_service_client::CaseServiceClient},
-    operations::v1::operations_service_client::OperationsServiceClient,
+    operations::v1::{
+        fail_point_service_client::FailPointServiceClient, operations_service_client::OperationsServiceClient,
+    },
     payments::v1::{
         contract_service_client::ContractServiceClient, earning_service_client::EarningServiceClient,
         ledger_service_client::LedgerServiceClient,
@@ -20,8 +23,8 @@ use vouch_runtime::{
 
 use crate::{Error, SERVICES};
 
-/// How often a call is sent again when its outcome is unknown.
-const TRIES: u32 = 40;
+/// How long a call is sent again whose outcome is unknown.
+const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Connections to the four services. Clones share them.
@@ -45,6 +48,8 @@ pub struct Clients {
     pub referrals: ReferralServiceClient<Signed>,
     /// `vouch.operations.v1.OperationsService` of each, in the order of [`SERVICES`].
     pub operations: [OperationsServiceClient<Signed>; 4],
+    /// `vouch.operations.v1.FailPointService` of each, in the order of [`SERVICES`].
+    pub fail_points: [FailPointServiceClient<Signed>; 4],
 }
 
 impl Clients {
@@ -75,7 +80,9 @@ impl Clients {
             earnings: EarningServiceClient::new(payments.clone()),
             ledger: LedgerServiceClient::new(payments.clone()),
             referrals: ReferralServiceClient::new(referral.clone()),
-            operations: [invitation, onboarding, payments, referral].map(OperationsServiceClient::new),
+            operations: [&invitation, &onboarding, &payments, &referral]
+                .map(|at| OperationsServiceClient::new(at.clone())),
+            fail_points: [invitation, onboarding, payments, referral].map(FailPointServiceClient::new),
         })
     }
 }
@@ -85,12 +92,14 @@ impl Clients {
 ///
 /// # Errors
 /// The status, once it is definite or patience has run out.
-pub async fn until_definite<T>(mut call: impl AsyncFnMut() -> Result<T, Status>) -> Result<T, Status> {
-    let mut tries = 0;
+pub async fn until_definite<T, F>(mut call: impl FnMut() -> F) -> Result<T, Status>
+where
+    F: Future<Output = Result<T, Status>>,
+{
+    let deadline = Instant::now() + PATIENCE;
     loop {
-        tries += 1;
         match call().await {
-            Err(status) if unknown(&status) && tries < TRIES => tokio::time::sleep(PAUSE).await,
+            Err(status) if unknown(&status) && Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
             outcome => return outcome,
         }
     }

@@ -32,6 +32,22 @@ pub struct Plan {
     pub first_port: Option<u16>,
     /// The directory of the access keys; `None` for one that goes with the rest of the data.
     pub keys: Option<PathBuf>,
+    /// Whether the services can be told to end at a named instant.
+    pub fail_points: bool,
+}
+
+impl Plan {
+    /// On the process clock, on free ports, with nothing that outlives it.
+    #[must_use]
+    pub fn new(engine: Engine) -> Self {
+        Self {
+            engine,
+            test_clock: None,
+            first_port: None,
+            keys: None,
+            fail_points: false,
+        }
+    }
 }
 
 /// A running system. Everything ends, and its data goes, when this value is dropped.
@@ -50,6 +66,7 @@ pub struct Cluster {
 struct Service {
     name: &'static str,
     port: u16,
+    database: String,
     settings: Vec<(String, String)>,
     process: Option<Process>,
 }
@@ -84,9 +101,14 @@ impl Cluster {
             let mut settings = settings(name, port, &database, &nats, plan.test_clock, directory.path(), ports);
             let keys = format!("VOUCH_{}__ACCESS__KEYS", name.to_uppercase());
             settings.push((keys, access.keys.clone()));
+            if plan.fail_points {
+                let fail_points = format!("VOUCH_{}__SERVER__FAIL_POINTS", name.to_uppercase());
+                settings.push((fail_points, "true".to_owned()));
+            }
             services.push(Service {
                 name,
                 port,
+                database,
                 settings,
                 process: None,
             });
@@ -131,6 +153,18 @@ impl Cluster {
     #[must_use]
     pub fn mail(&self) -> PathBuf {
         self.directory.path().join("mail")
+    }
+
+    /// Where its data is, mail and logs too.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The URL of a service's database, by its place in [`SERVICES`].
+    #[must_use]
+    pub fn database(&self, index: usize) -> &str {
+        &self.services[index].database
     }
 
     /// The process of a service, by its place in [`SERVICES`].
@@ -194,13 +228,23 @@ impl Cluster {
         Ok(())
     }
 
+    /// Whether every service runs that nobody has stopped or killed.
+    ///
+    /// # Errors
+    /// If one has ended by itself: which, and its last words.
+    pub fn all_running(&self) -> Result<(), Error> {
+        let mut running = self.services.iter().filter_map(|service| service.process.as_ref());
+        match running.find(|process| !process.is_running()) {
+            Some(process) => Err(process.failed("ended by itself").into()),
+            None => Ok(()),
+        }
+    }
+
     /// Waits until a service ends that nobody has asked to, and says which and why.
     pub async fn first_to_end(&self) -> Error {
         loop {
-            for service in &self.services {
-                if let Some(process) = service.process.as_ref().filter(|process| !process.is_running()) {
-                    return process.failed("ended by itself").into();
-                }
+            if let Err(ended) = self.all_running() {
+                return ended;
             }
             sleep(Duration::from_millis(200)).await;
         }

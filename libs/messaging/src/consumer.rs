@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, debug, error, warn};
 use vouch_primitives::Clock;
-use vouch_storage::{Db, StorageError, Txn, describe, describe_panic, is_contended, is_transient};
+use vouch_storage::{Db, FailPoint, StorageError, Txn, describe, describe_panic, is_contended, is_transient};
 
 use crate::{
     Bus, BusError, Delivery, Receipt, Router, Subscription, Verdict,
@@ -151,7 +151,10 @@ where
         while let Some(piece) = pieces.pop() {
             let events = &batch.events[piece.clone()];
             match self.apply(from, &batch, events).await {
-                Ok(()) => self.ack(from, receipts(events)).await,
+                Ok(()) => {
+                    self.db.reached(FailPoint::CommittedNotAcknowledged);
+                    self.ack(from, receipts(events)).await;
+                }
                 Err(Failure::Outage(reason)) => {
                     warn!(
                         stream = from.stream,
@@ -194,6 +197,7 @@ where
             for group in &batch.groups {
                 group.apply(&self.state, &txn, &claimed.fresh).await?;
             }
+            self.db.reached(FailPoint::AppliedNotCommitted);
             Ok::<_, E>(clashes)
         };
         let attempt = self.db.write_tx(work).instrument(span_of(batch, events));

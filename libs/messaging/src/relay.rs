@@ -9,7 +9,7 @@ use sea_orm::{
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info_span, warn};
 use vouch_primitives::{Clock, EventId, SystemClock, Timestamp, Uuid};
-use vouch_storage::{Db, StorageError, Wake, describe};
+use vouch_storage::{Db, FailPoint, StorageError, Wake, describe};
 
 use crate::{
     Bus, Envelope,
@@ -121,6 +121,7 @@ impl Relay {
         let events: Vec<Envelope> = rows.into_iter().map(Row::into_envelope).collect();
         let span = info_span!(parent: None, "publish", messaging.batch.message_count = events.len());
         let answers = self.bus.publish(&events).instrument(span).await;
+        self.db.reached(FailPoint::PublishedNotMarked);
 
         let mut published = Vec::with_capacity(events.len());
         let mut failed: HashMap<(i32, String), Vec<Uuid>> = HashMap::new();

@@ -13,6 +13,7 @@
 //! | [`commands`] | [`Commands`]: each command carried out once |
 //! | [`client`] | [`Peer`]: calls to other services |
 //! | [`clock`] | [`ServiceClock`]: the process clock or a test clock |
+//! | `fail_points` | the gRPC service that lets a test end the process at a chosen instant |
 //! | [`operations`] | the gRPC service that moves the test clock |
 //!
 //! Nothing here is global but what [`telemetry::init`] sets, and all else works without that: a test may run all
@@ -27,6 +28,7 @@ pub mod client;
 pub mod clock;
 pub mod commands;
 pub mod config;
+mod fail_points;
 pub mod grpc;
 pub mod operations;
 pub mod server;

@@ -15,9 +15,10 @@ use sea_orm::{
 use tokio::sync::Notify;
 
 use crate::{
-    Claim, ReadTxn, StorageError, Txn, Wake,
+    Claim, FailPoint, ReadTxn, StorageError, Txn, Wake,
     config::{DatabaseConfig, Purpose, open_postgres, open_sqlite},
     error::{is_broken_connection, is_lost_race},
+    fail_point::Armed,
     retry::{RETRIES, pause},
 };
 
@@ -32,6 +33,7 @@ struct Inner {
     reader: DatabaseConnection,
     commits: AtomicU64,
     running_tasks: AtomicU64,
+    armed: Armed,
     wakeups: [Arc<Notify>; Wake::ALL.len()],
 }
 
@@ -65,6 +67,7 @@ impl Db {
             reader,
             commits: AtomicU64::new(0),
             running_tasks: AtomicU64::new(0),
+            armed: Armed::default(),
             wakeups: Default::default(),
         })))
     }
@@ -176,6 +179,16 @@ impl Db {
         Arc::clone(&self.0.wakeups[whom.index()])
     }
 
+    /// Ends the process, without any farewell, when it next comes to `point`. For tests of crashes.
+    pub fn arm(&self, point: FailPoint) {
+        self.0.armed.arm(point);
+    }
+
+    /// Says that the process has come to `point`.
+    pub fn reached(&self, point: FailPoint) {
+        self.0.armed.reached(point);
+    }
+
     /// Asks the database whether it is there.
     ///
     /// # Errors
@@ -262,6 +275,9 @@ impl Db {
     }
 
     fn committed(&self, wakes: &[Wake]) {
+        if wakes.contains(&Wake::Outbox) {
+            self.reached(FailPoint::CommittedNotPublished);
+        }
         self.0.commits.fetch_add(1, Ordering::SeqCst);
         for whom in wakes {
             self.0.wakeups[whom.index()].notify_one();

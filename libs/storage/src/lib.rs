@@ -9,6 +9,7 @@
 //! | [`claim`] | [`Claim`]: rows that stay claimed while their work is done outside the database |
 //! | [`mod@migrate`] | tables are made and changed, one process at a time |
 //! | [`idempotency`] | a request is carried out once and answered the same for ever |
+//! | [`fail_point`] | instants at which a test may end the process |
 //! | [`timers`] | due moments that survive a restart |
 //! | [`test_clock`] | where the test clock stood |
 //!
@@ -24,6 +25,7 @@ pub mod claim;
 pub mod config;
 pub mod db;
 pub mod error;
+pub mod fail_point;
 pub mod idempotency;
 pub mod migrate;
 mod migration;
@@ -36,6 +38,7 @@ pub use claim::Claim;
 pub use config::DatabaseConfig;
 pub use db::Db;
 pub use error::{BoxError, StorageError, describe, describe_panic, is_contended, is_transient};
+pub use fail_point::FailPoint;
 pub use migrate::{migrate, migrations, pending_migrations};
 pub use txn::{ReadTxn, Txn, Wake};
 

@@ -30,10 +30,8 @@ async fn whole_house_on_postgres() {
 async fn story(engine: Engine) {
     let entries = earnings::read(ROWS.as_bytes()).expect("good rows");
     let plan = Plan {
-        engine,
         test_clock: Some(beginning(&entries)),
-        first_port: None,
-        keys: None,
+        ..Plan::new(engine)
     };
     let cluster = Cluster::start(plan, |_| ()).await.expect("a cluster");
     let story = cluster.story().expect("a story");
@@ -204,12 +202,7 @@ const READY_WITHIN: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whole_house_is_soon_ready_and_idles_below_forty_megabytes() {
-    let plan = Plan {
-        engine: Engine::Sqlite,
-        test_clock: None,
-        first_port: None,
-        keys: None,
-    };
+    let plan = Plan::new(Engine::Sqlite);
     let mut cluster = Cluster::start(plan, |_| ()).await.expect("a cluster");
     for (index, name) in SERVICES.iter().enumerate() {
         let process = cluster.process(index).expect("running");

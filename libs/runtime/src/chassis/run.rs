@@ -11,6 +11,7 @@ use vouch_messaging::Relay;
 
 use super::{Chassis, ChassisError, Work, gauges, housekeeping, probe};
 use crate::backlog::Workload;
+use crate::fail_points::FailPoints;
 use crate::operations::Operations;
 use crate::server::{ServerError, Stopped};
 
@@ -54,6 +55,9 @@ impl Chassis {
         let work = self.workload();
         if let Some(clock) = self.clock.as_test() {
             self = self.grpc(Operations::server(clock, work.clone()));
+        }
+        if self.config.server.fail_points {
+            self = self.grpc(FailPoints::server(db.clone()));
         }
         let health = self.server.health();
         health.set_ready(false).await;

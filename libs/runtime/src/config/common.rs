@@ -100,6 +100,8 @@ pub struct ServerConfig {
     pub shutdown_grace: Duration,
     /// Threads that run the service's tasks, at least 2.
     pub worker_threads: usize,
+    /// Whether `vouch.operations.v1.FailPointService` is served, by which tests end the process; only on a loopback address.
+    pub fail_points: bool,
 }
 
 /// `[access]`: whose tokens are taken.
@@ -202,7 +204,7 @@ impl Common {
 type Rule = (bool, &'static str);
 
 impl ServerConfig {
-    fn rules(&self) -> [Rule; 7] {
+    fn rules(&self) -> [Rule; 8] {
         [
             (!self.deadline.is_zero(), "server.deadline: must be longer than zero"),
             (
@@ -227,6 +229,10 @@ impl ServerConfig {
             ),
             // The telemetry SDK can block the only worker of a single-threaded runtime while it shuts down.
             (self.worker_threads >= 2, "server.worker_threads: must be at least 2"),
+            (
+                !self.fail_points || self.listen.ip().is_loopback(),
+                "server.fail_points: only for a service that listens on a loopback address",
+            ),
         ]
     }
 }

@@ -23,10 +23,8 @@ pub async fn demo(args: &DemoArgs) -> Result<(), Error> {
         None => earnings::read(EXAMPLE.as_bytes())?,
     };
     let plan = Plan {
-        engine: args.db.into(),
         test_clock: Some(beginning(&entries)),
-        first_port: None,
-        keys: None,
+        ..Plan::new(args.db.into())
     };
     let mut signals = Signals::listen()?;
     let starting = Cluster::start(plan, |what| eprintln!("{what} …"));

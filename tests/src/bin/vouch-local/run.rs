@@ -18,10 +18,10 @@ const KEYS: &str = "data/keys";
 /// Keeps everything running until Ctrl-C or SIGTERM.
 pub async fn run(args: &RunArgs) -> Result<(), Error> {
     let plan = Plan {
-        engine: args.db.into(),
         test_clock: args.test_clock.then(|| SystemClock.now()),
         first_port: Some(args.first_port),
         keys: Some(KEYS.into()),
+        ..Plan::new(args.db.into())
     };
     let mut signals = Signals::listen()?;
     let starting = Cluster::start(plan, |what| eprintln!("{what} …"));
