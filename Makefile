@@ -20,6 +20,8 @@ BY         ?=
 TO         ?=
 AS         ?=
 BUG        ?=
+KILLS      ?= 100
+SEED       ?=
 TESTS      ?= all()
 PROFILE    ?= default
 
@@ -91,6 +93,13 @@ test-long: ## Run the long tests, those whose names begin with long_; each says 
 #: TESTS='...' as above
 	$(BOOTSTRAP) test
 	@cargo nextest run --workspace --profile long --run-ignored only --no-capture -E '$(TESTS)'
+
+.PHONY: storm
+storm: ## Kill processes of a fresh system while people use it, then compare the books with what an oracle expects.
+#: KILLS=100 (at least so many)  DB=sqlite|postgres  SEED=17
+	$(BOOTSTRAP) test
+	$(BUILD)
+	@$(LOCAL) storm --db $(DB) --kills '$(KILLS)' $(if $(SEED),--seed '$(SEED)')
 
 .PHONY: planted
 planted: ## Make the mistakes of tests/planted/bugs.toml, one by one, and check that the tests notice each.

@@ -14,7 +14,7 @@ use vouch_proto::{
 };
 use vouch_runtime::access::Signed;
 
-use crate::{Clients, Error, SERVICES};
+use crate::{Clients, Error, SERVICES, clients::until_definite};
 
 /// How long the services may take to come to rest.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -131,14 +131,23 @@ impl TestClock {
     }
 
     async fn set(&self, to: Timestamp) -> Result<(), Error> {
-        try_join_all(self.operations.clone().map(|mut service| async move {
-            service
-                .set_test_clock(SetTestClockRequest {
-                    time: Some(to_wire_time(to)),
-                })
-                .await
-        }))
-        .await?;
+        try_join_all((0..SERVICES.len()).map(|index| self.set_one(index, to))).await?;
+        Ok(())
+    }
+
+    /// Moves the clock of one service, by its place in [`SERVICES`], as soon as it can be moved.
+    ///
+    /// # Errors
+    /// If `to` lies in its past.
+    pub async fn set_one(&self, index: usize, to: Timestamp) -> Result<(), Error> {
+        let request = SetTestClockRequest {
+            time: Some(to_wire_time(to)),
+        };
+        let send = || {
+            let mut service = self.operations[index].clone();
+            async move { service.set_test_clock(request).await }
+        };
+        until_definite(send).await?;
         Ok(())
     }
 

@@ -10,6 +10,7 @@
 //! | [`world`] | [`World`]: the four services in this process, on the seeded memory bus |
 //! | [`earnings`] | earnings as a CSV file tells them |
 //! | [`raw`] | calls by their bytes, and the contracts as reflection tells them |
+//! | [`storm`] | kills processes while people work, and compares the books with the answers |
 //! | [`playback`] | plays such a file on a system, and reports what came of it |
 
 pub mod clients;
@@ -19,6 +20,7 @@ pub mod earnings;
 pub mod mailbox;
 pub mod playback;
 pub mod raw;
+pub mod storm;
 pub mod story;
 pub mod world;
 

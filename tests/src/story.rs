@@ -37,9 +37,11 @@ pub struct Company {
 macro_rules! call {
     ($client:expr, $method:ident, $request:expr) => {{
         let request = $request;
-        until_definite(async || $client.clone().$method(request.clone()).await)
-            .await
-            .map(Response::into_inner)
+        let send = || {
+            let (mut client, request) = ($client.clone(), request.clone());
+            async move { client.$method(request).await }
+        };
+        until_definite(send).await.map(Response::into_inner)
     }};
 }
 
@@ -134,9 +136,24 @@ impl Story {
         code: &str,
     ) -> Result<(onboarding::Person, onboarding::Case), Error> {
         self.clock.settle().await?;
+        let token = self.mailbox.token(email)?;
+        Ok(self.activate_with(token, name, email, code).await?)
+    }
+
+    /// Somebody with the token of an invitation activates an account.
+    ///
+    /// # Errors
+    /// If the service refuses.
+    pub async fn activate_with(
+        &self,
+        invitation_token: String,
+        name: &str,
+        email: &str,
+        code: &str,
+    ) -> Result<(onboarding::Person, onboarding::Case), Status> {
         let request = onboarding::ActivateAccountRequest {
             request_id: request_id(),
-            invitation_token: self.mailbox.token(email)?,
+            invitation_token,
             basic_information: Some(basic_information(name, email)),
             referral_code: code.to_owned(),
         };
@@ -199,6 +216,16 @@ impl Story {
     /// # Errors
     /// If a service refuses.
     pub async fn accept(&self, case: &onboarding::Case, message: &str) -> Result<payments::Contract, Error> {
+        let contract = self.agree(case, message).await?;
+        self.clock.settle().await?;
+        Ok(self.contract(&contract).await?)
+    }
+
+    /// The talent confirms the contract and accepts the offer. Returns the id of the contract to come.
+    ///
+    /// # Errors
+    /// If the service refuses.
+    pub async fn agree(&self, case: &onboarding::Case, message: &str) -> Result<String, Status> {
         let request = onboarding::ReviewContractRequest {
             request_id: request_id(),
             case_id: case.id.clone(),
@@ -212,9 +239,16 @@ impl Story {
         let case = call!(self.clients.cases, accept_offer, request)?
             .case
             .unwrap_or_default();
-        self.clock.settle().await?;
+        Ok(case.offer.unwrap_or_default().contract_id)
+    }
+
+    /// A contract.
+    ///
+    /// # Errors
+    /// If there is none, or none yet.
+    pub async fn contract(&self, contract: &str) -> Result<payments::Contract, Status> {
         let request = payments::GetContractRequest {
-            contract_id: case.offer.unwrap_or_default().contract_id,
+            contract_id: contract.to_owned(),
         };
         Ok(call!(self.clients.contracts, get_contract, request)?
             .contract
@@ -242,23 +276,48 @@ impl Story {
     /// # Errors
     /// If the service refuses.
     pub async fn pay(&self, milestone: &str) -> Result<String, Status> {
-        let milestone_id = milestone.to_owned();
+        self.fund(milestone).await?;
+        self.submit(milestone).await?;
+        Ok(self.approve(milestone).await?.earning_id)
+    }
+
+    /// The client pays a milestone into escrow.
+    ///
+    /// # Errors
+    /// If the service refuses.
+    pub async fn fund(&self, milestone: &str) -> Result<payments::Milestone, Status> {
         let request = payments::FundMilestoneRequest {
             request_id: request_id(),
-            milestone_id: milestone_id.clone(),
+            milestone_id: milestone.to_owned(),
         };
-        call!(self.clients.contracts, fund_milestone, request)?;
+        let answer = call!(self.clients.contracts, fund_milestone, request)?;
+        Ok(answer.milestone.unwrap_or_default())
+    }
+
+    /// The talent submits the work of a milestone.
+    ///
+    /// # Errors
+    /// If the service refuses.
+    pub async fn submit(&self, milestone: &str) -> Result<payments::Milestone, Status> {
         let request = payments::SubmitMilestoneRequest {
             request_id: request_id(),
-            milestone_id: milestone_id.clone(),
+            milestone_id: milestone.to_owned(),
         };
-        call!(self.clients.contracts, submit_milestone, request)?;
+        let answer = call!(self.clients.contracts, submit_milestone, request)?;
+        Ok(answer.milestone.unwrap_or_default())
+    }
+
+    /// The client approves the work of a milestone.
+    ///
+    /// # Errors
+    /// If the service refuses.
+    pub async fn approve(&self, milestone: &str) -> Result<payments::Milestone, Status> {
         let request = payments::ApproveMilestoneRequest {
             request_id: request_id(),
-            milestone_id,
+            milestone_id: milestone.to_owned(),
         };
         let answer = call!(self.clients.contracts, approve_milestone, request)?;
-        Ok(answer.milestone.unwrap_or_default().earning_id)
+        Ok(answer.milestone.unwrap_or_default())
     }
 
     /// A part or all of an earning goes back to the client.
@@ -390,6 +449,15 @@ impl Story {
             minor.unsigned_abs() + total.wrong_balances
         };
         Ok(totals.iter().map(wrong).sum())
+    }
+}
+
+/// The milestones of a fixed-price contract, in the order in which they were agreed; none of another one.
+#[must_use]
+pub fn fixed_milestones(contract: &payments::Contract) -> Vec<payments::Milestone> {
+    match &contract.pay {
+        Some(payments::contract::Pay::Fixed(fixed)) => fixed.milestones.clone(),
+        _ => Vec::new(),
     }
 }
 

@@ -3,3 +3,4 @@
 mod local;
 mod real;
 mod simulation;
+mod storm;

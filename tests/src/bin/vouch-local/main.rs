@@ -5,6 +5,7 @@
 mod demo;
 mod run;
 mod signals;
+mod storm;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -36,6 +37,8 @@ enum Command {
     Run(RunArgs),
     /// Move the test clock of a running system, from due timer to due timer.
     Advance(AdvanceArgs),
+    /// Kill processes of a fresh system while people use it, and compare the books with the answers.
+    Storm(StormArgs),
     /// Print a token with which to call a running system.
     Token(TokenArgs),
 }
@@ -76,6 +79,23 @@ struct AdvanceArgs {
     /// The port of the first service.
     #[arg(long, env = "VOUCH_FIRST_PORT", default_value_t = FIRST_PORT, value_parser = value_parser!(u16).range(1..=LAST_FIRST_PORT))]
     first_port: u16,
+}
+
+/// How long it storms: until so many were killed, so many commands carried out.
+#[derive(Debug, clap::Args)]
+struct StormArgs {
+    /// The database.
+    #[arg(long, value_enum, default_value_t = Database::Sqlite)]
+    db: Database,
+    /// So many processes are killed, at least.
+    #[arg(long, default_value_t = 100)]
+    kills: u32,
+    /// So many commands are carried out, at least.
+    #[arg(long, default_value_t = 0)]
+    commands: u64,
+    /// What chance does; a failing storm can be played again, though not to the same microsecond.
+    #[arg(long)]
+    seed: Option<u64>,
 }
 
 /// Whose token.
@@ -136,6 +156,7 @@ async fn main() -> ExitCode {
         Command::Demo(args) => demo::demo(&args).await,
         Command::Run(args) => run::run(&args).await,
         Command::Advance(args) => run::advance(&args).await,
+        Command::Storm(args) => storm::storm(&args).await,
         Command::Token(args) => run::token(&args),
     };
     match result {
