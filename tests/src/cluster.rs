@@ -32,8 +32,8 @@ pub struct Plan {
     pub first_port: Option<u16>,
     /// The directory of the access keys; `None` for one that goes with the rest of the data.
     pub keys: Option<PathBuf>,
-    /// Whether the services can be told to end at a named instant.
-    pub fail_points: bool,
+    /// What all services are configured with beside it: `("SERVER__DEADLINE", "5s")`.
+    pub settings: Vec<(&'static str, &'static str)>,
 }
 
 impl Plan {
@@ -45,7 +45,7 @@ impl Plan {
             test_clock: None,
             first_port: None,
             keys: None,
-            fail_points: false,
+            settings: Vec::new(),
         }
     }
 }
@@ -101,9 +101,8 @@ impl Cluster {
             let mut settings = settings(name, port, &database, &nats, plan.test_clock, directory.path(), ports);
             let keys = format!("VOUCH_{}__ACCESS__KEYS", name.to_uppercase());
             settings.push((keys, access.keys.clone()));
-            if plan.fail_points {
-                let fail_points = format!("VOUCH_{}__SERVER__FAIL_POINTS", name.to_uppercase());
-                settings.push((fail_points, "true".to_owned()));
+            for (key, value) in &plan.settings {
+                settings.push((format!("VOUCH_{}__{key}", name.to_uppercase()), (*value).to_owned()));
             }
             services.push(Service {
                 name,

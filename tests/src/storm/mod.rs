@@ -28,6 +28,8 @@ use self::{
 };
 use crate::{Cluster, Error, cluster::Plan};
 
+/// What a dead consumer had in hand comes again so soon, not after the half minute of production.
+const SOON_AGAIN: (&str, &str) = ("NATS__ACK_WAIT_SECONDS", "2");
 /// How often the caller hears how far it is.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
 /// Time goes on by so much…
@@ -79,6 +81,7 @@ impl Storm {
     pub async fn play(self, mut tell: impl FnMut(&Report)) -> Result<Report, Error> {
         let plan = Plan {
             test_clock: Some(first_moment()?),
+            settings: vec![SOON_AGAIN],
             ..Plan::new(self.engine)
         };
         let cluster = Cluster::start(plan, |_| ()).await?;

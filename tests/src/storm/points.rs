@@ -7,7 +7,7 @@ use vouch_proto::operations::v1::{ArmFailPointRequest, FailPoint};
 use vouch_testkit::{Engine, Signal};
 
 use super::{
-    AFTERMATH_MONTHS,
+    AFTERMATH_MONTHS, SOON_AGAIN,
     books::Answers,
     first_moment,
     people::{House, Leave},
@@ -35,7 +35,7 @@ const SETTLING_DAYS: u32 = 5;
 pub async fn play(engine: Engine, times: u32, mut tell: impl FnMut(FailPoint, u32)) -> Result<String, Error> {
     let plan = Plan {
         test_clock: Some(first_moment()?),
-        fail_points: true,
+        settings: vec![SOON_AGAIN, ("SERVER__FAIL_POINTS", "true")],
         ..Plan::new(engine)
     };
     let mut cluster = Cluster::start(plan, |_| ()).await?;
