@@ -20,7 +20,7 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
 use vouch_mail::MailError;
-use vouch_messaging::{Bus, BusError, Consumer, JetStream, Router, Subscription, Verdict};
+use vouch_messaging::{Bus, BusError, Consumer, JetStream, PROVISIONER, Router, Subscription, Verdict};
 use vouch_primitives::Clock;
 use vouch_storage::{Db, DbBackend, StorageError, timers};
 
@@ -247,7 +247,7 @@ pub async fn migrate<M: MigratorTrait>(
     let applied = vouch_storage::migrate::<M>(&db).await?;
     tracing::info!(applied, "the database is up to date");
     db.close().await?;
-    let bus = JetStream::connect(&config.nats, name).await?;
+    let bus = JetStream::connect(&config.nats.for_provisioning(), PROVISIONER).await?;
     bus.provision(name, subscriptions).await?;
     tracing::info!(
         consumers = subscriptions.len(),

@@ -192,6 +192,7 @@ impl Common {
             .map(|(_, line)| line.to_owned());
         let peers = self.peers.iter().filter(|(_, address)| !is_address(address));
         broken
+            .chain(self.nats.validate())
             .chain(self.mail.iter().flat_map(MailConfig::validate))
             .chain(peers.map(|(name, _)| format!("peers.{name}: not an address such as http://127.0.0.1:7101")))
             .collect()
