@@ -10,7 +10,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand, ValueEnum, value_parser};
 use tonic::Status;
-use vouch_suite::Error;
+use vouch_suite::{Error, Nkeys};
 use vouch_testkit::Engine;
 
 use crate::signals::Interrupted;
@@ -38,6 +38,8 @@ enum Command {
     Advance(AdvanceArgs),
     /// Print a token with which to call a running system.
     Token(TokenArgs),
+    /// Make the keys of NATS' users in a directory, beside the permissions that a nats-server gives them.
+    Nkeys(NkeysArgs),
 }
 
 /// How the demo is played and told.
@@ -89,6 +91,13 @@ struct TokenArgs {
     hours: u64,
 }
 
+/// Where the keys go.
+#[derive(Debug, clap::Args)]
+struct NkeysArgs {
+    /// The directory. What is there stays: a user keeps its key.
+    directory: PathBuf,
+}
+
 fn subject(text: &str) -> Result<String, String> {
     let subject = if text == "operator" { "operator:local" } else { text };
     match subject.parse::<vouch_runtime::access::Caller>() {
@@ -137,6 +146,7 @@ async fn main() -> ExitCode {
         Command::Run(args) => run::run(&args).await,
         Command::Advance(args) => run::advance(&args).await,
         Command::Token(args) => run::token(&args),
+        Command::Nkeys(args) => Nkeys::make(&args.directory).map(drop),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
