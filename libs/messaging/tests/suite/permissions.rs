@@ -10,7 +10,7 @@ use prometheus::Registry;
 use tracing_subscriber::fmt::MakeWriter;
 use vouch_messaging::{Bus, BusError, JetStream, NatsConfig, dead_letter::Reason};
 use vouch_primitives::EventId;
-use vouch_testkit::{NatsServer, TestDatabase, eventually, on_both_databases};
+use vouch_testkit::{Authority, NatsServer, TestDatabase, eventually, on_both_databases};
 
 use crate::{
     harness::{SOON, subscription},
@@ -131,4 +131,61 @@ async fn nats_refusals_are_logged_and_counted() {
         .find(|family| family.name().starts_with("vouch_bus_refusals"))
         .map(|family| family.get_metric()[0].get_counter().get_value());
     assert_eq!(counted, Some(1.0));
+}
+
+#[tokio::test]
+async fn nats_over_tls_knows_us_and_we_know_it() {
+    let (ours, other) = (Authority::new(), Authority::new());
+    let server = ours.issue("server");
+    let nats = NatsServer::start_with(&format!(
+        "tls {{ cert_file: \"{}\", key_file: \"{}\", ca_file: \"{}\", verify: true }}",
+        server.certificate_file,
+        server.key_file,
+        ours.ca_file()
+    ))
+    .await
+    .expect("nats");
+    let client = ours.issue("client");
+    let good = NatsConfig {
+        url: nats.url(),
+        require_tls: true,
+        ca_file: ours.ca_file(),
+        certificate_file: client.certificate_file,
+        key_file: client.key_file,
+        ..NatsConfig::default()
+    };
+    let bus = JetStream::connect(&good, "referral").await.expect("a bus");
+    bus.provision("referral", &[]).await.expect("provisioned");
+
+    let stranger = other.issue("stranger");
+    let nobody = NatsConfig {
+        certificate_file: String::new(),
+        key_file: String::new(),
+        ..good.clone()
+    };
+    let distrustful = NatsConfig {
+        ca_file: other.ca_file(),
+        ..good.clone()
+    };
+    let untrusted = NatsConfig {
+        certificate_file: stranger.certificate_file,
+        key_file: stranger.key_file,
+        ..good.clone()
+    };
+    let refusals = [nobody, distrustful, untrusted].map(|config| async move {
+        let bus = JetStream::connect(&config, "referral").await.expect("a bus");
+        bus.provision("referral", &[]).await.expect_err("refused")
+    });
+    for error in futures::future::join_all(refusals).await {
+        assert!(matches!(error, BusError::Unreachable { .. }), "{error}");
+    }
+    let absent = NatsConfig {
+        ca_file: "/nowhere/ca.pem".to_owned(),
+        ..good
+    };
+    let error = JetStream::connect(&absent, "referral")
+        .await
+        .err()
+        .map(|error| error.to_string());
+    assert!(error.is_some_and(|error| error.contains("/nowhere/ca.pem")));
 }
