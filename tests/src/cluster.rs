@@ -12,11 +12,12 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 use tonic::transport::Endpoint;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+use vouch_messaging::PROVISIONER;
 use vouch_primitives::Timestamp;
 use vouch_runtime::config::AccessConfig;
 use vouch_testkit::{Engine, NatsServer, PostgresServer, Process, Signal, tools::free_port};
 
-use crate::{Clients, Error, Mailbox, SERVICES, Story};
+use crate::{Clients, Error, Mailbox, Nkeys, SERVICES, Story};
 
 /// How long a service may take to become ready, and to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -82,7 +83,10 @@ impl Cluster {
         // The sender makes it with the first e-mail; whoever is told of it may look before.
         fs::create_dir(directory.path().join("mail"))?;
         tell("starting nats-server");
-        let nats = NatsServer::start().await?;
+        // The server finds what it includes in its own directory only.
+        let home = tempfile::tempdir()?;
+        let nkeys = Nkeys::make(home.path())?;
+        let nats = NatsServer::start_in(home, "include \"accounts.conf\"").await?;
         let postgres = match plan.engine {
             Engine::Sqlite => None,
             Engine::Postgres => {
@@ -99,10 +103,14 @@ impl Cluster {
                 Some(server) => server.create_database(name).await?,
             };
             let mut settings = settings(name, port, &database, &nats, plan.test_clock, directory.path(), ports);
-            let keys = format!("VOUCH_{}__ACCESS__KEYS", name.to_uppercase());
-            settings.push((keys, access.keys.clone()));
+            let prefix = format!("VOUCH_{}__", name.to_uppercase());
+            settings.push((format!("{prefix}ACCESS__KEYS"), access.keys.clone()));
+            for (key, user) in [("NKEY_SEED_FILE", name), ("PROVISIONING_NKEY_SEED_FILE", PROVISIONER)] {
+                let seed = nkeys.seed(user).display().to_string();
+                settings.push((format!("{prefix}NATS__{key}"), seed));
+            }
             for (key, value) in &plan.settings {
-                settings.push((format!("VOUCH_{}__{key}", name.to_uppercase()), (*value).to_owned()));
+                settings.push((format!("{prefix}{key}"), (*value).to_owned()));
             }
             services.push(Service {
                 name,

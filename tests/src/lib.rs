@@ -7,6 +7,7 @@
 //! | [`mailbox`] | [`Mailbox`]: reads the e-mails that the services wrote |
 //! | [`story`] | [`Story`]: who does what: invite, activate, accept, pay, refund |
 //! | [`cluster`] | [`Cluster`]: a real nats-server and four real processes |
+//! | [`nkeys`] | [`Nkeys`]: who may do what on NATS, with keys of their own |
 //! | [`world`] | [`World`]: the four services in this process, on the seeded memory bus |
 //! | [`earnings`] | earnings as a CSV file tells them |
 //! | [`raw`] | calls by their bytes, and the contracts as reflection tells them |
@@ -18,6 +19,7 @@ pub mod clock;
 pub mod cluster;
 pub mod earnings;
 pub mod mailbox;
+pub mod nkeys;
 pub mod playback;
 pub mod raw;
 pub mod storm;
@@ -28,6 +30,7 @@ pub use clients::Clients;
 pub use clock::TestClock;
 pub use cluster::Cluster;
 pub use mailbox::Mailbox;
+pub use nkeys::Nkeys;
 pub use story::Story;
 pub use world::World;
 

@@ -10,9 +10,9 @@ use futures::future::BoxFuture;
 use http::{HeaderValue, Request, Response};
 use opentelemetry::metrics::Histogram;
 use tokio::time::{Instant, sleep_until, timeout_at};
-use tonic::Status;
 use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
 use tower::{Service, ServiceExt};
 use tracing::Instrument;
 
@@ -22,6 +22,7 @@ use crate::grpc::status;
 use crate::telemetry::call::Call;
 use crate::telemetry::rpc::{self, Side};
 use crate::telemetry::trace;
+use crate::tls::Tls;
 
 const CONNECT: Duration = Duration::from_secs(2);
 /// The longest a call may take, connecting included. The callee is told and stops waiting, too.
@@ -35,7 +36,10 @@ pub enum PeerError {
     /// The configuration names no such peer.
     #[error("the configuration has no peers.{0}")]
     Unknown(String),
-    /// The address is not one.
+    /// No authority could vouch for it.
+    #[error("peers.{0}: https needs tls.ca_file")]
+    Unverifiable(String),
+    /// The address cannot be used.
     #[error("peers.{peer} is not an address")]
     Address {
         /// The name of the peer.
@@ -54,22 +58,27 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// A connection to the peer of that name in `[peers]`; it is made at the first call, and again when it is lost. Calls
-    /// are signed by `signer`.
+    /// A connection to the peer of that name in `[peers]`; it is made at the first call, and again when it is lost. An
+    /// `https://` address makes it one under `tls`. Calls are signed by `signer`.
     ///
     /// ```ignore
-    /// let payments = PaymentsServiceClient::new(Peer::connect(&config.common.peers, "payments", signer)?);
+    /// let payments = PaymentsServiceClient::new(Peer::connect(&config.common.peers, "payments", &tls, signer)?);
     /// ```
     ///
     /// # Errors
-    /// When the peer has no address, or one that cannot be read.
-    pub fn connect(peers: &BTreeMap<String, String>, name: &str, signer: Signer) -> Result<Self, PeerError> {
+    /// When the peer has no address, or one that cannot be used.
+    pub fn connect(peers: &BTreeMap<String, String>, name: &str, tls: &Tls, signer: Signer) -> Result<Self, PeerError> {
         let address = peers.get(name).ok_or_else(|| PeerError::Unknown(name.to_owned()))?;
-        let endpoint = Endpoint::from_shared(address.clone())
-            .map_err(|source| PeerError::Address {
-                peer: name.to_owned(),
-                source,
-            })?
+        let unusable = |source| PeerError::Address {
+            peer: name.to_owned(),
+            source,
+        };
+        let mut endpoint = Endpoint::from_shared(address.clone()).map_err(unusable)?;
+        if address.starts_with("https://") {
+            let tls = tls.client().ok_or_else(|| PeerError::Unverifiable(name.to_owned()))?;
+            endpoint = endpoint.tls_config(tls).map_err(unusable)?;
+        }
+        let endpoint = endpoint
             .connect_timeout(CONNECT)
             .http2_keep_alive_interval(KEEP_ALIVE)
             .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
@@ -116,7 +125,7 @@ impl Service<Request<Body>> for Peer {
                 Ok(Ok(response)) => response,
                 // The channel reads the deadline from the header as well, and would call it CANCELLED.
                 Ok(Err(_)) if Instant::now() >= deadline => too_late().into_http(),
-                Ok(Err(error)) => Status::from_error(Box::new(error)).into_http(),
+                Ok(Err(error)) => unanswered(error).into_http(),
                 Err(_) => too_late().into_http(),
             };
             let too_late = async move {
@@ -125,6 +134,16 @@ impl Service<Request<Body>> for Peer {
             };
             Ok(call.watch(response.map(|inner| Body::new(EndingBody::new(inner, too_late)))))
         })
+    }
+}
+
+/// There was no answer, so that another try may bring one; tonic calls it "unknown" when the parties did not agree on TLS.
+fn unanswered(error: tonic::transport::Error) -> Status {
+    tracing::warn!(error = vouch_storage::describe(&error), "a peer cannot be called");
+    let status = Status::from_error(Box::new(error));
+    match status.code() {
+        Code::Unknown => Status::unavailable(status.message()),
+        _ => status,
     }
 }
 

@@ -10,6 +10,7 @@
 //! | [`server`] | the gRPC server: health, reflection, limits, deadlines |
 //! | [`access`] | who may call what: tokens, policies, owners |
 //! | [`grpc`] | requests in, statuses out |
+//! | [`tls`] | [`Tls`]: certificates, shown and checked |
 //! | [`commands`] | [`Commands`]: each command carried out once |
 //! | [`client`] | [`Peer`]: calls to other services |
 //! | [`clock`] | [`ServiceClock`]: the process clock or a test clock |
@@ -34,8 +35,10 @@ pub mod operations;
 pub mod server;
 mod shutdown;
 pub mod telemetry;
+pub mod tls;
 
 pub use chassis::{Chassis, ChassisError};
 pub use client::Peer;
 pub use clock::ServiceClock;
 pub use commands::Commands;
+pub use tls::Tls;

@@ -197,3 +197,26 @@ fn a_port_that_is_taken_is_told() {
         text(&failed.stderr)
     );
 }
+
+#[test]
+fn a_certificate_that_cannot_be_read_is_named_at_the_start() {
+    let home = tempfile::tempdir().expect("a directory");
+    let (keys, absent) = (home.path().join("keys"), home.path().join("absent.pem"));
+    let database = format!("sqlite:{}", home.path().join("minimal.db").display());
+    let absent = absent.display().to_string();
+    let output = output(
+        &["serve"],
+        &[
+            ("VOUCH_MINIMAL__DATABASE__URL", &database),
+            ("VOUCH_MINIMAL__ACCESS__KEYS", &keys.display().to_string()),
+            ("VOUCH_MINIMAL__TLS__CERTIFICATE_FILE", &absent),
+            ("VOUCH_MINIMAL__TLS__KEY_FILE", &absent),
+        ],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains(&format!("error: tls.certificate_file {absent}: ")),
+        "{said}"
+    );
+}

@@ -17,7 +17,7 @@ use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use vouch_proto::operations::v1::operations_service_client::OperationsServiceClient;
 use vouch_proto::operations::v1::{GetTestClockRequest, SetTestClockRequest};
-use vouch_runtime::{Peer, telemetry};
+use vouch_runtime::{Peer, Tls, telemetry};
 use vouch_testkit::tools;
 
 fn trace_of(span: &Span) -> String {
@@ -110,7 +110,7 @@ async fn make_calls(served: &Served) -> String {
     ]);
     let span = tracing::info_span!("a business");
     let trace = trace_of(&span);
-    let peer = Peer::connect(&peers, "payments", signer("operator:test")).expect("a peer");
+    let peer = Peer::connect(&peers, "payments", &Tls::default(), signer("operator:test")).expect("a peer");
     let mut client = OperationsServiceClient::new(peer.clone());
     let answer = client.get_test_clock(GetTestClockRequest {}).instrument(span).await;
     assert_eq!(answer.expect("answered").into_inner().commits, 42);
@@ -128,13 +128,13 @@ async fn make_calls(served: &Served) -> String {
         .await
         .expect_err("unknown");
     assert_eq!(unknown.code(), Code::Unimplemented);
-    let away = Peer::connect(&peers, "referral", signer("operator:test")).expect("a peer");
+    let away = Peer::connect(&peers, "referral", &Tls::default(), signer("operator:test")).expect("a peer");
     let away = OperationsServiceClient::new(away)
         .get_test_clock(GetTestClockRequest {})
         .await
         .expect_err("away");
     assert_eq!(away.code(), Code::Unavailable, "{away}");
-    assert!(Peer::connect(&peers, "onboarding", signer("operator:test")).is_err());
+    assert!(Peer::connect(&peers, "onboarding", &Tls::default(), signer("operator:test")).is_err());
     trace
 }
 

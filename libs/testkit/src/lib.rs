@@ -2,6 +2,7 @@
 //!
 //! | module | gives |
 //! |---|---|
+//! | [`certificates`] | [`Authority`]: certificates for TLS |
 //! | [`database`] | [`TestDatabase`]: a fresh database of either kind; [`on_both_databases!`] runs a test on both |
 //! | [`postgres`] | the shared PostgreSQL server behind it, and [`PostgresServer`], a private one to stop and kill |
 //! | [`nats`] | [`NatsServer`]: a real nats-server with JetStream, to stop, kill and restart |
@@ -17,6 +18,7 @@
 //! no more than a lock and a look to find it again. `cargo run -p vouch-testkit -- stop` ends it and deletes its data.
 
 pub mod answers;
+pub mod certificates;
 pub mod database;
 pub mod nats;
 pub mod patience;
@@ -26,6 +28,7 @@ pub mod smtp;
 pub mod tables;
 pub mod tools;
 
+pub use certificates::Authority;
 pub use database::{Engine, TestDatabase};
 pub use nats::NatsServer;
 pub use patience::eventually;

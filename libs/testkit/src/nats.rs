@@ -44,6 +44,15 @@ impl NatsServer {
     /// If there is no nats-server, or it does not start with these settings.
     pub async fn start_with(settings: &str) -> Result<Self, TestkitError> {
         let directory = tempfile::tempdir().map_err(TestkitError::io("make a directory for nats-server"))?;
+        Self::start_in(directory, settings).await
+    }
+
+    /// As [`start_with`](Self::start_with), in a directory that is not empty: `include "…"` finds files in it, and nowhere
+    /// else.
+    ///
+    /// # Errors
+    /// If there is no nats-server, or it does not start with these settings.
+    pub async fn start_in(directory: TempDir, settings: &str) -> Result<Self, TestkitError> {
         let name = unique_name("test");
         let mut tries = 0;
         loop {

@@ -1,6 +1,7 @@
 //! The four services as one system: the story on the memory bus under many seeds, and on real parts.
 
 mod local;
+mod permissions;
 mod real;
 mod simulation;
 mod storm;

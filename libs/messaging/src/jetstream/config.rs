@@ -19,8 +19,16 @@ pub struct NatsConfig {
     pub password: String,
     /// Path of a credentials file (JWT and nkey), instead of user and password.
     pub credentials_file: String,
+    /// Path of a file with the seed of this service's nkey, instead of the others.
+    pub nkey_seed_file: String,
+    /// Path of a file with the seed of the nkey with which streams and consumers are made.
+    pub provisioning_nkey_seed_file: String,
     /// Path of a PEM file with the authorities to trust, beside those of the system.
     pub ca_file: String,
+    /// Path of a PEM file with the certificate to show to the server, and its chain; with `key_file`.
+    pub certificate_file: String,
+    /// Path of a PEM file with the certificate's private key.
+    pub key_file: String,
     /// Whether a connection without TLS is refused.
     pub require_tls: bool,
     /// Copies of each stream in a cluster: 1, 3 or 5. Production needs 3.
@@ -42,7 +50,11 @@ impl Default for NatsConfig {
             user: String::new(),
             password: String::new(),
             credentials_file: String::new(),
+            nkey_seed_file: String::new(),
+            provisioning_nkey_seed_file: String::new(),
             ca_file: String::new(),
+            certificate_file: String::new(),
+            key_file: String::new(),
             require_tls: false,
             replicas: 1,
             max_age_days: 30,
@@ -54,6 +66,40 @@ impl Default for NatsConfig {
 }
 
 impl NatsConfig {
+    /// What cannot be said by types, as `key: reason` lines.
+    #[must_use]
+    pub fn validate(&self) -> Vec<String> {
+        let identities = [&self.user, &self.credentials_file, &self.nkey_seed_file];
+        let given = identities.iter().filter(|identity| !identity.is_empty()).count();
+        let rules = [
+            (
+                given <= 1,
+                "nats.nkey_seed_file: only one of user, credentials_file and nkey_seed_file",
+            ),
+            (
+                self.certificate_file.is_empty() == self.key_file.is_empty(),
+                "nats.certificate_file: needs nats.key_file, and the other way round",
+            ),
+        ];
+        let broken = rules.into_iter().filter(|(good, _)| !good);
+        broken.map(|(_, line)| line.to_owned()).collect()
+    }
+
+    /// The same with the identity that may make streams and consumers, where there is one of its own.
+    #[must_use]
+    pub fn for_provisioning(&self) -> Self {
+        if self.provisioning_nkey_seed_file.is_empty() {
+            return self.clone();
+        }
+        Self {
+            user: String::new(),
+            password: String::new(),
+            credentials_file: String::new(),
+            nkey_seed_file: self.provisioning_nkey_seed_file.clone(),
+            ..self.clone()
+        }
+    }
+
     pub(super) async fn options(&self) -> Result<ConnectOptions, BusError> {
         let mut options = ConnectOptions::new();
         if !self.user.is_empty() {
@@ -65,8 +111,21 @@ impl NatsConfig {
                 .await
                 .map_err(|error| BusError::failed("cannot read the nats credentials file")(error.into()))?;
         }
+        if !self.nkey_seed_file.is_empty() {
+            options = options.nkey(seed(&self.nkey_seed_file).await?);
+        }
+        // The client reads these at each attempt to connect, and keeps to itself what is wrong with them.
+        for path in [&self.ca_file, &self.certificate_file, &self.key_file] {
+            if !path.is_empty() {
+                read(path, "cannot read a file for tls to nats").await?;
+            }
+        }
         if !self.ca_file.is_empty() {
             options = options.add_root_certificates(self.ca_file.clone().into());
+        }
+        if !self.certificate_file.is_empty() {
+            options =
+                options.add_client_certificate(self.certificate_file.clone().into(), self.key_file.clone().into());
         }
         Ok(options.require_tls(self.require_tls))
     }
@@ -98,7 +157,11 @@ impl fmt::Debug for NatsConfig {
             .field("user", &self.user)
             .field("password", &if self.password.is_empty() { "" } else { "***" })
             .field("credentials_file", &self.credentials_file)
+            .field("nkey_seed_file", &self.nkey_seed_file)
+            .field("provisioning_nkey_seed_file", &self.provisioning_nkey_seed_file)
             .field("ca_file", &self.ca_file)
+            .field("certificate_file", &self.certificate_file)
+            .field("key_file", &self.key_file)
             .field("require_tls", &self.require_tls)
             .field("replicas", &self.replicas)
             .field("max_age_days", &self.max_age_days)
@@ -107,6 +170,21 @@ impl fmt::Debug for NatsConfig {
             .field("max_ack_pending", &self.max_ack_pending)
             .finish()
     }
+}
+
+/// The seed of an nkey. One that is none is found here, since the client would only try again and again.
+async fn seed(path: &str) -> Result<String, BusError> {
+    const DOING: &str = "cannot use the seed of nats.nkey_seed_file";
+    let seed = read(path, DOING).await?.trim().to_owned();
+    match nkeys::KeyPair::from_seed(&seed) {
+        Ok(_) => Ok(seed),
+        Err(error) => Err(BusError::failed(DOING)(format!("{path}: {error}").into())),
+    }
+}
+
+async fn read(path: &str, doing: &'static str) -> Result<String, BusError> {
+    let text = tokio::fs::read_to_string(path).await;
+    text.map_err(|error| BusError::failed(doing)(format!("{path}: {error}").into()))
 }
 
 fn without_user_info(address: &str) -> String {
@@ -130,5 +208,62 @@ mod tests {
         let shown = format!("{config:?}");
         assert!(!shown.contains("s3cret"), "{shown}");
         assert!(shown.contains("nats://a:4222,nats://b:4222"), "{shown}");
+    }
+
+    #[test]
+    fn one_identity_at_a_time_and_a_whole_certificate() {
+        let config = NatsConfig {
+            user: "joe".to_owned(),
+            nkey_seed_file: "joe.seed".to_owned(),
+            key_file: "joe.key".to_owned(),
+            ..NatsConfig::default()
+        };
+        let keys: Vec<_> = config
+            .validate()
+            .iter()
+            .map(|line| line.split(':').next().map(str::to_owned))
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                Some("nats.nkey_seed_file".to_owned()),
+                Some("nats.certificate_file".to_owned())
+            ]
+        );
+        assert!(NatsConfig::default().validate().is_empty());
+    }
+
+    #[test]
+    fn provisioning_has_an_identity_of_its_own() {
+        let config = NatsConfig {
+            user: "joe".to_owned(),
+            provisioning_nkey_seed_file: "maker.seed".to_owned(),
+            ..NatsConfig::default()
+        };
+        let maker = config.for_provisioning();
+        assert_eq!((maker.user.as_str(), maker.nkey_seed_file.as_str()), ("", "maker.seed"));
+        let alone = NatsConfig {
+            provisioning_nkey_seed_file: String::new(),
+            ..config
+        };
+        assert_eq!(alone.for_provisioning().user, "joe");
+    }
+
+    #[tokio::test]
+    async fn a_seed_that_cannot_be_used_is_told_at_the_start() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("joe.seed").display().to_string();
+        let config = NatsConfig {
+            nkey_seed_file: path.clone(),
+            ..NatsConfig::default()
+        };
+        let absent = config.options().await.expect_err("no file").to_string();
+        assert!(
+            absent.contains("nats.nkey_seed_file") && absent.contains(&path),
+            "{absent}"
+        );
+        std::fs::write(&path, "SUANOTASEED").expect("written");
+        let garbage = config.options().await.expect_err("no seed").to_string();
+        assert!(garbage.contains(&path) && !garbage.contains("SUANOTASEED"), "{garbage}");
     }
 }

@@ -23,7 +23,7 @@ use async_nats::{
 use async_trait::async_trait;
 use futures::{StreamExt, future::join_all};
 use tokio::time::{Instant, timeout, timeout_at};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::{
     Bus, BusError, Delivery, Envelope, Lag, Receipt, Subscription,
@@ -45,6 +45,9 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How long to wait between two attempts to reach a server that is gone.
 const RECONNECT_AT_MOST: Duration = Duration::from_secs(1);
 
+/// Who makes streams and consumers: the name of its inbox, on which alone its permissions let it listen.
+pub const PROVISIONER: &str = "provisioner";
+
 /// A connection to NATS that comes back by itself.
 pub struct JetStream {
     client: Client,
@@ -55,7 +58,7 @@ pub struct JetStream {
 }
 
 impl JetStream {
-    /// Connects as `service`. A server that is not there yet is no error: the connection is made in the background, and
+    /// Connects as `service`, or as [`PROVISIONER`] to [`provision`](Self::provision). A server that is not there yet is no error: the connection is made in the background, and
     /// [`Bus::is_connected`] tells when it stands.
     ///
     /// # Errors
@@ -212,23 +215,36 @@ impl JetStream {
 
 /// What every connection has, whoever it is for.
 fn named(options: ConnectOptions, service: &str) -> ConnectOptions {
+    let refusals = opentelemetry::global::meter("vouch")
+        .u64_counter("vouch.bus.refusals")
+        .with_unit("{refusal}")
+        .with_description("errors that nats answered with, missing permissions above all")
+        .build();
     options
         .name(service)
         // Answers to one service are then hidden from the others by their permissions.
         .custom_inbox_prefix(format!("_INBOX_{service}"))
         .retry_on_initial_connect()
         .reconnect_delay_callback(|attempts| RECONNECT_AT_MOST.min(Duration::from_millis(1 << attempts.min(16))))
-        .event_callback(|event| async move {
-            match event {
-                async_nats::Event::Connected => info!("connected to nats"),
-                // One for each attempt to come back.
-                async_nats::Event::ClientError(error) => debug!(%error, "nats"),
-                // It never gives up by itself: only we close it.
-                async_nats::Event::Closed => debug!("closed the connection to nats"),
-                // A missing permission shows only here, as an error; the caller sees a time-out.
-                other => warn!(event = %other, "nats"),
+        .event_callback(move |event| {
+            if matches!(event, async_nats::Event::ServerError(_)) {
+                refusals.add(1, &[]);
             }
+            async move { tell(&event) }
         })
+}
+
+fn tell(event: &async_nats::Event) {
+    match event {
+        async_nats::Event::Connected => info!("connected to nats"),
+        // One for each attempt to come back.
+        async_nats::Event::ClientError(error) => debug!(%error, "nats"),
+        // It never gives up by itself: only we close it.
+        async_nats::Event::Closed => debug!("closed the connection to nats"),
+        // A missing permission shows only here: whoever asked sees a time-out.
+        async_nats::Event::ServerError(error) => error!(%error, "nats refuses"),
+        other => warn!(event = %other, "nats"),
+    }
 }
 
 fn publish_error(error: PublishError) -> BusError {
@@ -244,7 +260,9 @@ fn delivery(message: jetstream::Message) -> Result<Delivery, BusError> {
     let message = message.message;
     let headers = message.headers.unwrap_or_default();
     let header = |name: &str| headers.get(name).map(async_nats::HeaderValue::as_str);
-    let event = Envelope::from_headers(header, message.payload.clone()).map_err(|reason| Malformed {
+    let event =
+        Envelope::from_headers(header, message.payload.clone()).and_then(|event| as_permitted(event, &message.subject));
+    let event = event.map_err(|reason| Malformed {
         reason,
         headers: as_text(&headers),
         payload: message.payload,
@@ -256,6 +274,16 @@ fn delivery(message: jetstream::Message) -> Result<Delivery, BusError> {
         sequence,
         receipt,
     })
+}
+
+/// Permissions guard subjects alone: an event of a type that its subject does not name may be forged by anybody who may
+/// publish something.
+fn as_permitted(event: Envelope, subject: &str) -> Result<Envelope, String> {
+    if event.event_type == subject {
+        Ok(event)
+    } else {
+        Err(format!("header ce-type: {} came as {subject}", event.event_type))
+    }
 }
 
 fn as_text(headers: &HeaderMap) -> String {

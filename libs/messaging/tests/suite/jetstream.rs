@@ -20,15 +20,15 @@ on_both_databases! {
     nats_delivers_what_nobody_here_understands_and_it_is_parked,
 }
 
-struct World {
-    house: House,
+pub struct World {
+    pub house: House,
     nats: NatsServer,
-    bus: Arc<JetStream>,
+    pub bus: Arc<JetStream>,
     app: Arc<App>,
 }
 
 impl World {
-    async fn build(database: TestDatabase) -> Self {
+    pub async fn build(database: TestDatabase) -> Self {
         let (house, nats) = (House::build(database).await, NatsServer::start().await.expect("nats"));
         let bus = connect(&nats, "referral").await;
         // In whatever order the services are installed.
@@ -45,11 +45,11 @@ impl World {
         }
     }
 
-    fn workers(&self) -> [Worker; 2] {
+    pub fn workers(&self) -> [Worker; 2] {
         [self.house.relay(&self.bus), self.house.consumer(&self.bus, &self.app)]
     }
 
-    async fn stream(&self) -> (Context, Stream) {
+    pub async fn stream(&self) -> (Context, Stream) {
         let client = async_nats::connect(self.nats.url()).await.expect("a connection");
         let context = async_nats::jetstream::new(client);
         let stream = context.get_stream("VOUCH_PAYMENTS").await.expect("the stream");
@@ -66,7 +66,7 @@ async fn connect(nats: &NatsServer, service: &str) -> Arc<JetStream> {
     Arc::new(JetStream::connect(&config, service).await.expect("a bus"))
 }
 
-async fn stop(workers: [Worker; 2]) {
+pub async fn stop(workers: [Worker; 2]) {
     for worker in workers {
         worker.stop().await;
     }

@@ -20,7 +20,7 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
 use vouch_mail::MailError;
-use vouch_messaging::{Bus, BusError, Consumer, JetStream, Router, Subscription, Verdict};
+use vouch_messaging::{Bus, BusError, Consumer, JetStream, PROVISIONER, Router, Subscription, Verdict};
 use vouch_primitives::Clock;
 use vouch_storage::{Db, DbBackend, StorageError, timers};
 
@@ -30,6 +30,7 @@ use crate::clock::ServiceClock;
 use crate::commands::Commands;
 use crate::config::Common;
 use crate::server::{Server, ServerError};
+use crate::tls::{Tls, TlsError};
 
 /// A worker in the making: it works until the token is cancelled and then ends what it has begun.
 type Work = Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, ()> + Send>;
@@ -53,6 +54,7 @@ pub struct Chassis {
     clock: ServiceClock,
     listener: TcpListener,
     address: SocketAddr,
+    tls: Tls,
     server: Server,
     subscriptions: Vec<Subscription>,
     consumers: Vec<Work>,
@@ -72,6 +74,9 @@ pub enum ChassisError {
     /// The access keys cannot be used.
     #[error(transparent)]
     Access(#[from] AccessError),
+    /// A certificate, a key or an authority cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The gRPC server failed.
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -139,10 +144,14 @@ impl Chassis {
         bus: Arc<dyn Bus>,
         clock: ServiceClock,
     ) -> Result<Self, ChassisError> {
-        let address = config.server.listen;
-        let failed = |source| ChassisError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        let tls = Tls::read(&config.tls)?;
+        let mut server = Server::new(&config.server, Gate::open(&config.access, name)?).tls(tls.clone());
+        let (listener, address) = listen(config.server.listen).await?;
+        if let Ok(address) = config.server.health_listen.parse() {
+            let (listener, address) = listen(address).await?;
+            tracing::info!(service = name, %address, "health alone, in plaintext");
+            server = server.health_on(listener);
+        }
         Ok(Self {
             name,
             config: config.clone(),
@@ -151,7 +160,8 @@ impl Chassis {
             clock,
             listener,
             address,
-            server: Server::new(&config.server, Gate::open(&config.access, name)?),
+            tls,
+            server,
             subscriptions: Vec::new(),
             consumers: Vec::new(),
             timers: Vec::new(),
@@ -229,8 +239,15 @@ impl Chassis {
     /// When `[peers]` has no usable address for it.
     pub fn peer(&self, name: &str) -> Result<Peer, PeerError> {
         let signer = Signer::new(&self.config.access, Caller::Service(self.name.to_owned()));
-        Peer::connect(&self.config.peers, name, signer)
+        Peer::connect(&self.config.peers, name, &self.tls, signer)
     }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ChassisError> {
+    let failed = |source| ChassisError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
 }
 
 /// Prepares what a running service may not make for itself: the tables, the service's own stream, and its consumers
@@ -247,7 +264,7 @@ pub async fn migrate<M: MigratorTrait>(
     let applied = vouch_storage::migrate::<M>(&db).await?;
     tracing::info!(applied, "the database is up to date");
     db.close().await?;
-    let bus = JetStream::connect(&config.nats, name).await?;
+    let bus = JetStream::connect(&config.nats.for_provisioning(), PROVISIONER).await?;
     bus.provision(name, subscriptions).await?;
     tracing::info!(
         consumers = subscriptions.len(),

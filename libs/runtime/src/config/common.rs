@@ -18,6 +18,8 @@ use super::duration;
 pub struct Common {
     /// The gRPC server and the process.
     pub server: ServerConfig,
+    /// Certificates.
+    pub tls: TlsConfig,
     /// Who may call.
     pub access: AccessConfig,
     /// The service's own database.
@@ -102,6 +104,22 @@ pub struct ServerConfig {
     pub worker_threads: usize,
     /// Whether `vouch.operations.v1.FailPointService` is served, by which tests end the process; only on a loopback address.
     pub fail_points: bool,
+    /// Address and port where health alone is served, in plaintext; empty for none.
+    pub health_listen: String,
+}
+
+/// `[tls]`: paths of PEM files, read at the start; empty for none.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct TlsConfig {
+    /// The certificate that this service shows to its callers and to those it calls, and its chain. Without one it listens
+    /// in plaintext.
+    pub certificate_file: String,
+    /// The certificate's private key.
+    pub key_file: String,
+    /// The authorities by which callers and those who are called are known.
+    pub ca_file: String,
+    /// Whether a caller without a certificate is refused.
+    pub require_client_certificate: bool,
 }
 
 /// `[access]`: whose tokens are taken.
@@ -182,6 +200,7 @@ impl Common {
         ];
         let rules = [
             &self.server.rules()[..],
+            &self.tls.rules(),
             &self.telemetry.rules(),
             &access,
             &clock,
@@ -193,8 +212,14 @@ impl Common {
             .filter(|(good, _)| !good)
             .map(|(_, line)| line.to_owned());
         let peers = self.peers.iter().filter(|(_, address)| !is_address(address));
+        let unknown = self
+            .peers
+            .iter()
+            .filter(|(_, address)| address.starts_with("https://") && self.tls.ca_file.is_empty());
         broken
+            .chain(self.nats.validate())
             .chain(self.mail.iter().flat_map(MailConfig::validate))
+            .chain(unknown.map(|(name, _)| format!("peers.{name}: https needs tls.ca_file")))
             .chain(peers.map(|(name, _)| format!("peers.{name}: not an address such as http://127.0.0.1:7101")))
             .collect()
     }
@@ -204,7 +229,7 @@ impl Common {
 type Rule = (bool, &'static str);
 
 impl ServerConfig {
-    fn rules(&self) -> [Rule; 8] {
+    fn rules(&self) -> [Rule; 9] {
         [
             (!self.deadline.is_zero(), "server.deadline: must be longer than zero"),
             (
@@ -232,6 +257,26 @@ impl ServerConfig {
             (
                 !self.fail_points || self.listen.ip().is_loopback(),
                 "server.fail_points: only for a service that listens on a loopback address",
+            ),
+            (
+                self.health_listen.is_empty() || self.health_listen.parse::<SocketAddr>().is_ok(),
+                "server.health_listen: not an address and port",
+            ),
+        ]
+    }
+}
+
+impl TlsConfig {
+    fn rules(&self) -> [Rule; 2] {
+        let (listens, knows) = (!self.certificate_file.is_empty(), !self.ca_file.is_empty());
+        [
+            (
+                listens != self.key_file.is_empty(),
+                "tls.certificate_file: needs tls.key_file, and the other way round",
+            ),
+            (
+                !self.require_client_certificate || (listens && knows),
+                "tls.require_client_certificate: needs tls.certificate_file and tls.ca_file",
             ),
         ]
     }

@@ -25,7 +25,9 @@ pub mod duration;
 mod layers;
 mod render;
 
-pub use common::{AccessConfig, ClockConfig, Common, Links, LogFormat, ServerConfig, TelemetryConfig, WithLinks};
+pub use common::{
+    AccessConfig, ClockConfig, Common, Links, LogFormat, ServerConfig, TelemetryConfig, TlsConfig, WithLinks,
+};
 pub use layers::Layers;
 
 use std::collections::BTreeMap;

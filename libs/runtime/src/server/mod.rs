@@ -27,12 +27,15 @@ use tower::Service;
 
 use crate::access::Gate;
 use crate::config::ServerConfig;
+use crate::tls::Tls;
 use admit::AdmitLayer;
 use guard::{Calls, GuardLayer};
 use observe::ObserveLayer;
 
 /// A peer that leaves a ping unanswered for so long is dropped.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection that has not agreed on TLS in so long is dropped.
+pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Running calls of a connection that reached its age may go on for so long.
 const CONNECTION_AGE_GRACE: Duration = Duration::from_secs(30);
 /// Streams of one connection; more wait at the client.
@@ -43,6 +46,8 @@ const STREAMS_PER_CONNECTION: u32 = 256;
 pub struct Server {
     config: ServerConfig,
     gate: Gate,
+    tls: Tls,
+    health_listener: Option<TcpListener>,
     routes: RoutesBuilder,
     health: Health,
     names: Vec<&'static str>,
@@ -74,10 +79,26 @@ impl Server {
         Self {
             config: config.clone(),
             gate,
+            tls: Tls::default(),
+            health_listener: None,
             routes: RoutesBuilder::default(),
             health: Health::new(),
             names: Vec::new(),
         }
+    }
+
+    /// Listens under TLS, if there is a certificate.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// Serves health, and nothing else, on this listener too, in plaintext: orchestrators' probes speak no TLS.
+    #[must_use]
+    pub fn health_on(mut self, listener: TcpListener) -> Self {
+        self.health_listener = Some(listener);
+        self
     }
 
     /// Adds one gRPC service; it gets a health entry of its own name and appears in reflection.
@@ -113,8 +134,17 @@ impl Server {
         self.add_reflection()?;
         self.routes.add_service(self.health.service());
         let calls = Calls::new(&self.config);
-        let serving = self
-            .transport()
+        let probed = serve_health(
+            self.transport(),
+            self.health_listener.take(),
+            self.health.clone(),
+            drain.clone(),
+        );
+        let mut transport = self.transport();
+        if let Some(tls) = self.tls.server() {
+            transport = transport.tls_config(tls)?;
+        }
+        let serving = transport
             .layer(ObserveLayer::new(drain.clone()))
             .layer(AdmitLayer(self.gate.clone()))
             .layer(GuardLayer::new(calls.clone()))
@@ -125,7 +155,7 @@ impl Server {
             );
         // Tonic's own graceful end has no limit: a connection that never finishes would keep the process for ever.
         let finished = async move {
-            serving.await?;
+            tokio::try_join!(serving, probed)?;
             calls.finished().await;
             Ok(Stopped::Drained)
         };
@@ -170,6 +200,20 @@ impl Server {
             .max_connection_age_grace(CONNECTION_AGE_GRACE)
             .max_concurrent_streams(STREAMS_PER_CONNECTION)
     }
+}
+
+async fn serve_health(
+    mut transport: tonic::transport::Server,
+    listener: Option<TcpListener>,
+    health: Health,
+    drain: CancellationToken,
+) -> Result<(), tonic::transport::Error> {
+    let Some(listener) = listener else { return Ok(()) };
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    transport
+        .add_service(health.service())
+        .serve_with_incoming_shutdown(incoming, drain.cancelled_owned())
+        .await
 }
 
 /// The gRPC method of a path: `/pkg.Service/Method` without its slash.

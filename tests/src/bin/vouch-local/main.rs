@@ -11,7 +11,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand, ValueEnum, value_parser};
 use tonic::Status;
-use vouch_suite::Error;
+use vouch_suite::{Error, Nkeys};
 use vouch_testkit::Engine;
 
 use crate::signals::Interrupted;
@@ -41,6 +41,8 @@ enum Command {
     Storm(StormArgs),
     /// Print a token with which to call a running system.
     Token(TokenArgs),
+    /// Make the keys of NATS' users in a directory, beside the permissions that a nats-server gives them.
+    Nkeys(NkeysArgs),
 }
 
 /// How the demo is played and told.
@@ -109,6 +111,13 @@ struct TokenArgs {
     hours: u64,
 }
 
+/// Where the keys go.
+#[derive(Debug, clap::Args)]
+struct NkeysArgs {
+    /// The directory. What is there stays: a user keeps its key.
+    directory: PathBuf,
+}
+
 fn subject(text: &str) -> Result<String, String> {
     let subject = if text == "operator" { "operator:local" } else { text };
     match subject.parse::<vouch_runtime::access::Caller>() {
@@ -158,6 +167,7 @@ async fn main() -> ExitCode {
         Command::Advance(args) => run::advance(&args).await,
         Command::Storm(args) => storm::storm(&args).await,
         Command::Token(args) => run::token(&args),
+        Command::Nkeys(args) => Nkeys::make(&args.directory).map(drop),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
