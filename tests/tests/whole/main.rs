@@ -2,5 +2,6 @@
 
 mod local;
 mod real;
+mod reconcile;
 mod simulation;
 mod storm;
