@@ -194,6 +194,14 @@ impl Fields {
         read
     }
 
+    /// A moment between 1970 and 9999, or none.
+    pub fn time_if_set(&mut self, field: &str, time: Option<&prost_types::Timestamp>) -> Option<Option<Timestamp>> {
+        match time {
+            None => Some(None),
+            some => self.time(field, some).map(Some),
+        }
+    }
+
     /// How many items a page is to have: 25 when the caller leaves it open, never more than 100.
     pub fn page_size(&mut self, page_size: u32) -> Option<u64> {
         match page_size {

@@ -4,7 +4,7 @@ use std::{
     env, fs,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -257,6 +257,23 @@ impl Cluster {
         }
     }
 
+    /// Runs a service's program with these arguments to its end, beside the one that serves; gives whether it said that
+    /// all is well, and what it wrote to standard output.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub async fn command(&self, index: usize, arguments: &[&str]) -> Result<(bool, String), Error> {
+        let service = &self.services[index];
+        let mut command = Command::new(program(&format!("vouch-{}", service.name))?);
+        command
+            .args(arguments)
+            .envs(service.settings.iter().cloned())
+            .current_dir(self.directory.path())
+            .stderr(Stdio::inherit());
+        let output = tokio::task::spawn_blocking(move || command.output()).await??;
+        Ok((output.status.success(), String::from_utf8(output.stdout)?))
+    }
+
     async fn migrate(&self, index: usize) -> Result<(), Error> {
         let process = self.spawn(index, "migrate")?;
         let status = process.ended(PATIENCE).await?;
@@ -364,23 +381,37 @@ fn settings(
         settings.push(("CLOCK__TEST".to_owned(), "true".to_owned()));
         settings.push(("CLOCK__START".to_owned(), start.to_string()));
     }
-    let [invitation, _, payments, _] = ports;
     let mail = (
         "MAIL__DIRECTORY".to_owned(),
         directory.join("mail").display().to_string(),
     );
     match service {
-        "invitation" => settings.push(mail),
-        "onboarding" => {
-            settings.push(mail);
-            settings.push(("PEERS__INVITATION".to_owned(), format!("http://127.0.0.1:{invitation}")));
-        }
-        "referral" => settings.push(("PEERS__PAYMENTS".to_owned(), format!("http://127.0.0.1:{payments}"))),
+        "invitation" | "onboarding" => settings.push(mail),
         _ => {}
+    }
+    for (peer, port) in SERVICES
+        .iter()
+        .zip(ports)
+        .filter(|(peer, _)| peers_of(service).contains(peer))
+    {
+        settings.push((
+            format!("PEERS__{}", peer.to_uppercase()),
+            format!("http://127.0.0.1:{port}"),
+        ));
     }
     let prefix = format!("VOUCH_{}__", service.to_uppercase());
     settings
         .into_iter()
         .map(|(key, value)| (format!("{prefix}{key}"), value))
         .collect()
+}
+
+/// Whom a service calls, or asks when it is reconciled.
+fn peers_of(service: &str) -> &'static [&'static str] {
+    match service {
+        "invitation" => &["onboarding"],
+        "onboarding" => &["invitation", "payments"],
+        "payments" => &["onboarding", "referral"],
+        _ => &["onboarding", "payments"],
+    }
 }

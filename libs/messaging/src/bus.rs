@@ -56,6 +56,8 @@ pub struct Lag {
     pub pending: u64,
     /// Messages that were handed out and are not settled, those that wait for another attempt included.
     pub unacked: u64,
+    /// Those of the unsettled that were handed out more than once.
+    pub redelivered: u64,
 }
 
 /// Why the bus did not do what it was asked to. For a publish this means "unknown": it may have been stored.

@@ -10,7 +10,7 @@ use vouch_primitives::Clock;
 use vouch_storage::{Db, FailPoint, StorageError, Txn, describe, describe_panic, is_contended, is_transient};
 
 use crate::{
-    Bus, BusError, Delivery, Receipt, Router, Subscription, Verdict,
+    Bus, BusError, Delivery, Reapply, Receipt, Router, Subscription, Verdict,
     batch::{Batch, Candidate, Parked},
     dead_letter::{self, NewDeadLetter, Reason},
     inbox,
@@ -36,16 +36,16 @@ pub struct Consumer<S, E> {
     worker: Arc<Worker<S, E>>,
 }
 
-struct Worker<S, E> {
+pub(crate) struct Worker<S, E> {
     db: Db,
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
-    router: Router<S, E>,
-    state: Arc<S>,
+    pub(crate) router: Router<S, E>,
+    pub(crate) state: Arc<S>,
 }
 
 /// Why a piece of a batch was not applied.
-enum Failure {
+pub(crate) enum Failure {
     /// The database is at fault: nothing will work at the moment.
     Outage(String),
     /// A handler asks for another try.
@@ -72,6 +72,12 @@ where
                 state,
             }),
         }
+    }
+
+    /// Applies dead letters by the same handlers, beside this consumer.
+    #[must_use]
+    pub fn reapplier(&self) -> Arc<dyn Reapply> {
+        self.worker.clone()
     }
 
     /// Consumes from all subscriptions until `shutdown`, finishes the batches in hand and returns.
@@ -282,7 +288,7 @@ where
 }
 
 impl Failure {
-    fn from_handler<E: Error + 'static>(error: &E) -> Self
+    pub(crate) fn from_handler<E: Error + 'static>(error: &E) -> Self
     where
         for<'e> Verdict: From<&'e E>,
     {
@@ -301,7 +307,7 @@ fn log_set_aside(letter: &NewDeadLetter) {
 
 /// Where handlers work: in the message's own span if there is one message only, so that its trace goes on by itself;
 /// in the batch's span if there are more.
-fn span_of<S, E>(batch: &Batch<S, E>, events: &[Candidate]) -> Span {
+pub(crate) fn span_of<S, E>(batch: &Batch<S, E>, events: &[Candidate]) -> Span {
     match events {
         [one] if !one.span.is_none() => one.span.clone(),
         _ => batch.span.clone(),

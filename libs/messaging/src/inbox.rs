@@ -82,14 +82,19 @@ pub async fn prune(txn: &Txn, until: Timestamp, limit: u64) -> Result<u64, Stora
 }
 
 pub fn content_hash(event: &Envelope) -> ContentHash {
-    let mut hash = Sha256::new();
-    hash.update(&event.event_type);
-    hash.update([0]);
-    hash.update(&event.payload);
-    hash.finalize().into()
+    hash_of(&event.event_type, &event.payload)
 }
 
-mod row {
+pub fn hash_of(event_type: &str, payload: &[u8]) -> ContentHash {
+    Sha256::new()
+        .chain_update(event_type)
+        .chain_update([0])
+        .chain_update(payload)
+        .finalize()
+        .into()
+}
+
+pub mod row {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, DeriveEntityModel)]

@@ -14,7 +14,9 @@
 //! | [`bus`] | [`Bus`], the only trait: [`jetstream`] or [`memory`] |
 //! | [`router`] | [`Router`]: which handler takes which fact, and hence what a service subscribes to |
 //! | [`consumer`] | [`Consumer`]: from the bus to the handlers, in batches |
-//! | [`dead_letter`] | what could not be applied, with the reason |
+//! | [`dead_letter`] | what could not be applied, with the reason, and what became of it |
+//! | [`reapply`] | [`Reapply`]: a dead letter gets another chance |
+//! | [`reconcile`] | what a producer has told, and what a consumer has not applied of it |
 //!
 //! What the promise rests on: the outbox is the truth and the bus only transport; a relay selects by the state of a
 //! row, never by a cursor, for ids become visible in another order than they are given out; an event's id is claimed
@@ -28,6 +30,8 @@ pub mod envelope;
 pub mod jetstream;
 pub mod memory;
 pub mod outbox;
+pub mod reapply;
+pub mod reconcile;
 pub mod relay;
 pub mod router;
 
@@ -43,5 +47,6 @@ pub use inbox::prune as prune_inbox;
 pub use jetstream::{JetStream, NatsConfig, PROVISIONER};
 pub use memory::MemoryBus;
 pub use migration::migrations;
+pub use reapply::{NotApplied, Reapply};
 pub use relay::Relay;
 pub use router::{Router, Verdict};

@@ -172,10 +172,15 @@ impl Bus for MemoryBus {
         let never_handed_out = |queue: &Queue| queue.waiting.iter().filter(|message| message.attempt == 0).count();
         let fresh = queue.map_or(0, never_handed_out);
         let owed = queue.map_or(0, |queue| queue.waiting.len() + queue.handed_out.len());
+        let repeated = queue.map_or(0, |queue| {
+            let unsettled = queue.waiting.iter().chain(queue.handed_out.values());
+            unsettled.filter(|message| message.attempt > 1).count()
+        });
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         Ok(Lag {
             pending: count(unseen + fresh),
             unacked: count(owed - fresh),
+            redelivered: count(repeated),
         })
     }
 

@@ -5,10 +5,10 @@
 
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QuerySelect,
     sea_query::{Asterisk, Expr, OnConflict, Query},
 };
-use vouch_primitives::{Timestamp, Uuid};
+use vouch_primitives::{EventId, Timestamp, Uuid};
 use vouch_storage::{StorageError, Txn, Wake};
 
 use crate::{NewEvent, trace::current_traceparent};
@@ -54,17 +54,78 @@ pub async fn pending(conn: &impl ConnectionTrait) -> Result<u64, StorageError> {
     Ok(waiting::Entity::find().count(conn).await?)
 }
 
+/// When the oldest of them was appended.
+///
+/// # Errors
+/// If the database fails.
+pub async fn oldest_pending(conn: &impl ConnectionTrait) -> Result<Option<Timestamp>, StorageError> {
+    let query = Query::select()
+        .expr(Expr::col("created_at").min())
+        .from("outbox_pending")
+        .inner_join(
+            "outbox",
+            Expr::col(("outbox", "event_id")).equals(("outbox_pending", "event_id")),
+        )
+        .to_owned();
+    let Some(row) = conn.query_one(&query).await? else {
+        return Ok(None);
+    };
+    let oldest: Option<i64> = row.try_get_by_index(0)?;
+    Ok(oldest.map(Timestamp::from_micros))
+}
+
+/// How many events were appended in `[from, until)`.
+///
+/// # Errors
+/// If the database fails.
+pub async fn count(conn: &impl ConnectionTrait, from: Timestamp, until: Timestamp) -> Result<u64, StorageError> {
+    let between = archive::Entity::find()
+        .filter(archive::Column::CreatedAt.gte(from.as_micros()))
+        .filter(archive::Column::CreatedAt.lt(until.as_micros()));
+    Ok(between.count(conn).await?)
+}
+
+/// Which of these events the outbox does not have.
+///
+/// # Errors
+/// If the database fails.
+pub async fn unknown(conn: &impl ConnectionTrait, ids: &[EventId]) -> Result<Vec<EventId>, StorageError> {
+    let known: Vec<Uuid> = archive::Entity::find()
+        .select_only()
+        .column(archive::Column::EventId)
+        .filter(archive::Column::EventId.is_in(ids.iter().map(|id| id.as_uuid())))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    let unknown = ids.iter().filter(|id| !known.contains(&id.as_uuid()));
+    Ok(unknown.copied().collect())
+}
+
 /// Hands the events appended in `[from, until)` to the relay once more, under the ids that they have; those that
 /// still wait are left as they are. Consumers that have applied them ignore them. Returns how many there are.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn publish_again(txn: &Txn, from: Timestamp, until: Timestamp) -> Result<u64, StorageError> {
+    let between = Expr::col("created_at")
+        .gte(from.as_micros())
+        .and(Expr::col("created_at").lt(until.as_micros()));
+    hand_over(txn, between).await
+}
+
+/// The same for single events.
+///
+/// # Errors
+/// If the database fails.
+pub async fn publish_these_again(txn: &Txn, ids: &[EventId]) -> Result<u64, StorageError> {
+    hand_over(txn, Expr::col("event_id").is_in(ids.iter().map(|id| id.as_uuid()))).await
+}
+
+async fn hand_over(txn: &Txn, which: Expr) -> Result<u64, StorageError> {
     let select = Query::select()
         .column("event_id")
         .from("outbox")
-        .and_where(Expr::col("created_at").gte(from.as_micros()))
-        .and_where(Expr::col("created_at").lt(until.as_micros()))
+        .and_where(which)
         .to_owned();
     let mut insert = Query::insert();
     insert.into_table("outbox_pending").columns(["event_id"]);

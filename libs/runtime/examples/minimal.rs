@@ -25,10 +25,12 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<(), Failure> {
     let loaded = PROGRAM.load(args, DEFAULTS, |config: &Config| config.common.validate())?;
     let common = &loaded.config.common;
-    match args.command {
+    match &args.command {
         Command::CheckConfig => cli::print("the configuration is good"),
         Command::PrintConfig => cli::print(loaded.render()),
         Command::Migrate => PROGRAM.migrate(common, chassis::migrate::<Migrator>("minimal", common, &[])),
+        // It listens to nobody.
+        Command::Reconcile(asked) => PROGRAM.reconcile(common, &[], asked),
         Command::Serve => PROGRAM.serve(common, async |stop| serve(common, stop).await),
     }
 }

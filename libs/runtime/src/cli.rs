@@ -5,7 +5,7 @@
 //! ```ignore
 //! use std::process::ExitCode;
 //!
-//! use vouch_payments::{Config, DEFAULTS, Service};
+//! use vouch_payments::{Config, DEFAULTS, Service, events};
 //! use vouch_runtime::cli::{self, Args, Command, Failure, Program};
 //!
 //! const PROGRAM: Program = Program {
@@ -22,10 +22,11 @@
 //! fn run(args: &Args) -> Result<(), Failure> {
 //!     let loaded = PROGRAM.load(args, DEFAULTS, Config::validate)?;
 //!     let config = &loaded.config;
-//!     match args.command {
+//!     match &args.command {
 //!         Command::CheckConfig => cli::print("the configuration is good"),
 //!         Command::PrintConfig => cli::print(loaded.render()),
 //!         Command::Migrate => PROGRAM.migrate(&config.common, async { Service::migrate(config).await }),
+//!         Command::Reconcile(asked) => PROGRAM.reconcile(&config.common, &events::router().subscriptions(), asked),
 //!         Command::Serve => PROGRAM.serve(&config.common, async |stop| Service::build(config).await?.run(stop).await),
 //!     }
 //! }
@@ -40,8 +41,10 @@ use std::time::Duration;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
+use vouch_messaging::Subscription;
 
 use crate::config::{Common, ConfigErrors, Layers, Loaded, TelemetryConfig};
+use crate::reconcile::{self, Reconcile};
 use crate::shutdown::Signals;
 use crate::telemetry::{self, TelemetryError};
 
@@ -80,12 +83,15 @@ pub struct Args {
 }
 
 /// What a program can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Run the service until SIGTERM or SIGINT; a second signal ends it at once.
     Serve,
     /// Create or update the tables, the event stream and its consumers, then exit.
     Migrate,
+    /// Compare what the services that this one listens to have told with what was applied here, and name every event
+    /// that is missing. Asks the running services: this one, and the others at their addresses in `[peers]`.
+    Reconcile(Reconcile),
     /// Check the configuration and tell everything that is wrong with it.
     CheckConfig,
     /// Print the settings in force, and of those that are no defaults where they come from; secrets are masked.
@@ -170,6 +176,17 @@ impl Program {
                 () = stop.cancelled() => Err("interrupted".into()),
             }
         })
+    }
+
+    /// Names every event that is missing here, of those that the service subscribes to.
+    ///
+    /// # Errors
+    /// When something cannot be asked, or is missing.
+    pub fn reconcile(&self, config: &Common, subscriptions: &[Subscription], asked: &Reconcile) -> Result<(), Failure> {
+        self.migrate(
+            config,
+            reconcile::run(self.service, config, subscriptions, asked, print),
+        )
     }
 
     fn block_on<E>(

@@ -3,7 +3,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`cli`] | `serve`, `migrate`, `check-config`, `print-config`; signals, exit statuses |
+//! | [`cli`] | `serve`, `migrate`, `reconcile`, `check-config`, `print-config`; signals, exit statuses |
 //! | [`config`] | defaults ← file ← environment, every mistake told at once |
 //! | [`telemetry`] | logs, traces and metrics |
 //! | [`chassis`] | [`Chassis`]: the parts of a service, started together and stopped in order |
@@ -15,7 +15,8 @@
 //! | [`client`] | [`Peer`]: calls to other services |
 //! | [`clock`] | [`ServiceClock`]: the process clock or a test clock |
 //! | `fail_points` | the gRPC service that lets a test end the process at a chosen instant |
-//! | [`operations`] | the gRPC service that moves the test clock |
+//! | [`operations`] | the gRPC service for operators: what waits, dead letters, publishing again |
+//! | [`reconcile`] | the command that names every event that is missing |
 //!
 //! Nothing here is global but what [`telemetry::init`] sets, and all else works without that: a test may run all
 //! services in one process, each on port 0.
@@ -32,6 +33,7 @@ pub mod config;
 mod fail_points;
 pub mod grpc;
 pub mod operations;
+pub mod reconcile;
 pub mod server;
 mod shutdown;
 pub mod telemetry;

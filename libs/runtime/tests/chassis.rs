@@ -4,12 +4,11 @@ mod support;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
-use support::{PATIENCE, Scripted, channel, config, operator};
+use support::{PATIENCE, Scripted, Switch, caller, channel, config, operator};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -20,11 +19,11 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt;
-use vouch_messaging::{Bus, BusError, Delivery, Envelope, Lag, MemoryBus, NewEvent, Receipt, Subscription, outbox};
+use vouch_messaging::{Bus, MemoryBus, NewEvent, outbox};
 use vouch_primitives::{Timestamp, Uuid};
 use vouch_proto::convert::to_wire_time;
 use vouch_proto::operations::v1::{GetTestClockRequest, GetTestClockResponse, SetTestClockRequest};
-use vouch_proto::payments::v1::EarningSettled;
+use vouch_proto::payments::v1::{EarningSettled, GetEarningRequest};
 use vouch_runtime::{Chassis, ChassisError, ServiceClock};
 use vouch_storage::timers::{self, NewTimer};
 use vouch_storage::{DatabaseConfig, Db, StorageError};
@@ -270,47 +269,18 @@ async fn a_moved_clock_makes_timers_fire(of: TestDatabase) {
 }
 
 #[tokio::test]
-async fn without_a_test_clock_there_is_no_operations_service() {
+async fn without_a_test_clock_its_calls_say_so() {
     let of = TestDatabase::new(vouch_testkit::Engine::Sqlite).await;
     let world = World::start(&of, "", |chassis| chassis).await;
-    assert_eq!(world.get().await.expect_err("absent").code(), Code::Unimplemented);
-    assert_eq!(world.set(LATER).await.expect_err("absent").code(), Code::Unimplemented);
+    for refused in [world.get().await.map(drop), world.set(LATER).await] {
+        let refused = refused.expect_err("there is none");
+        assert_eq!(refused.code(), Code::Unimplemented);
+        assert_eq!(
+            refused.get_details_error_info().expect("a reason").reason,
+            "TEST_CLOCK_OFF"
+        );
+    }
     world.stop().await.expect("stopped");
-}
-
-/// A bus that carries nothing, and is connected or not.
-#[derive(Default)]
-struct Switch(AtomicBool);
-
-#[async_trait]
-impl Bus for Switch {
-    async fn publish(&self, events: &[Envelope]) -> Vec<Result<(), BusError>> {
-        events.iter().map(|_| Err(BusError::Disconnected)).collect()
-    }
-
-    async fn pull(&self, _: &Subscription, _: usize, _: Duration) -> Result<Vec<Delivery>, BusError> {
-        Err(BusError::Disconnected)
-    }
-
-    async fn ack(&self, _: &Subscription, _: &[Receipt]) -> Result<(), BusError> {
-        Err(BusError::Disconnected)
-    }
-
-    async fn nak(&self, _: &Subscription, _: &[Receipt], _: Duration) -> Result<(), BusError> {
-        Err(BusError::Disconnected)
-    }
-
-    async fn lag(&self, _: &Subscription) -> Result<Lag, BusError> {
-        Err(BusError::Disconnected)
-    }
-
-    fn is_connected(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    async fn flush(&self) -> Result<(), BusError> {
-        Ok(())
-    }
 }
 
 #[tokio::test]
@@ -348,7 +318,7 @@ async fn a_running_call_still_has_its_database_while_the_service_stops() {
     let script = (begun.clone(), go.clone());
     let world = World::start(&of, "", |chassis| {
         let db = chassis.db().clone();
-        chassis.grpc(Scripted::server(move |_: Request<GetTestClockRequest>| {
+        chassis.grpc(Scripted::server(move |_: Request<GetEarningRequest>| {
             let ((begun, go), db) = (script.clone(), db.clone());
             async move {
                 begun.notify_one();
@@ -362,8 +332,8 @@ async fn a_running_call_still_has_its_database_while_the_service_stops() {
         }))
     })
     .await;
-    let mut client = operator(world.channel().await);
-    let call = tokio::spawn(async move { client.get_test_clock(GetTestClockRequest {}).await });
+    let mut client = caller(world.channel().await);
+    let call = tokio::spawn(async move { client.get_earning(GetEarningRequest::default()).await });
     timeout(PATIENCE, begun.notified())
         .await
         .expect("the handler has begun");
@@ -390,13 +360,13 @@ async fn a_running_call_still_has_its_database_while_the_service_stops() {
 async fn the_whole_shutdown_is_bounded() {
     let of = TestDatabase::new(vouch_testkit::Engine::Sqlite).await;
     let world = World::start(&of, "[server]\nshutdown_grace = '1s'", |chassis| {
-        chassis.grpc(Scripted::server(async |_: Request<GetTestClockRequest>| {
+        chassis.grpc(Scripted::server(async |_: Request<GetEarningRequest>| {
             std::future::pending().await
         }))
     })
     .await;
-    let mut client = operator(world.channel().await);
-    let call = tokio::spawn(async move { client.get_test_clock(GetTestClockRequest {}).await });
+    let mut client = caller(world.channel().await);
+    let call = tokio::spawn(async move { client.get_earning(GetEarningRequest::default()).await });
     world.reaches("readiness", ServingStatus::Serving).await;
     let asked = tokio::time::Instant::now();
     world.stop().await.expect("stopped");

@@ -19,16 +19,16 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_prost::ProstCodec;
 use tonic_reflection::pb::{v1, v1alpha};
 use tonic_types::StatusExt;
-use vouch_proto::operations::v1::{GetTestClockRequest, GetTestClockResponse, SetTestClockRequest};
+use vouch_proto::payments::v1::{GetEarningRequest, GetEarningResponse, RefundEarningRequest};
 use vouch_runtime::server::Stopped;
 use vouch_testkit::eventually;
 
-const OPERATIONS: &str = "vouch.operations.v1.OperationsService";
+const EARNINGS: &str = "vouch.payments.v1.EarningService";
 
 /// A server whose handler is `handler`, with these settings.
 async fn serve<F, Fut>(overrides: &str, handler: F) -> Served
 where
-    F: Fn(Request<GetTestClockRequest>) -> Fut + Send + Sync + 'static,
+    F: Fn(Request<GetEarningRequest>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<(), Status>> + Send + 'static,
 {
     Served::start(support::server(&config(overrides)).with(Scripted::server(handler))).await
@@ -54,11 +54,11 @@ async fn health_tells_liveness_and_readiness_apart() {
     let served = Served::start(server).await;
     let (serving, not_serving) = (i32::from(ServingStatus::Serving), i32::from(ServingStatus::NotServing));
     assert_eq!(health_of(&served, "liveness").await, Ok(serving));
-    for name in ["", "readiness", OPERATIONS] {
+    for name in ["", "readiness", EARNINGS] {
         assert_eq!(health_of(&served, name).await, Ok(not_serving), "{name}");
     }
     health.set_ready(true).await;
-    for name in ["", "liveness", "readiness", OPERATIONS] {
+    for name in ["", "liveness", "readiness", EARNINGS] {
         assert_eq!(health_of(&served, name).await, Ok(serving), "{name}");
     }
     assert_eq!(
@@ -95,19 +95,13 @@ async fn reflection_lists_what_is_served_here_in_both_versions() {
     names.sort();
     assert_eq!(
         names,
-        [
-            "grpc.health.v1.Health",
-            "grpc.reflection.v1.ServerReflection",
-            OPERATIONS
-        ]
+        ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", EARNINGS]
     );
 
     let mut old = v1alpha::server_reflection_client::ServerReflectionClient::new(served.channel().await);
     let ask = v1alpha::ServerReflectionRequest {
         message_request: Some(
-            v1alpha::server_reflection_request::MessageRequest::FileContainingSymbol(format!(
-                "{OPERATIONS}.GetTestClock"
-            )),
+            v1alpha::server_reflection_request::MessageRequest::FileContainingSymbol(format!("{EARNINGS}.GetEarning")),
         ),
         ..Default::default()
     };
@@ -146,7 +140,7 @@ async fn a_deadline_ends_the_call_and_not_the_handler() {
     let status = served
         .client()
         .await
-        .get_test_clock(GetTestClockRequest {})
+        .get_earning(GetEarningRequest::default())
         .await
         .expect_err("too late");
     assert_eq!(status.code(), Code::DeadlineExceeded);
@@ -160,11 +154,11 @@ async fn a_deadline_ends_the_call_and_not_the_handler() {
 async fn the_callers_own_deadline_is_honoured_by_the_server() {
     let served = serve("", async |_| std::future::pending().await).await;
     // The client watches this deadline, too, but calls it CANCELLED: only the server says DEADLINE_EXCEEDED.
-    let mut request = Request::new(GetTestClockRequest {});
+    let mut request = Request::new(GetEarningRequest::default());
     request
         .metadata_mut()
         .insert("grpc-timeout", "1S".parse().expect("a value"));
-    let call = async { served.client().await.get_test_clock(request).await };
+    let call = async { served.client().await.get_earning(request).await };
     let status = timeout(PATIENCE, call)
         .await
         .expect("answered in time")
@@ -192,7 +186,7 @@ async fn a_client_that_leaves_does_not_take_the_handler_with_it() {
     .await;
     let mut client = served.client().await;
     let mut same_connection = client.clone();
-    let call = tokio::spawn(async move { client.get_test_clock(GetTestClockRequest {}).await });
+    let call = tokio::spawn(async move { client.get_earning(GetEarningRequest::default()).await });
     timeout(PATIENCE, begun.notified())
         .await
         .expect("the handler has begun");
@@ -200,7 +194,7 @@ async fn a_client_that_leaves_does_not_take_the_handler_with_it() {
     assert!(call.await.expect_err("aborted").is_cancelled());
     // An answer on the same connection: by now the server knows that the first call was given up.
     same_connection
-        .set_test_clock(SetTestClockRequest::default())
+        .refund_earning(RefundEarningRequest::default())
         .await
         .expect_err("permission denied");
     go.notify_one();
@@ -224,8 +218,8 @@ async fn a_message_above_the_limit_is_refused() {
         let mut grpc = tonic::client::Grpc::new(channel.clone());
         async move {
             grpc.ready().await.expect("connected");
-            let path = PathAndQuery::from_static("/vouch.operations.v1.OperationsService/GetTestClock");
-            let codec = ProstCodec::<String, GetTestClockResponse>::default();
+            let path = PathAndQuery::from_static("/vouch.payments.v1.EarningService/GetEarning");
+            let codec = ProstCodec::<String, GetEarningResponse>::default();
             let request = support::signer("operator:test").call(Request::new(()))?;
             grpc.unary(request.map(|()| "x".repeat(bytes)), path, codec).await
         }
@@ -251,16 +245,16 @@ async fn a_panic_is_an_internal_error_and_the_server_lives() {
     .await;
     let mut client = served.client().await;
     let status = client
-        .get_test_clock(GetTestClockRequest {})
+        .get_earning(GetEarningRequest::default())
         .await
         .expect_err("a panic");
     assert_eq!(status.code(), Code::Internal);
     assert!(!status.message().contains("secret"), "{status}");
     let answer = client
-        .get_test_clock(GetTestClockRequest {})
+        .get_earning(GetEarningRequest::default())
         .await
         .expect("the same connection still works");
-    assert_eq!(answer.into_inner().commits, 42);
+    assert_eq!(answer.into_inner(), support::scripted());
 }
 
 #[tokio::test]
@@ -279,7 +273,7 @@ async fn one_call_too_many_is_told_when_to_come_again() {
     let client = served.client().await;
     let call = || {
         let mut client = client.clone();
-        tokio::spawn(async move { client.get_test_clock(GetTestClockRequest {}).await })
+        tokio::spawn(async move { client.get_earning(GetEarningRequest::default()).await })
     };
     let running = [call(), call()];
     timeout(PATIENCE, arrived.acquire_many(2))
@@ -314,7 +308,7 @@ async fn shutdown_waits_for_the_calls_that_run() {
     })
     .await;
     let mut client = served.client().await;
-    let call = tokio::spawn(async move { client.get_test_clock(GetTestClockRequest {}).await });
+    let call = tokio::spawn(async move { client.get_earning(GetEarningRequest::default()).await });
     timeout(PATIENCE, begun.notified())
         .await
         .expect("the handler has begun");
@@ -359,7 +353,7 @@ async fn shutdown_waits_for_handlers_whose_client_has_left() {
     })
     .await;
     let mut client = served.client().await;
-    let call = tokio::spawn(async move { client.get_test_clock(GetTestClockRequest {}).await });
+    let call = tokio::spawn(async move { client.get_earning(GetEarningRequest::default()).await });
     timeout(PATIENCE, begun.notified())
         .await
         .expect("the handler has begun");
@@ -380,7 +374,7 @@ async fn shutdown_is_bounded_when_a_client_never_goes_away() {
     let server = support::server(&config("")).with(Scripted::server(async |_| std::future::pending().await));
     let served = Served::start_with_patience(server, Duration::from_millis(200)).await;
     let mut client = served.client().await;
-    let call = tokio::spawn(async move { client.get_test_clock(GetTestClockRequest {}).await });
+    let call = tokio::spawn(async move { client.get_earning(GetEarningRequest::default()).await });
     // A connection that never says a word, which tonic alone would wait for without end.
     let silent = tokio::net::TcpStream::connect(served.address).await.expect("connected");
     let stopped = timeout(PATIENCE, served.stop()).await.expect("bounded");

@@ -15,8 +15,8 @@ use tonic::{Code, Request};
 use tonic_prost::ProstCodec;
 use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
-use vouch_proto::operations::v1::operations_service_client::OperationsServiceClient;
-use vouch_proto::operations::v1::{GetTestClockRequest, SetTestClockRequest};
+use vouch_proto::payments::v1::earning_service_client::EarningServiceClient;
+use vouch_proto::payments::v1::{GetEarningRequest, RefundEarningRequest};
 use vouch_runtime::{Peer, Tls, telemetry};
 use vouch_testkit::tools;
 
@@ -27,7 +27,7 @@ fn trace_of(span: &Span) -> String {
 /// A server whose handler notes the trace it runs in and the deadline it was told.
 async fn server(seen: &Arc<Mutex<Vec<Seen>>>) -> Served {
     let seen = seen.clone();
-    let handler = move |request: Request<GetTestClockRequest>| {
+    let handler = move |request: Request<GetEarningRequest>| {
         let timeout = request
             .metadata()
             .get("grpc-timeout")
@@ -70,19 +70,15 @@ async fn calls_are_traced_and_measured_and_a_dead_collector_does_not_hold_up_the
 
     let text = scrape(&metrics).await;
     for (side, method, status) in [
-        ("server", "vouch.operations.v1.OperationsService/GetTestClock", "OK"),
+        ("server", "vouch.payments.v1.EarningService/GetEarning", "OK"),
         (
             "server",
-            "vouch.operations.v1.OperationsService/SetTestClock",
+            "vouch.payments.v1.EarningService/RefundEarning",
             "PERMISSION_DENIED",
         ),
         ("server", "_OTHER", "UNIMPLEMENTED"),
-        ("client", "vouch.operations.v1.OperationsService/GetTestClock", "OK"),
-        (
-            "client",
-            "vouch.operations.v1.OperationsService/GetTestClock",
-            "UNAVAILABLE",
-        ),
+        ("client", "vouch.payments.v1.EarningService/GetEarning", "OK"),
+        ("client", "vouch.payments.v1.EarningService/GetEarning", "UNAVAILABLE"),
     ] {
         let line = text.lines().find(|line| {
             line.starts_with(&format!("rpc_{side}_call_duration_seconds_count{{"))
@@ -111,12 +107,12 @@ async fn make_calls(served: &Served) -> String {
     let span = tracing::info_span!("a business");
     let trace = trace_of(&span);
     let peer = Peer::connect(&peers, "payments", &Tls::default(), signer("operator:test")).expect("a peer");
-    let mut client = OperationsServiceClient::new(peer.clone());
-    let answer = client.get_test_clock(GetTestClockRequest {}).instrument(span).await;
-    assert_eq!(answer.expect("answered").into_inner().commits, 42);
+    let mut client = EarningServiceClient::new(peer.clone());
+    let answer = client.get_earning(GetEarningRequest::default()).instrument(span).await;
+    assert_eq!(answer.expect("answered").into_inner(), support::scripted());
 
     let refused = client
-        .set_test_clock(SetTestClockRequest::default())
+        .refund_earning(RefundEarningRequest::default())
         .await
         .expect_err("refused");
     assert_eq!(refused.code(), Code::PermissionDenied);
@@ -129,8 +125,8 @@ async fn make_calls(served: &Served) -> String {
         .expect_err("unknown");
     assert_eq!(unknown.code(), Code::Unimplemented);
     let away = Peer::connect(&peers, "referral", &Tls::default(), signer("operator:test")).expect("a peer");
-    let away = OperationsServiceClient::new(away)
-        .get_test_clock(GetTestClockRequest {})
+    let away = EarningServiceClient::new(away)
+        .get_earning(GetEarningRequest::default())
         .await
         .expect_err("away");
     assert_eq!(away.code(), Code::Unavailable, "{away}");

@@ -94,6 +94,14 @@ pub async fn compare(conn: &impl ConnectionTrait, key: &RequestKey) -> Result<()
     find(conn, key).await.map(|_| ())
 }
 
+/// The answer to a request that was carried out before, if it was; claims nothing.
+///
+/// # Errors
+/// [`StorageError::RequestIdReused`] when the id came before with another method or hash.
+pub async fn recall(conn: &impl ConnectionTrait, key: &RequestKey) -> Result<Option<Vec<u8>>, StorageError> {
+    Ok(find(conn, key).await?.and_then(|row| row.answer))
+}
+
 /// Gives the id of a request back that was claimed and came to nothing; one that was answered stays answered.
 ///
 /// # Errors

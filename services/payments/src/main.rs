@@ -1,8 +1,8 @@
-//! The program `vouch-payments`: `serve`, `migrate`, `check-config`, `print-config`.
+//! The program `vouch-payments`: `serve`, `migrate`, `reconcile`, `check-config`, `print-config`.
 
 use std::process::ExitCode;
 
-use vouch_payments::{Config, DEFAULTS, NAME, Service};
+use vouch_payments::{Config, DEFAULTS, NAME, Service, events};
 use vouch_runtime::cli::{self, Args, Command, Failure, Program};
 
 const PROGRAM: Program = Program {
@@ -19,10 +19,11 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<(), Failure> {
     let loaded = PROGRAM.load(args, DEFAULTS, Config::validate)?;
     let config = &loaded.config;
-    match args.command {
+    match &args.command {
         Command::CheckConfig => cli::print("the configuration is good"),
         Command::PrintConfig => cli::print(loaded.render()),
         Command::Migrate => PROGRAM.migrate(&config.common, async { Service::migrate(config).await }),
+        Command::Reconcile(asked) => PROGRAM.reconcile(&config.common, &events::router().subscriptions(), asked),
         Command::Serve => PROGRAM.serve(&config.common, async |stop| {
             Service::build(config).await?.run(stop).await
         }),

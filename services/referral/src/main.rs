@@ -1,8 +1,8 @@
-//! `vouch-referral`: serve, migrate, check-config, print-config.
+//! `vouch-referral`: serve, migrate, reconcile, check-config, print-config.
 
 use std::process::ExitCode;
 
-use vouch_referral::{Config, DEFAULTS, Service};
+use vouch_referral::{Config, DEFAULTS, Service, events};
 use vouch_runtime::cli::{self, Args, Command, Failure, Program};
 
 const PROGRAM: Program = Program {
@@ -19,10 +19,11 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<(), Failure> {
     let loaded = PROGRAM.load(args, DEFAULTS, Config::validate)?;
     let config = &loaded.config;
-    match args.command {
+    match &args.command {
         Command::CheckConfig => cli::print("the configuration is good"),
         Command::PrintConfig => cli::print(loaded.render()),
         Command::Migrate => PROGRAM.migrate(&config.common, Service::migrate(config)),
+        Command::Reconcile(asked) => PROGRAM.reconcile(&config.common, &events::router().subscriptions(), asked),
         Command::Serve => PROGRAM.serve(&config.common, async |stop| {
             Service::build(config).await?.run(stop).await
         }),

@@ -3,5 +3,6 @@
 mod local;
 mod permissions;
 mod real;
+mod reconcile;
 mod simulation;
 mod storm;

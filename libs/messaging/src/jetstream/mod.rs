@@ -185,6 +185,7 @@ impl Bus for JetStream {
         Ok(Lag {
             pending: info.num_pending,
             unacked: u64::try_from(info.num_ack_pending).unwrap_or(u64::MAX),
+            redelivered: u64::try_from(info.num_redelivered).unwrap_or(u64::MAX),
         })
     }
 

@@ -20,7 +20,7 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
 use vouch_mail::MailError;
-use vouch_messaging::{Bus, BusError, Consumer, JetStream, PROVISIONER, Router, Subscription, Verdict};
+use vouch_messaging::{Bus, BusError, Consumer, JetStream, PROVISIONER, Reapply, Router, Subscription, Verdict};
 use vouch_primitives::Clock;
 use vouch_storage::{Db, DbBackend, StorageError, timers};
 
@@ -58,6 +58,7 @@ pub struct Chassis {
     server: Server,
     subscriptions: Vec<Subscription>,
     consumers: Vec<Work>,
+    reappliers: Vec<Arc<dyn Reapply>>,
     timers: Vec<Work>,
     sends_mail: bool,
 }
@@ -164,6 +165,7 @@ impl Chassis {
             server,
             subscriptions: Vec::new(),
             consumers: Vec::new(),
+            reappliers: Vec::new(),
             timers: Vec::new(),
             sends_mail: false,
         })
@@ -195,6 +197,7 @@ impl Chassis {
         }
         self.subscriptions.extend(subscriptions);
         let consumer = Consumer::new(self.db.clone(), self.bus.clone(), self.clock.clock(), router, app);
+        self.reappliers.push(consumer.reapplier());
         self.consumers.push(Box::new(move |stop| Box::pin(consumer.run(stop))));
         self
     }

@@ -53,9 +53,13 @@ impl Chassis {
         let (db, bus, name) = (self.db.clone(), self.bus.clone(), self.name);
         let workers = self.start_workers()?;
         let work = self.workload();
-        if let Some(clock) = self.clock.as_test() {
-            self = self.grpc(Operations::server(clock, work.clone()));
-        }
+        let operations = Operations {
+            commands: self.commands(),
+            work: work.clone(),
+            reappliers: std::mem::take(&mut self.reappliers),
+            test_clock: self.clock.as_test(),
+        };
+        self = self.grpc(operations.server());
         if self.config.server.fail_points {
             self = self.grpc(FailPoints::server(db.clone()));
         }

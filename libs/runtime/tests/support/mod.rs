@@ -4,8 +4,10 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -13,10 +15,13 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
+use vouch_messaging::{Bus, BusError, Delivery, Envelope, Lag, Receipt, Subscription};
 use vouch_proto::operations::v1::operations_service_client::OperationsServiceClient;
-use vouch_proto::operations::v1::operations_service_server::{OperationsService, OperationsServiceServer};
-use vouch_proto::operations::v1::{
-    GetTestClockRequest, GetTestClockResponse, SetTestClockRequest, SetTestClockResponse,
+use vouch_proto::payments::v1::earning_service_client::EarningServiceClient;
+use vouch_proto::payments::v1::earning_service_server::{EarningService, EarningServiceServer};
+use vouch_proto::payments::v1::{
+    Earning, GetEarningRequest, GetEarningResponse, ListEarningsRequest, ListEarningsResponse, RefundEarningRequest,
+    RefundEarningResponse,
 };
 use vouch_runtime::access::{Gate, Signer};
 use vouch_runtime::config::{AccessConfig, Common, Layers};
@@ -52,10 +57,18 @@ pub fn access_in(directory: &Path) -> AccessConfig {
     }
 }
 
-/// A client that calls as an operator.
+/// A client of the scripted service that calls as an operator.
+pub type Caller = EarningServiceClient<InterceptedService<Channel, Signer>>;
+
+/// Calls the scripted service as an operator.
+pub fn caller(channel: Channel) -> Caller {
+    EarningServiceClient::with_interceptor(channel, signer("operator:test"))
+}
+
+/// A client of the operations service that calls as an operator.
 pub type Operator = OperationsServiceClient<InterceptedService<Channel, Signer>>;
 
-/// Calls as an operator.
+/// Calls the operations service as an operator.
 pub fn operator(channel: Channel) -> Operator {
     OperationsServiceClient::with_interceptor(channel, signer("operator:test"))
 }
@@ -65,39 +78,49 @@ pub fn signer(subject: &str) -> Signer {
     Signer::new(&access_in(Path::new(KEYS)), subject.parse().expect("a subject"))
 }
 
-type Handler = dyn Fn(Request<GetTestClockRequest>) -> BoxFuture<'static, Result<(), Status>> + Send + Sync;
+type Handler = dyn Fn(Request<GetEarningRequest>) -> BoxFuture<'static, Result<(), Status>> + Send + Sync;
 
-/// Answers `GetTestClock` with what the test's handler does; the other method says "permission denied".
+/// Answers `GetEarning` with what the test's handler does; the other methods say "permission denied".
 #[derive(Clone)]
 pub struct Scripted(Arc<Handler>);
 
 impl Scripted {
-    pub fn server<F, Fut>(handler: F) -> OperationsServiceServer<Self>
+    pub fn server<F, Fut>(handler: F) -> EarningServiceServer<Self>
     where
-        F: Fn(Request<GetTestClockRequest>) -> Fut + Send + Sync + 'static,
+        F: Fn(Request<GetEarningRequest>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), Status>> + Send + 'static,
     {
-        OperationsServiceServer::new(Self(Arc::new(move |request| Box::pin(handler(request)))))
+        EarningServiceServer::new(Self(Arc::new(move |request| Box::pin(handler(request)))))
     }
 }
 
+/// What it answers.
+pub fn scripted() -> GetEarningResponse {
+    let earning = Earning {
+        id: "42".to_owned(),
+        ..Default::default()
+    };
+    GetEarningResponse { earning: Some(earning) }
+}
+
 #[tonic::async_trait]
-impl OperationsService for Scripted {
-    async fn get_test_clock(
-        &self,
-        request: Request<GetTestClockRequest>,
-    ) -> Result<Response<GetTestClockResponse>, Status> {
+impl EarningService for Scripted {
+    async fn get_earning(&self, request: Request<GetEarningRequest>) -> Result<Response<GetEarningResponse>, Status> {
         (self.0)(request).await?;
-        Ok(Response::new(GetTestClockResponse {
-            commits: 42,
-            ..Default::default()
-        }))
+        Ok(Response::new(scripted()))
     }
 
-    async fn set_test_clock(
+    async fn refund_earning(
         &self,
-        _request: Request<SetTestClockRequest>,
-    ) -> Result<Response<SetTestClockResponse>, Status> {
+        _request: Request<RefundEarningRequest>,
+    ) -> Result<Response<RefundEarningResponse>, Status> {
+        Err(Status::permission_denied("no"))
+    }
+
+    async fn list_earnings(
+        &self,
+        _request: Request<ListEarningsRequest>,
+    ) -> Result<Response<ListEarningsResponse>, Status> {
         Err(Status::permission_denied("no"))
     }
 }
@@ -126,8 +149,8 @@ impl Served {
         channel(self.address).await
     }
 
-    pub async fn client(&self) -> Operator {
-        operator(self.channel().await)
+    pub async fn client(&self) -> Caller {
+        caller(self.channel().await)
     }
 
     /// Drains, and tells how the server ended.
@@ -143,4 +166,39 @@ pub async fn channel(address: SocketAddr) -> Channel {
         .connect()
         .await
         .expect("connected")
+}
+
+/// A bus that carries nothing, and is connected or not.
+#[derive(Default)]
+pub struct Switch(pub AtomicBool);
+
+#[async_trait]
+impl Bus for Switch {
+    async fn publish(&self, events: &[Envelope]) -> Vec<Result<(), BusError>> {
+        events.iter().map(|_| Err(BusError::Disconnected)).collect()
+    }
+
+    async fn pull(&self, _: &Subscription, _: usize, _: Duration) -> Result<Vec<Delivery>, BusError> {
+        Err(BusError::Disconnected)
+    }
+
+    async fn ack(&self, _: &Subscription, _: &[Receipt]) -> Result<(), BusError> {
+        Err(BusError::Disconnected)
+    }
+
+    async fn nak(&self, _: &Subscription, _: &[Receipt], _: Duration) -> Result<(), BusError> {
+        Err(BusError::Disconnected)
+    }
+
+    async fn lag(&self, _: &Subscription) -> Result<Lag, BusError> {
+        Err(BusError::Disconnected)
+    }
+
+    fn is_connected(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    async fn flush(&self) -> Result<(), BusError> {
+        Ok(())
+    }
 }

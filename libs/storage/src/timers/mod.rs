@@ -9,7 +9,7 @@ mod worker;
 use std::collections::BTreeMap;
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QuerySelect, Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Set,
     sea_query::{Expr, OnConflict},
 };
 use vouch_primitives::{Timestamp, Uuid};
@@ -42,6 +42,23 @@ pub struct DueTimer {
     pub key: Uuid,
     /// When it was due: the moment that was scheduled, however late it is now.
     pub due: Timestamp,
+}
+
+/// A timer that is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetTimer {
+    /// What is to be done.
+    pub kind: String,
+    /// The thing that waits.
+    pub key: Uuid,
+    /// When it is due.
+    pub due: Timestamp,
+    /// When it is tried next: later than it was due once it has failed.
+    pub next_try: Timestamp,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What went wrong the last time.
+    pub last_error: Option<String>,
 }
 
 /// Sets the timers; one that is already set with the same kind and key is moved, and its failures are forgotten.
@@ -118,4 +135,43 @@ pub async fn next_due(conn: &impl ConnectionTrait) -> Result<Option<Timestamp>, 
         .one(conn)
         .await?;
     Ok(next.flatten().map(Timestamp::from_micros))
+}
+
+/// The timers that are set, of this kind or of all, those to be tried first at the head; beginning behind the one of this
+/// next try, kind and key.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    conn: &impl ConnectionTrait,
+    kind: Option<&str>,
+    after: Option<(Timestamp, &str, Uuid)>,
+    limit: u64,
+) -> Result<Vec<SetTimer>, StorageError> {
+    let mut query = Entity::find();
+    if let Some(kind) = kind {
+        query = query.filter(Column::Kind.eq(kind));
+    }
+    if let Some((next, kind, key)) = after {
+        let next = next.as_micros();
+        let same_kind = Column::Kind.eq(kind).and(Column::Key.gt(key));
+        let same_moment = Column::NextAt.eq(next).and(Column::Kind.gt(kind).or(same_kind));
+        query = query.filter(Column::NextAt.gt(next).or(same_moment));
+    }
+    let rows = query
+        .order_by_asc(Column::NextAt)
+        .order_by_asc(Column::Kind)
+        .order_by_asc(Column::Key)
+        .limit(limit)
+        .all(conn)
+        .await?;
+    let timers = rows.into_iter().map(|row| SetTimer {
+        kind: row.kind,
+        key: row.key,
+        due: Timestamp::from_micros(row.due_at),
+        next_try: Timestamp::from_micros(row.next_at),
+        attempts: row.attempts.unsigned_abs(),
+        last_error: row.last_error,
+    });
+    Ok(timers.collect())
 }
