@@ -108,10 +108,13 @@ planted: ## Make the mistakes of tests/planted/bugs.toml, one by one, and check 
 	@python tests/planted/run.py $(BUG)
 
 .PHONY: lint
-lint: ## Check formatting, clippy, and the contracts: style, format, compatibility.
+lint: ## Check formatting, clippy, dependencies (licences, sources, advisories), and the contracts: style, format, compatibility.
 	$(BOOTSTRAP) all
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets -- -D warnings
+	@cargo deny check bans licenses sources
+	@if cargo deny fetch db 2>/dev/null; then cargo deny check advisories; \
+	else echo "SKIPPED: known vulnerabilities and yanked versions, as github.com/RustSec/advisory-db cannot be fetched" >&2; fi
 	@buf lint proto
 	@buf format proto -d --exit-code
 	@buf breaking proto --against proto/baseline.binpb
