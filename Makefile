@@ -119,6 +119,12 @@ lint: ## Check formatting, clippy, dependencies (licences, sources, advisories),
 	@buf format proto -d --exit-code
 	@buf breaking proto --against proto/baseline.binpb
 
+.PHONY: deploy-check
+deploy-check: ## Check deploy/ without a cluster: schemas, references, style, and that the programs take the settings.
+	$(BOOTSTRAP) all
+	$(BUILD)
+	@python deploy/check '$(TARGET_DIR)/debug'
+
 .PHONY: proto-baseline
 proto-baseline: ## Accept the contracts as they are now as the baseline that 'make lint' compares with.
 	$(BOOTSTRAP) build
