@@ -22,6 +22,7 @@ AS         ?=
 BUG        ?=
 KILLS      ?= 100
 SEED       ?=
+PAGE       ?=
 TESTS      ?= all()
 PROFILE    ?= default
 
@@ -124,6 +125,13 @@ deploy-check: ## Check deploy/ without a cluster: schemas, references, style, an
 	$(BOOTSTRAP) all
 	$(BUILD)
 	@python deploy/check '$(TARGET_DIR)/debug'
+
+.PHONY: readme
+readme: ## Run the commands of README.md and docs/by-hand.md as they stand there, and compare what they print.
+#: PAGE=docs/by-hand.md (that one alone)
+	$(BOOTSTRAP) build
+	$(BUILD)
+	@python tests/readme '$(TARGET_DIR)/debug' $(PAGE)
 
 .PHONY: proto-baseline
 proto-baseline: ## Accept the contracts as they are now as the baseline that 'make lint' compares with.
