@@ -5,13 +5,13 @@ mod support;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use support::{Scripted, Served, channel, config, signer};
+use support::{Scripted, Served, channel, config, scripted, signer};
 use tokio::net::TcpListener;
-use tonic::{Code, Status};
+use tonic::{Code, Response, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
-use vouch_proto::operations::v1::GetTestClockRequest;
-use vouch_proto::operations::v1::operations_service_client::OperationsServiceClient;
+use vouch_proto::payments::v1::earning_service_client::EarningServiceClient;
+use vouch_proto::payments::v1::{GetEarningRequest, GetEarningResponse};
 use vouch_runtime::config::{Common, ConfigErrors, Layers, TlsConfig};
 use vouch_runtime::server::Server;
 use vouch_runtime::{Peer, Tls};
@@ -50,13 +50,13 @@ async fn served(authority: &Authority, require_client_certificate: bool) -> Serv
     Served::start(server(read(&settings))).await
 }
 
-async fn call(scheme: &str, address: SocketAddr, tls: &Tls) -> Result<u64, Status> {
+async fn call(scheme: &str, address: SocketAddr, tls: &Tls) -> Result<GetEarningResponse, Status> {
     let peers = BTreeMap::from([("test".to_owned(), format!("{scheme}://{address}"))]);
     let peer = Peer::connect(&peers, "test", tls, signer("operator:test")).expect("a peer");
-    let answer = OperationsServiceClient::new(peer)
-        .get_test_clock(GetTestClockRequest {})
+    let answer = EarningServiceClient::new(peer)
+        .get_earning(GetEarningRequest::default())
         .await;
-    answer.map(|answer| answer.into_inner().commits)
+    answer.map(Response::into_inner)
 }
 
 async fn is_refused(scheme: &str, address: SocketAddr, tls: &Tls) {
@@ -72,7 +72,7 @@ async fn calls_go_over_tls_to_whom_our_authority_vouches_for() {
         call("https", served.address, &read(&settings(None, &ours)))
             .await
             .expect("answered"),
-        42
+        scripted()
     );
     is_refused("https", served.address, &read(&settings(None, &other))).await;
     is_refused("http", served.address, &read(&settings(None, &ours))).await;
@@ -80,7 +80,7 @@ async fn calls_go_over_tls_to_whom_our_authority_vouches_for() {
     let plain = Served::start(server(Tls::default())).await;
     assert_eq!(
         call("http", plain.address, &Tls::default()).await.expect("answered"),
-        42
+        scripted()
     );
     is_refused("https", plain.address, &read(&settings(None, &ours))).await;
 }
@@ -93,7 +93,7 @@ async fn a_caller_needs_a_certificate_where_one_is_required() {
         call("https", strict.address, &read(&settings(Some(&ours), &ours)))
             .await
             .expect("answered"),
-        42
+        scripted()
     );
     is_refused("https", strict.address, &read(&settings(None, &ours))).await;
     is_refused("https", strict.address, &read(&settings(Some(&other), &ours))).await;
@@ -101,7 +101,10 @@ async fn a_caller_needs_a_certificate_where_one_is_required() {
     let lenient = served(&ours, false).await;
     for caller in [None, Some(&ours)] {
         let tls = read(&settings(caller, &ours));
-        assert_eq!(call("https", lenient.address, &tls).await.expect("answered"), 42);
+        assert_eq!(
+            call("https", lenient.address, &tls).await.expect("answered"),
+            scripted()
+        );
     }
     is_refused("https", lenient.address, &read(&settings(Some(&other), &ours))).await;
 }
@@ -128,7 +131,7 @@ async fn probes_in_plaintext_see_health_and_nothing_else() {
     assert_eq!(refused.code(), Code::Unimplemented, "{refused:?}");
     assert_eq!(
         call("https", served.address, &read(&strict)).await.expect("answered"),
-        42
+        scripted()
     );
     served.stop().await;
     assert!(

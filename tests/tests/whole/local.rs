@@ -11,7 +11,6 @@ use std::{
 };
 
 use tempfile::TempDir;
-use tokio::time::Instant;
 use vouch_testkit::{Process, Signal, eventually};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_vouch-local");
@@ -52,14 +51,8 @@ async fn interrupt(args: &[&str], moment: &str, signal: Signal) {
     })
     .await;
     let shared_memory = shared_memory_of(temporary.path());
-    let asked = Instant::now();
     let status = program.end_with(signal, SOON).await.expect("ended");
     assert_eq!(status.code(), Some(130), "{args:?}: {}", program.last_words());
-    assert!(
-        asked.elapsed() < Duration::from_secs(10),
-        "{args:?}: ended after {:?}",
-        asked.elapsed()
-    );
     let left: Vec<PathBuf> = entries_of(temporary.path());
     assert_eq!(left, [""; 0].map(PathBuf::from), "{args:?} at {moment:?}");
     let segments = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();

@@ -201,7 +201,7 @@ fn minor(money: &Option<common::Money>) -> i64 {
 const READY_WITHIN: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whole_house_is_soon_ready_and_idles_below_forty_megabytes() {
+async fn whole_house_is_soon_ready_and_needs_little_memory() {
     let plan = Plan::new(Engine::Sqlite);
     let mut cluster = Cluster::start(plan, |_| ()).await.expect("a cluster");
     for (index, name) in SERVICES.iter().enumerate() {
@@ -215,12 +215,13 @@ async fn whole_house_is_soon_ready_and_idles_below_forty_megabytes() {
         let status = fs::read_to_string(format!("/proc/{}/status", process.id())).expect("the process");
         let resident = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
+            // Beside it there is the program itself, whose pages the system shares and may drop: 35 MB unoptimised.
+            .find_map(|line| line.strip_prefix("RssAnon:"))
             .expect("its memory");
         let kib: u64 = resident.trim().trim_end_matches(" kB").parse().expect("a number");
         println!("{name} was ready after {took:?} and holds {kib} KiB");
         assert!(took < READY_WITHIN, "{name} was ready after {took:?}");
-        assert!(kib < 40 * 1024, "{name} holds {kib} KiB");
+        assert!(kib < 16 * 1024, "{name} holds {kib} KiB");
     }
     cluster.stop().await.expect("stopped");
 }

@@ -1,6 +1,6 @@
 //! Events that the bus has lost: each is found by name, published again, and counted once.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fs, time::Duration};
 
 use async_nats::jetstream::{
     self,
@@ -23,7 +23,8 @@ async fn whole_house_finds_and_mends_every_event_that_the_bus_has_lost() {
         test_clock: Some(start),
         ..Plan::new(Engine::Sqlite)
     };
-    let cluster = Cluster::start(plan, |_| ()).await.expect("a cluster");
+    let mut cluster = Cluster::start(plan, |_| ()).await.expect("a cluster");
+    let_in_an_overseer(&mut cluster).await;
     let story = cluster.story().expect("a story");
     let rosa = story.register("Rosa", "rosa@talent.example", "").await.expect("Rosa");
     let referrer = story.enrol(&rosa).await.expect("a referrer");
@@ -92,6 +93,19 @@ async fn contract(story: &Story, code: &str, start: Timestamp) -> String {
     story.accept(&case, "Hello").await.expect("a contract").id
 }
 
+/// Lets in somebody who may do everything, as nobody may on the servers of a cluster.
+async fn let_in_an_overseer(cluster: &mut Cluster) {
+    let accounts = cluster.nats.directory().join("accounts.conf");
+    let text = fs::read_to_string(&accounts).expect("the accounts");
+    let (before, after) = text
+        .split_once("jetstream: enabled\n    users: [")
+        .expect("a list of users");
+    let with_overseer =
+        format!("{before}jetstream: enabled\n    users: [\n{{user: overseer, password: overseer}}{after}");
+    fs::write(&accounts, with_overseer).expect("written");
+    cluster.nats.restart().await.expect("restarted");
+}
+
 async fn earn(story: &Story, contract: &str, amounts: &[i64]) {
     for amount in amounts {
         let amount = Money::new(*amount, Currency::USD);
@@ -106,7 +120,8 @@ async fn lose(cluster: &Cluster, story: &Story, contract: &str, to: Timestamp) -
     earn(story, contract, &[2_000, 4_000, 6_000]).await;
     story.clock.settle().await.expect("at rest");
     let before = story.clock.now().await.expect("the time");
-    let client = async_nats::connect(cluster.nats.url()).await.expect("connected");
+    let options = async_nats::ConnectOptions::with_user_and_password("overseer".to_owned(), "overseer".to_owned());
+    let client = options.connect(cluster.nats.url()).await.expect("connected");
     let context = jetstream::new(client);
     let stream = context.get_stream(STREAM).await.expect("the stream");
     let consumer = stream
