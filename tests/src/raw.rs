@@ -67,13 +67,33 @@ pub async fn call(channel: &Channel, path: &str, message: Bytes, token: Option<&
     grpc.ready().await.map_err(unavailable)?;
     let mut request = Request::new(message);
     if let Some(token) = token {
-        let value = format!("Bearer {token}")
-            .parse()
-            .map_err(|_| Status::internal("a token is a header value"))?;
-        request.metadata_mut().insert("authorization", value);
+        authorize(&mut request, token)?;
     }
     let path: PathAndQuery = path.parse().map_err(|_| Status::internal("the path is none"))?;
     Ok(grpc.unary(request, path, Raw::default()).await?.into_inner())
+}
+
+/// Begins to call the method at `path`, and never sends the message.
+///
+/// # Errors
+/// What the service answers, which it does when it has waited long enough.
+pub async fn call_without_message(channel: &Channel, path: &str, token: &str) -> Result<(), Status> {
+    let mut grpc = Grpc::new(channel.clone());
+    let unavailable = |error| Status::unavailable(format!("not connected: {error}"));
+    grpc.ready().await.map_err(unavailable)?;
+    let mut request = Request::new(futures::stream::pending());
+    authorize(&mut request, token)?;
+    let path: PathAndQuery = path.parse().map_err(|_| Status::internal("the path is none"))?;
+    let answer = grpc.streaming(request, path, Raw::default()).await?;
+    answer.into_inner().message().await.map(drop)
+}
+
+fn authorize<T>(request: &mut Request<T>, token: &str) -> Result<(), Status> {
+    let value = format!("Bearer {token}")
+        .parse()
+        .map_err(|_| Status::internal("a token is a header value"))?;
+    request.metadata_mut().insert("authorization", value);
+    Ok(())
 }
 
 /// The methods that a service tells of by reflection, without those of health and of reflection itself.

@@ -21,7 +21,8 @@ pub struct World {
     addresses: [String; SERVICES.len()],
     mail: TempDir,
     keys: TempDir,
-    _databases: Vec<TestDatabase>,
+    databases: Vec<TestDatabase>,
+    settings: Vec<(String, String)>,
 }
 
 /// Builds one service on a fresh database and starts it. The four have the same names for the same things, and no
@@ -36,6 +37,7 @@ macro_rules! start {
             variable($name, "CLOCK__TEST", "true"),
             variable($name, "ACCESS__KEYS", &$world.keys.path().display().to_string()),
         ];
+        env.extend($world.settings.iter().map(|(key, value)| variable($name, key, value)));
         env.extend($extra);
         let loaded = Layers::new($name, $service::DEFAULTS)
             .env(env)
@@ -50,7 +52,7 @@ macro_rules! start {
         let stop = $world.stop.clone();
         let running = tokio::spawn(async move { service.run(stop).await.map_err(|error| error.to_string()) });
         $world.services.push(running);
-        $world._databases.push(database);
+        $world.databases.push(database);
         address
     }};
 }
@@ -61,13 +63,30 @@ impl World {
     /// # Errors
     /// If one does not start.
     pub async fn start(engine: Engine, bus: &Arc<dyn Bus>, now: Timestamp) -> Result<Self, Error> {
+        Self::start_with(engine, bus, now, &[]).await
+    }
+
+    /// As [`start`](Self::start), with settings that all services are given: `("SERVER__DEADLINE", "5s")`.
+    ///
+    /// # Errors
+    /// If one does not start.
+    pub async fn start_with(
+        engine: Engine,
+        bus: &Arc<dyn Bus>,
+        now: Timestamp,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, Error> {
         let mut world = Self {
+            settings: settings
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
             stop: CancellationToken::new(),
             services: Vec::new(),
             addresses: std::array::from_fn(|_| String::new()),
             mail: tempfile::tempdir()?,
             keys: tempfile::tempdir()?,
-            _databases: Vec::new(),
+            databases: Vec::new(),
         };
         let mail = world.mail.path().display().to_string();
         let mail_to = |service: &str| variable(service, "MAIL__DIRECTORY", &mail);
@@ -113,6 +132,11 @@ impl World {
     #[must_use]
     pub const fn addresses(&self) -> &[String; SERVICES.len()] {
         &self.addresses
+    }
+
+    /// The URLs of the databases, in the order in which the services were started.
+    pub fn databases(&self) -> impl Iterator<Item = &str> {
+        self.databases.iter().map(TestDatabase::url)
     }
 
     /// The directory of the access keys.

@@ -3,6 +3,8 @@
 mod access;
 mod catalogue;
 mod fuzz;
+mod refusals;
+mod things;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -16,8 +18,12 @@ use vouch_testkit::Engine;
 /// The four services, at a moment of their own.
 async fn world() -> World {
     let bus: Arc<dyn Bus> = Arc::new(MemoryBus::faultless());
-    let now: Timestamp = "2026-03-02T09:00:00Z".parse().expect("a moment");
-    World::start(Engine::Sqlite, &bus, now).await.expect("a world")
+    World::start(Engine::Sqlite, &bus, moment()).await.expect("a world")
+}
+
+/// When everything happens.
+fn moment() -> Timestamp {
+    "2026-03-02T09:00:00Z".parse().expect("a moment")
 }
 
 fn channel(address: &str) -> Channel {

@@ -1,0 +1,69 @@
+//! One of everything that a request can name.
+
+use std::collections::BTreeMap;
+
+use vouch_primitives::Money;
+use vouch_proto::{onboarding::v1 as onboarding, payments::v1::contract::Pay};
+use vouch_suite::Story;
+
+/// Real things by the name of the field that names them, with the subjects of their owners.
+pub struct Things {
+    pub ids: BTreeMap<&'static str, String>,
+    pub client: String,
+    pub talent: String,
+    pub referrer: String,
+}
+
+/// One referral from end to end, so that there is one of everything.
+pub async fn things(story: &Story) -> Things {
+    let amount = Money::new(100_000, "USD".parse().expect("a currency"));
+    let company = story.company("Harbour", "Henri", "henri@harbour.example").await;
+    let company = company.expect("a client");
+    let rosa = story
+        .register("Rosa", "rosa@talent.example", "")
+        .await
+        .expect("a person");
+    let referrer = story.enrol(&rosa).await.expect("a referrer");
+    let now = story.clock.now().await.expect("the time");
+    let invitation = story.invite(&company, "Ada", "ada@talent.example", ("Logo", amount), now);
+    let invitation = invitation.await.expect("an invitation");
+    let activated = story.activate("Ada", "ada@talent.example", &referrer.code).await;
+    let (ada, case) = activated.expect("an account");
+    let contract = story.accept(&case, "Hello").await.expect("a contract");
+    let Some(Pay::Fixed(fixed)) = &contract.pay else {
+        panic!("not a fixed price: {contract:?}")
+    };
+    let milestone = fixed.milestones[0].id.clone();
+    let earning = story.pay(&milestone).await.expect("an earning");
+    story.clock.settle().await.expect("rest");
+    let attribution = story.attributions(&referrer.id).await.expect("a list").remove(0);
+    let request = onboarding::GetCaseRequest {
+        case_id: case.id.clone(),
+    };
+    let case = story.clients.cases.clone().get_case(request).await.expect("the case");
+    let case = case.into_inner().case.expect("a case");
+    let ids = BTreeMap::from([
+        ("client_id", company.id.clone()),
+        ("person_id", ada.id.clone()),
+        ("account_id", ada.account_id.clone()),
+        ("invitation_id", invitation.id),
+        ("case_id", case.id.clone()),
+        ("room_id", room_of(&case)),
+        ("contract_id", contract.id.clone()),
+        ("milestone_id", milestone),
+        ("earning_id", earning),
+        ("referrer_id", referrer.id),
+        ("attribution_id", attribution.id),
+    ]);
+    Things {
+        ids,
+        client: format!("client:{}", company.id),
+        talent: format!("person:{}", ada.id),
+        referrer: format!("person:{}", rosa.id),
+    }
+}
+
+fn room_of(case: &onboarding::Case) -> String {
+    let offer = case.offer.as_ref().expect("an offer");
+    offer.room_id.clone()
+}
