@@ -1,7 +1,10 @@
 //! Who calls, and what. Everybody goes on until an answer is known, and notes the answer.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -25,6 +28,8 @@ const SETTLERS: usize = 4;
 const SETTLED_DAYS: u32 = 75;
 /// Newcomers of a storm, at most: each adds three lanes.
 const MOST_NEWCOMERS: usize = 8;
+/// A contract may have 500 milestones, and three lanes work on it: whoever has made so many hires somebody new.
+const MOST_MILESTONES: u32 = 160;
 /// How long something may take that needs several services.
 const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(50);
@@ -36,6 +41,7 @@ pub struct House {
     company: Company,
     referrers: Vec<Referrer>,
     contracts: Mutex<Vec<Contract>>,
+    hired: AtomicUsize,
 }
 
 struct Referrer {
@@ -70,9 +76,10 @@ impl House {
             company,
             referrers,
             contracts: Mutex::default(),
+            hired: AtomicUsize::new(0),
         };
-        for nth in 0..SETTLERS {
-            house.hire(nth).await?;
+        for _ in 0..SETTLERS {
+            house.hire().await?;
         }
         let settled = house.story.clock.now().await?.add_days(SETTLED_DAYS);
         house.story.clock.advance_to(settled, |_| ()).await?;
@@ -84,7 +91,8 @@ impl House {
     }
 
     /// Invites somebody new, who activates an account with a referrer's code and accepts the offer.
-    async fn hire(&self, nth: usize) -> Result<Contract, Error> {
+    async fn hire(&self) -> Result<Contract, Error> {
+        let nth = self.hired.fetch_add(1, Ordering::Relaxed);
         let currency: Currency = CURRENCIES[nth % CURRENCIES.len()].parse()?;
         let referrer = &self.referrers[nth % self.referrers.len()];
         let (name, email) = (format!("Talent {nth}"), format!("talent{nth}@talent.example"));
@@ -125,11 +133,11 @@ impl House {
     pub async fn hire_on(self: Arc<Self>, stop: CancellationToken, every: Duration, seed: u64) -> Result<(), Error> {
         let mut lanes = tokio::task::JoinSet::new();
         let mut rng = StdRng::seed_from_u64(seed);
-        for nth in SETTLERS..SETTLERS + MOST_NEWCOMERS {
+        for _ in 0..MOST_NEWCOMERS {
             if timeout(every, stop.cancelled()).await.is_ok() {
                 break;
             }
-            let contract = self.hire(nth).await?;
+            let contract = self.hire().await?;
             lanes.spawn(Lane::new(Arc::clone(&self), contract, rng.random()).work(stop.clone()));
         }
         stop.cancelled().await;
@@ -261,8 +269,10 @@ pub struct Lane {
     house: Arc<House>,
     contract: Contract,
     rng: StdRng,
+    /// Milestones on this contract.
+    made: u32,
     /// What is left of this lane's earnings.
-    left: Vec<(String, i64)>,
+    left: Vec<(String, Money)>,
 }
 
 impl Lane {
@@ -271,6 +281,7 @@ impl Lane {
             house,
             contract,
             rng: StdRng::seed_from_u64(seed),
+            made: 0,
             left: Vec::new(),
         }
     }
@@ -284,8 +295,14 @@ impl Lane {
                 _ => Leave::Paid,
             };
             let minor = self.rng.random_range(1..100_000);
+            if self.made >= MOST_MILESTONES {
+                self.contract = self.house.hire().await?;
+                self.made = 0;
+            }
+            self.made += 1;
             let paid = self.house.pay(&self.contract, minor, leave).await?;
-            self.left.extend(paid.map(|earning| (earning, minor)));
+            let amount = Money::new(minor, self.contract.currency);
+            self.left.extend(paid.map(|earning| (earning, amount)));
             if self.rng.random_bool(0.3) {
                 self.refund().await?;
             }
@@ -300,12 +317,14 @@ impl Lane {
         let index = self.rng.random_range(0..self.left.len());
         let (earning, left) = self.left[index].clone();
         let all = self.rng.random_bool(0.3);
-        let minor = if all { left } else { self.rng.random_range(1..=left) };
-        self.house
-            .refund(&earning, Money::new(minor, self.contract.currency))
-            .await?;
-        self.left[index].1 -= minor;
-        if self.left[index].1 == 0 {
+        let minor = if all {
+            left.minor
+        } else {
+            self.rng.random_range(1..=left.minor)
+        };
+        self.house.refund(&earning, Money::new(minor, left.currency)).await?;
+        self.left[index].1.minor -= minor;
+        if self.left[index].1.minor == 0 {
             self.left.swap_remove(index);
         }
         Ok(())
