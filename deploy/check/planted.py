@@ -91,7 +91,7 @@ MISTAKES = [
     ("a setting that is refused", "contract", "prod", setting("ACCESS__MAKE_KEYS", "true"), "access.make_keys"),
     ("a file that is not mounted", "contract", "prod", setting("DATABASE__URL_FILE", "/etc/vouch/secret/url"), "cannot read"),
     ("a credential that is not mounted",
-     "contract", "prod", setting("NATS__CREDENTIALS_FILE", "/etc/vouch/secret/x"), "there is no"),
+     "contract", "prod", setting("NATS__NKEY_SEED_FILE", "/etc/vouch/secret/x"), "there is no"),
     ("keys in a directory without them", "contract", "dev", setting("ACCESS__KEYS", "/data"), "access.keys"),
     ("a database on no volume", "contract", "dev", setting("DATABASE__URL", "sqlite:/var/x.db"), "on no volume"),
     ("a peer that is nowhere", "contract", "dev", unknown_peer, "no Service answers"),
