@@ -9,7 +9,11 @@ use std::{
 };
 
 use tempfile::TempDir;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{Instant, sleep},
+};
 use tonic::transport::Endpoint;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 use vouch_messaging::PROVISIONER;
@@ -35,6 +39,10 @@ pub struct Plan {
     pub keys: Option<PathBuf>,
     /// What all services are configured with beside it: `("SERVER__DEADLINE", "5s")`.
     pub settings: Vec<(&'static str, &'static str)>,
+    /// Where traces and logs are sent; `None` for nowhere.
+    pub collector: Option<String>,
+    /// Whether each service offers its metrics, on a port of its own.
+    pub metrics: bool,
 }
 
 impl Plan {
@@ -47,6 +55,8 @@ impl Plan {
             first_port: None,
             keys: None,
             settings: Vec::new(),
+            collector: None,
+            metrics: false,
         }
     }
 }
@@ -58,6 +68,8 @@ pub struct Cluster {
     pub nats: NatsServer,
     /// The PostgreSQL server, if it is the engine.
     pub postgres: Option<PostgresServer>,
+    /// By which it knows the services.
+    pub nkeys: Nkeys,
     services: Vec<Service>,
     access: AccessConfig,
     directory: TempDir,
@@ -69,6 +81,7 @@ struct Service {
     port: u16,
     database: String,
     settings: Vec<(String, String)>,
+    metrics: Option<u16>,
     process: Option<Process>,
 }
 
@@ -112,17 +125,29 @@ impl Cluster {
             for (key, value) in &plan.settings {
                 settings.push((format!("{prefix}{key}"), (*value).to_owned()));
             }
+            if let Some(endpoint) = &plan.collector {
+                settings.push((format!("{prefix}TELEMETRY__OTLP_ENDPOINT"), endpoint.clone()));
+            }
+            let metrics = if plan.metrics { Some(free_port()?) } else { None };
+            if let Some(port) = metrics {
+                settings.push((
+                    format!("{prefix}TELEMETRY__METRICS_LISTEN"),
+                    format!("127.0.0.1:{port}"),
+                ));
+            }
             services.push(Service {
                 name,
                 port,
                 database,
                 settings,
+                metrics,
                 process: None,
             });
         }
         let mut cluster = Self {
             nats,
             postgres,
+            nkeys,
             services,
             access,
             directory,
@@ -154,6 +179,24 @@ impl Cluster {
     #[must_use]
     pub fn addresses(&self) -> [String; SERVICES.len()] {
         std::array::from_fn(|index| format!("http://127.0.0.1:{}", self.services[index].port))
+    }
+
+    /// What a service tells Prometheus, by its place in [`SERVICES`].
+    ///
+    /// # Errors
+    /// If it offers no metrics.
+    pub async fn metrics(&self, index: usize) -> Result<String, Error> {
+        let service = &self.services[index];
+        let port = service.metrics.ok_or("the plan has no metrics")?;
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        match answer.split_once("\r\n\r\n") {
+            Some((head, body)) if head.starts_with("HTTP/1.1 200") => Ok(body.to_owned()),
+            _ => Err(format!("{} answered {answer}", service.name).into()),
+        }
     }
 
     /// Where outgoing mail is written.

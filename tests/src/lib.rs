@@ -10,6 +10,7 @@
 //! | [`nkeys`] | [`Nkeys`]: who may do what on NATS, with keys of their own |
 //! | [`world`] | [`World`]: the four services in this process, on the seeded memory bus |
 //! | [`earnings`] | earnings as a CSV file tells them |
+//! | [`otlp`] | [`Collector`]: receives traces and logs as a collector would |
 //! | [`raw`] | calls by their bytes, and the contracts as reflection tells them |
 //! | [`storm`] | kills processes while people work, and compares the books with the answers |
 //! | [`playback`] | plays such a file on a system, and reports what came of it |
@@ -20,6 +21,7 @@ pub mod cluster;
 pub mod earnings;
 pub mod mailbox;
 pub mod nkeys;
+pub mod otlp;
 pub mod playback;
 pub mod raw;
 pub mod storm;
@@ -31,6 +33,7 @@ pub use clock::TestClock;
 pub use cluster::Cluster;
 pub use mailbox::Mailbox;
 pub use nkeys::Nkeys;
+pub use otlp::Collector;
 pub use story::Story;
 pub use world::World;
 

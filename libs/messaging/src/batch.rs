@@ -53,6 +53,7 @@ impl<S: Send + Sync + 'static, E: Send + 'static> Batch<S, E> {
     /// another content: whose id it is, the inbox can tell once this batch is settled.
     pub fn prepare(router: &Router<S, E>, from: &Subscription, deliveries: Vec<Delivery>) -> (Self, Vec<Delivery>) {
         let span = trace::batch_span(from, &deliveries);
+        let alone = deliveries.len() == 1;
         let mut events: Vec<Candidate> = Vec::with_capacity(deliveries.len());
         let (mut parked, mut rivals) = (Vec::new(), Vec::new());
         let mut position_of: HashMap<EventId, usize> = HashMap::with_capacity(deliveries.len());
@@ -73,7 +74,7 @@ impl<S: Send + Sync + 'static, E: Send + 'static> Batch<S, E> {
                 None => {
                     position_of.insert(event.id, events.len());
                     events.push(Candidate {
-                        span: trace::message_span(event, delivery.attempt, &from.durable, &span),
+                        span: trace::message_span(event, delivery.attempt, &from.durable, &span, alone),
                         event: event.clone(),
                         hash,
                         receipts: vec![delivery.receipt],
@@ -143,7 +144,10 @@ fn decode<S: Send + Sync + 'static, E: Send + 'static>(
             .iter()
             .map(|position| {
                 let Candidate { event, span, .. } = &events[*position];
-                (event, trace::traceparent_of(span).or_else(|| event.traceparent.clone()))
+                (
+                    event,
+                    vouch_storage::trace::of(span).or_else(|| event.traceparent.clone()),
+                )
             })
             .collect();
         let Decoded { group, undecodable } = route.decode(routed);

@@ -58,6 +58,8 @@ pub struct Lag {
     pub unacked: u64,
     /// Those of the unsettled that were handed out more than once.
     pub redelivered: u64,
+    /// The place in the stream up to which everything is settled.
+    pub settled_to: u64,
 }
 
 /// Why the bus did not do what it was asked to. For a publish this means "unknown": it may have been stored.
@@ -115,6 +117,15 @@ pub trait Bus: Send + Sync {
 }
 
 impl BusError {
+    /// Which of few kinds it is, for traces and metrics.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Disconnected | Self::Unreachable { .. } => "disconnected",
+            Self::TimedOut => "timed_out",
+            Self::Failed { .. } => "refused",
+        }
+    }
+
     pub(crate) fn failed(doing: &'static str) -> impl FnOnce(Box<dyn std::error::Error + Send + Sync>) -> Self {
         move |source| Self::Failed { doing, source }
     }

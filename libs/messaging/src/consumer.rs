@@ -3,7 +3,7 @@
 use std::{error::Error, ops::Range, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt;
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, debug, error, warn};
 use vouch_primitives::Clock;
@@ -14,6 +14,8 @@ use crate::{
     batch::{Batch, Candidate, Parked},
     dead_letter::{self, NewDeadLetter, Reason},
     inbox,
+    metrics::Consuming,
+    trace,
 };
 
 /// How many events one transaction applies at most.
@@ -40,6 +42,7 @@ pub(crate) struct Worker<S, E> {
     db: Db,
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
+    metrics: Consuming,
     pub(crate) router: Router<S, E>,
     pub(crate) state: Arc<S>,
 }
@@ -68,6 +71,7 @@ where
                 db,
                 bus,
                 clock,
+                metrics: Consuming::new(),
                 router,
                 state,
             }),
@@ -129,6 +133,9 @@ where
     }
 
     async fn settle_all(&self, from: &Subscription, mut deliveries: Vec<Delivery>) {
+        if !deliveries.is_empty() {
+            self.metrics.received(from, &deliveries);
+        }
         while !deliveries.is_empty() {
             let (batch, rivals) = Batch::prepare(&self.router, from, deliveries);
             let span = batch.span.clone();
@@ -156,12 +163,18 @@ where
         let mut pieces = if whole.is_empty() { vec![] } else { vec![whole] };
         while let Some(piece) = pieces.pop() {
             let events = &batch.events[piece.clone()];
-            match self.apply(from, &batch, events).await {
+            let begun = Instant::now();
+            let applied = self.apply(from, &batch, events).await;
+            let failed = applied.as_ref().err().map(Failure::kind);
+            self.metrics.processed(from, begun.elapsed(), failed);
+            match applied {
                 Ok(()) => {
                     self.db.reached(FailPoint::CommittedNotAcknowledged);
                     self.ack(from, receipts(events)).await;
                 }
                 Err(Failure::Outage(reason)) => {
+                    // The pieces that are left are the rest of the batch.
+                    fail(&batch.events[piece.start..], "outage");
                     warn!(
                         stream = from.stream,
                         reason, "the database failed, the events will come again"
@@ -173,12 +186,16 @@ where
                 }
                 Err(_) if events.len() > 1 => pieces.extend(halves(piece)),
                 Err(Failure::NotYet(reason)) => {
+                    fail(events, "not_yet");
                     for one in events {
                         debug!(parent: &one.span, event.id = %one.event.id, attempt = one.attempt, reason, "not yet");
                     }
                     self.again(from, events).await;
                 }
-                Err(Failure::Bad(reason, text)) => self.park(from, events, reason, &text).await,
+                Err(Failure::Bad(reason, text)) => {
+                    fail(events, &reason.to_string());
+                    self.park(from, events, reason, &text).await;
+                }
             }
         }
     }
@@ -210,6 +227,7 @@ where
         match AssertUnwindSafe(attempt).catch_unwind().await {
             Ok(Ok(clashes)) => {
                 clashes.iter().for_each(log_set_aside);
+                self.metrics.set_aside(from, &clashes.iter().collect::<Vec<_>>());
                 Ok(())
             }
             Ok(Err(error)) => Err(Failure::from_handler(&error)),
@@ -256,6 +274,7 @@ where
         let letters = &parked.iter().map(|one| &one.letter).collect::<Vec<_>>();
         let write = |txn: Arc<Txn>| async move { dead_letter::insert(&txn, self.clock.now(), letters).await };
         self.db.write_tx(write).await?;
+        self.metrics.set_aside(from, letters);
         let receipts = parked.iter().flat_map(|one| one.receipts.iter().cloned()).collect();
         self.ack(from, receipts).await;
         Ok(())
@@ -288,6 +307,15 @@ where
 }
 
 impl Failure {
+    /// Which of few kinds it is, for the metrics.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Outage(_) => "outage",
+            Self::NotYet(_) => "not_yet",
+            Self::Bad(..) => "bad",
+        }
+    }
+
     pub(crate) fn from_handler<E: Error + 'static>(error: &E) -> Self
     where
         for<'e> Verdict: From<&'e E>,
@@ -312,6 +340,10 @@ pub(crate) fn span_of<S, E>(batch: &Batch<S, E>, events: &[Candidate]) -> Span {
         [one] if !one.span.is_none() => one.span.clone(),
         _ => batch.span.clone(),
     }
+}
+
+fn fail(events: &[Candidate], why: &str) {
+    events.iter().for_each(|one| trace::fail(&one.span, why));
 }
 
 fn receipts(events: &[Candidate]) -> Vec<Receipt> {

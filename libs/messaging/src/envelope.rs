@@ -64,8 +64,14 @@ impl NewEvent {
     /// Continues the trace of `cause`, so that one trace runs through even where facts are handled many at a time.
     /// Without it an event belongs to the span in which it is appended.
     #[must_use]
-    pub fn caused_by<M>(mut self, cause: &Fact<M>) -> Self {
-        self.traceparent.clone_from(&cause.traceparent);
+    pub fn caused_by<M>(self, cause: &Fact<M>) -> Self {
+        self.continuing(cause.traceparent.clone())
+    }
+
+    /// The same for any other cause that has a trace context, such as a timer.
+    #[must_use]
+    pub fn continuing(mut self, traceparent: Option<String>) -> Self {
+        self.traceparent = traceparent;
         self
     }
 

@@ -29,6 +29,7 @@ pub mod dead_letter;
 pub mod envelope;
 pub mod jetstream;
 pub mod memory;
+mod metrics;
 pub mod outbox;
 pub mod reapply;
 pub mod reconcile;

@@ -65,6 +65,14 @@ struct Queue {
     receipts: u64,
 }
 
+impl Queue {
+    /// The first message of the stream that is not settled, of those that were looked at.
+    fn first_owed(&self) -> Option<usize> {
+        let owed = self.waiting.iter().chain(self.handed_out.values());
+        owed.map(|message| message.index).min()
+    }
+}
+
 /// A message that a consumer is owed.
 #[derive(Clone, Copy)]
 struct Waiting {
@@ -181,6 +189,7 @@ impl Bus for MemoryBus {
             pending: count(unseen + fresh),
             unacked: count(owed - fresh),
             redelivered: count(repeated),
+            settled_to: count(queue.and_then(Queue::first_owed).unwrap_or(scanned)),
         })
     }
 

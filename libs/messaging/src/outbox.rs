@@ -9,9 +9,9 @@ use sea_orm::{
     sea_query::{Asterisk, Expr, OnConflict, Query},
 };
 use vouch_primitives::{EventId, Timestamp, Uuid};
-use vouch_storage::{StorageError, Txn, Wake};
+use vouch_storage::{StorageError, Txn, Wake, trace};
 
-use crate::{NewEvent, trace::current_traceparent};
+use crate::NewEvent;
 
 /// How many rows one statement inserts: 6 columns each, far below SQLite's 32,766 parameters.
 const ROWS_PER_INSERT: usize = 1_000;
@@ -24,7 +24,7 @@ pub async fn append(txn: &Txn, now: Timestamp, events: &[NewEvent]) -> Result<()
     if events.is_empty() {
         return Ok(());
     }
-    let current = current_traceparent();
+    let current = trace::current();
     for chunk in events.chunks(ROWS_PER_INSERT) {
         let archived = chunk.iter().map(|event| archive::ActiveModel {
             event_id: Set(event.id.as_uuid()),

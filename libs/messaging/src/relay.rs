@@ -7,14 +7,16 @@ use sea_orm::{
     sea_query::{Expr, LockBehavior, LockType, Query, SelectStatement},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, debug, info_span, warn};
+use tracing::{Instrument, Span, debug, warn};
 use vouch_primitives::{Clock, EventId, SystemClock, Timestamp, Uuid};
 use vouch_storage::{Db, FailPoint, StorageError, Wake, describe};
 
 use crate::{
-    Bus, Envelope,
+    Bus, BusError, Envelope,
     envelope::{producer_of, source_of},
+    metrics::Publishing,
     outbox::waiting,
+    trace,
 };
 
 /// How many events are on their way to the bus at a time.
@@ -34,6 +36,7 @@ pub struct Relay {
     bus: Arc<dyn Bus>,
     /// Retries towards the bus take real time, even where business time stands still.
     clock: SystemClock,
+    metrics: Publishing,
 }
 
 /// What one look at the outbox came to.
@@ -68,6 +71,7 @@ impl Relay {
             db,
             bus,
             clock: SystemClock,
+            metrics: Publishing::new(),
         }
     }
 
@@ -118,9 +122,8 @@ impl Relay {
             return Ok(Pass::Empty);
         }
         let attempts: Vec<i32> = rows.iter().map(|row| row.attempts).collect();
-        let events: Vec<Envelope> = rows.into_iter().map(Row::into_envelope).collect();
-        let span = info_span!(parent: None, "publish", messaging.batch.message_count = events.len());
-        let answers = self.bus.publish(&events).instrument(span).await;
+        let mut events: Vec<Envelope> = rows.into_iter().map(Row::into_envelope).collect();
+        let answers = self.publish(&mut events).await;
         self.db.reached(FailPoint::PublishedNotMarked);
 
         let mut published = Vec::with_capacity(events.len());
@@ -164,6 +167,25 @@ impl Relay {
             all if u64::try_from(all) == Ok(BATCH) => Pass::Full,
             _ => Pass::Empty,
         })
+    }
+
+    /// Publishes each event in its own trace, and waits for all answers.
+    async fn publish(&self, events: &mut [Envelope]) -> Vec<Result<(), BusError>> {
+        let batch = trace::relay_span(events);
+        let now = self.clock.now().as_micros();
+        let begin = |event: &mut Envelope| {
+            let age = (now - event.time.as_micros()) / 1_000;
+            trace::publish_span(event, age, &batch)
+        };
+        let spans: Vec<Span> = events.iter_mut().map(begin).collect();
+        let answers = self.bus.publish(events).instrument(batch).await;
+        for (span, answer) in spans.iter().zip(&answers) {
+            if let Err(error) = answer {
+                trace::fail(span, error.kind());
+            }
+        }
+        self.metrics.record(events, &answers);
+        answers
     }
 
     /// The oldest events whose time has come, locked where the engine has row locks.

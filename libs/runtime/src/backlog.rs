@@ -22,6 +22,8 @@ pub(crate) struct Workload {
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     pub(crate) unpublished_events: u64,
+    /// When the oldest of them was recorded.
+    pub(crate) oldest_unpublished: Option<Timestamp>,
     /// By subscription.
     pub(crate) unapplied_events: Vec<(String, Lag)>,
     pub(crate) due_timers: u64,
@@ -55,6 +57,7 @@ impl Workload {
         let next_timer = timers::next_due(reader).await?;
         let mut backlog = Backlog {
             unpublished_events: outbox::pending(reader).await?,
+            oldest_unpublished: outbox::oldest_pending(reader).await?,
             due_timers: self.db.running_tasks() + timers::count_due(reader, now).await?,
             dead_letters: dead_letter::count(reader).await?,
             next_due: next_timer,

@@ -19,6 +19,7 @@ use crate::{
     config::{DatabaseConfig, Purpose, open_postgres, open_sqlite},
     error::{is_broken_connection, is_lost_race},
     fail_point::Armed,
+    metrics,
     retry::{RETRIES, pause},
 };
 
@@ -55,9 +56,16 @@ impl Db {
             )));
         }
         let (writer, reader) = if backend == DbBackend::Sqlite {
-            open_sqlite(config).await?
+            let (mut writer, mut reader) = open_sqlite(config).await?;
+            metrics::measure(&mut writer);
+            metrics::measure(&mut reader);
+            metrics::count(&writer, "writer", 1);
+            metrics::count(&reader, "reader", config.max_connections);
+            (writer, reader)
         } else {
-            let pool = open_postgres(config, Purpose::Serving).await?;
+            let mut pool = open_postgres(config, Purpose::Serving).await?;
+            metrics::measure(&mut pool);
+            metrics::count(&pool, "all", config.max_connections);
             (pool.clone(), pool)
         };
         Ok(Self(Arc::new(Inner {

@@ -18,7 +18,7 @@ use sea_orm::{
 };
 use vouch_primitives::{RequestId, Timestamp};
 
-use crate::{StorageError, Txn};
+use crate::{StorageError, Txn, metrics};
 
 /// What a request is known by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,9 +131,15 @@ pub async fn answer(txn: &Txn, id: RequestId, answer: &[u8]) -> Result<(), Stora
 async fn find(conn: &impl ConnectionTrait, key: &RequestKey) -> Result<Option<entity::Model>, StorageError> {
     match entity::Entity::find_by_id(key.id.as_uuid()).one(conn).await? {
         Some(row) if row.method != key.method || row.hash != key.hash => {
+            metrics::repeated(&key.method, true);
             Err(StorageError::RequestIdReused { id: key.id })
         }
-        found => Ok(found),
+        found => {
+            if found.as_ref().is_some_and(|row| row.answer.is_some()) {
+                metrics::repeated(&key.method, false);
+            }
+            Ok(found)
+        }
     }
 }
 

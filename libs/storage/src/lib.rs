@@ -12,6 +12,7 @@
 //! | [`fail_point`] | instants at which a test may end the process |
 //! | [`timers`] | due moments that survive a restart |
 //! | [`test_clock`] | where the test clock stood |
+//! | [`trace`] | the trace that goes on behind a row |
 //!
 //! The differences between the engines live here alone. What this crate promises on both:
 //!
@@ -27,11 +28,13 @@ pub mod db;
 pub mod error;
 pub mod fail_point;
 pub mod idempotency;
+mod metrics;
 pub mod migrate;
 mod migration;
 mod retry;
 pub mod test_clock;
 pub mod timers;
+pub mod trace;
 pub mod txn;
 
 pub use claim::Claim;

@@ -43,7 +43,7 @@ use vouch_storage::timers::Worker;
 pub use config::{Config, DEFAULTS};
 pub use migration::Migrator;
 
-use crate::app::App;
+use crate::app::{App, audit::Audit};
 
 /// The name of the service: of its stream, its durable consumers and its variables.
 pub const NAME: &str = "payments";
@@ -72,7 +72,7 @@ impl Service {
     #[expect(clippy::unused_async, reason = "other services wait here")]
     pub async fn build_on(chassis: Chassis, _config: &Config) -> Result<Self, ChassisError> {
         let app = App::new(chassis.commands());
-        let on_time = app.clone();
+        let (on_time, audit) = (app.clone(), Audit::new(app.clone()));
         let worker = Worker::new(
             chassis.db().clone(),
             chassis.clock(),
@@ -83,7 +83,11 @@ impl Service {
             .grpc(EarningServiceServer::new(grpc::Earnings(app.clone())))
             .grpc(LedgerServiceServer::new(grpc::Ledger(app.clone())))
             .facts(events::router(), Arc::new(app))
-            .timers(worker);
+            .timers(worker)
+            .looks_at(move || {
+                let audit = audit.clone();
+                async move { Ok(audit.check().await?) }
+            });
         Ok(Self { chassis })
     }
 

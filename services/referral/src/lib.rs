@@ -29,7 +29,10 @@ use vouch_storage::{BoxError, timers::Worker};
 
 pub use config::{Config, DEFAULTS};
 
-use self::{app::App, migration::Migrator};
+use self::{
+    app::{App, audit::Audit},
+    migration::Migrator,
+};
 
 /// The name of the service: of its stream, its consumers and its settings.
 const NAME: &str = "referral";
@@ -56,12 +59,17 @@ impl Service {
         let app = App::new(chassis.commands(), chassis.peer("payments")?, &config.links.public_url);
         app.prepare().await?;
         let worker = Worker::new(chassis.db().clone(), chassis.clock(), timers::handler(app.clone()));
+        let audit = Audit::new(app.clone());
         let server = ReferralServiceServer::new(grpc::ReferralService::new(app.clone()));
         Ok(Self(
             chassis
                 .grpc(server)
                 .facts(events::router(), Arc::new(app))
-                .timers(worker),
+                .timers(worker)
+                .looks_at(move || {
+                    let audit = audit.clone();
+                    async move { Ok(audit.check().await?) }
+                }),
         ))
     }
 

@@ -1,8 +1,11 @@
 //! The four services as one system: the story on the memory bus under many seeds, and on real parts.
 
 mod local;
+mod metrics;
 mod permissions;
 mod real;
 mod reconcile;
 mod simulation;
 mod storm;
+mod telltale;
+mod tracing;

@@ -186,6 +186,7 @@ impl Bus for JetStream {
             pending: info.num_pending,
             unacked: u64::try_from(info.num_ack_pending).unwrap_or(u64::MAX),
             redelivered: u64::try_from(info.num_redelivered).unwrap_or(u64::MAX),
+            settled_to: info.ack_floor.stream_sequence,
         })
     }
 

@@ -9,6 +9,7 @@ mod buses;
 mod consuming;
 mod harness;
 mod jetstream;
+mod metrics;
 mod permissions;
 mod relaying;
 mod simulation;

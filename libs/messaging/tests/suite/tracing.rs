@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use opentelemetry::trace::{SpanContext, TracerProvider};
+use opentelemetry::trace::{Link, SpanContext, SpanKind, Status, TracerProvider};
 use opentelemetry_sdk::{
     error::OTelSdkResult,
     trace::{SdkTracerProvider, SpanData, SpanExporter},
@@ -65,22 +65,25 @@ async fn a_fact_carries_its_trace_to_its_handler() {
         for (name, id) in requests {
             let request = &named(name)[0].span_context;
             assert_eq!(stored[&id], traceparent(request), "in the outbox");
-            let mut processed = named("process vouch.payments.v1.EarningSettled");
-            processed.retain(|span| attribute(span, "messaging.message.id") == id.to_string());
-            let [process] = processed[..] else {
-                panic!("{} spans for one delivery", processed.len())
+            let [publish] = &of_message(&spans, "publish", id)[..] else {
+                panic!("not one span for one publication of {name}")
             };
-            assert_eq!(process.parent_span_id, request.span_id());
+            assert_eq!(publish.parent_span_id, request.span_id());
+            assert_eq!(publish.span_kind, SpanKind::Producer);
+            assert!(links_to(publish, &named("relay")), "linked to its batch");
+            let [process] = &of_message(&spans, "process", id)[..] else {
+                panic!("not one span for one delivery of {name}")
+            };
+            assert_eq!(process.parent_span_id, publish.span_context.span_id());
             assert_eq!(process.span_context.trace_id(), request.trace_id());
+            assert_eq!(process.span_kind, SpanKind::Consumer);
             assert!(process.parent_span_is_remote);
-            let [link] = &process.links.links[..] else {
-                panic!("{} links", process.links.len())
-            };
+            let batches = named("receive VOUCH_PAYMENTS");
+            assert!(links_to(process, &batches), "linked to its batch");
+            assert!(links_to(process, &[publish]), "linked to its message");
             assert!(
-                named("receive")
-                    .iter()
-                    .any(|batch| batch.span_context == link.span_context),
-                "linked to its batch"
+                batches.iter().any(|batch| links_to(batch, &[publish])),
+                "and the batch to it"
             );
             // What the handler may hand on to the facts that follow from this one.
             assert!(
@@ -95,6 +98,70 @@ async fn a_fact_carries_its_trace_to_its_handler() {
                 .any(|span| span.parent_span_id == process.span_context.span_id());
             assert_eq!(handled_in_it, name == "lonely");
         }
+    }
+}
+
+#[tokio::test]
+async fn each_try_of_a_handler_has_a_span_and_one_that_failed_says_so() {
+    for engine in Engine::BOTH {
+        let house = House::build(TestDatabase::new(engine).await).await;
+        let (bus, app) = (Arc::new(MemoryBus::faultless()), Arc::<App>::default());
+        let (spans, provider, guard) = collect();
+        app.not_ready.lock().unwrap().insert(1, 1);
+        let id = request(&house, "request").await;
+        let workers = [house.relay(&bus), house.consumer(&bus, &app)];
+        house.quiet(&bus).await;
+        for worker in workers {
+            worker.stop().await;
+        }
+        drop(guard);
+        provider.shutdown().expect("spans are exported");
+
+        let spans = spans.0.lock().unwrap().clone();
+        let [publish] = &of_message(&spans, "publish", id)[..] else {
+            panic!("not one publication")
+        };
+        let tries: Vec<_> = of_message(&spans, "process", id)
+            .into_iter()
+            .map(|span| {
+                assert_eq!(span.parent_span_id, publish.span_context.span_id());
+                let failed = matches!(span.status, Status::Error { .. });
+                let count = attribute(&span, "messaging.nats.delivery_count");
+                (count, failed, attribute(&span, "error.type"))
+            })
+            .collect();
+        let tries: Vec<_> = tries
+            .iter()
+            .map(|(count, failed, why)| (&**count, *failed, &**why))
+            .collect();
+        assert_eq!(tries, [("1", true, "not_yet"), ("2", false, "")]);
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_records_costs_no_spans_and_keeps_its_trace() {
+    for engine in Engine::BOTH {
+        let house = House::build(TestDatabase::new(engine).await).await;
+        let (bus, app) = (Arc::new(MemoryBus::faultless()), Arc::<App>::default());
+        let (spans, provider, guard) = collect();
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+        let event = |amount| NewEvent::new(Uuid::nil(), &EarningSettled { amount }).continuing(Some(trace.to_owned()));
+        append(&house.db, &[event(1), event(2)]).await;
+        let workers = [house.relay(&bus), house.consumer(&bus, &app)];
+        house.quiet(&bus).await;
+        for worker in workers {
+            worker.stop().await;
+        }
+        drop(guard);
+        provider.shutdown().expect("spans are exported");
+        let spans = spans.0.lock().unwrap().clone();
+        let names: Vec<_> = spans.iter().map(|span| span.name.to_string()).collect();
+        assert!(names.iter().any(|name| name.starts_with("receive ")), "{names:?}");
+        assert!(!names.iter().any(|name| name.starts_with("p")), "{names:?}");
+        assert_eq!(
+            *app.traces.lock().unwrap(),
+            [Some(trace.to_owned()), Some(trace.to_owned())]
+        );
     }
 }
 
@@ -125,6 +192,24 @@ async fn request(house: &House, name: &str) -> EventId {
         .instrument(info_span!(parent: None, "request", otel.name = name))
         .await;
     ids[0]
+}
+
+/// The spans that say `doing` of this message.
+fn of_message(spans: &[SpanData], doing: &str, id: EventId) -> Vec<SpanData> {
+    let name = format!("{doing} vouch.payments.v1.EarningSettled");
+    let about = |span: &&SpanData| span.name == name && attribute(span, "messaging.message.id") == id.to_string();
+    spans.iter().filter(about).cloned().collect()
+}
+
+fn links_to(span: &SpanData, any: &[&SpanData]) -> bool {
+    let linked = |other: &&SpanData| {
+        let context = &other.span_context;
+        let same = |link: &Link| {
+            link.span_context.span_id() == context.span_id() && link.span_context.trace_id() == context.trace_id()
+        };
+        span.links.iter().any(same)
+    };
+    any.iter().any(linked)
 }
 
 fn traceparent(context: &SpanContext) -> String {

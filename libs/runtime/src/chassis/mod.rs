@@ -22,7 +22,7 @@ use tower::Service;
 use vouch_mail::MailError;
 use vouch_messaging::{Bus, BusError, Consumer, JetStream, PROVISIONER, Reapply, Router, Subscription, Verdict};
 use vouch_primitives::Clock;
-use vouch_storage::{Db, DbBackend, StorageError, timers};
+use vouch_storage::{BoxError, Db, DbBackend, StorageError, timers};
 
 use crate::access::{AccessError, Caller, Gate, Signer};
 use crate::client::{Peer, PeerError};
@@ -34,6 +34,9 @@ use crate::tls::{Tls, TlsError};
 
 /// A worker in the making: it works until the token is cancelled and then ends what it has begun.
 type Work = Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, ()> + Send>;
+
+/// What a service looks at for its own gauges.
+type Look = Box<dyn Fn() -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync>;
 
 /// One service: build it, add what it serves and what works for it, then [`Chassis::run`] it.
 ///
@@ -60,6 +63,7 @@ pub struct Chassis {
     consumers: Vec<Work>,
     reappliers: Vec<Arc<dyn Reapply>>,
     timers: Vec<Work>,
+    looks: Vec<Look>,
     sends_mail: bool,
 }
 
@@ -167,6 +171,7 @@ impl Chassis {
             consumers: Vec::new(),
             reappliers: Vec::new(),
             timers: Vec::new(),
+            looks: Vec::new(),
             sends_mail: false,
         })
     }
@@ -206,6 +211,17 @@ impl Chassis {
     #[must_use]
     pub fn timers(mut self, worker: timers::Worker) -> Self {
         self.timers.push(Box::new(move |stop| Box::pin(worker.run(stop))));
+        self
+    }
+
+    /// Looks at something of the service's own for its gauges, every `telemetry.gauge_interval`; what takes long is
+    /// repeated less often, so that it is never at work for more than a twentieth of the time.
+    #[must_use]
+    pub fn looks_at<Fut>(mut self, look: impl Fn() -> Fut + Send + Sync + 'static) -> Self
+    where
+        Fut: Future<Output = Result<(), BoxError>> + Send + 'static,
+    {
+        self.looks.push(Box::new(move || Box::pin(look())));
         self
     }
 

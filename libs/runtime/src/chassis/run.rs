@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use vouch_mail::Sender;
 use vouch_messaging::Relay;
 
-use super::{Chassis, ChassisError, Work, gauges, housekeeping, probe};
+use super::{Chassis, ChassisError, Work, housekeeping, probe};
 use crate::backlog::Workload;
 use crate::fail_points::FailPoints;
 use crate::operations::Operations;
@@ -67,7 +67,7 @@ impl Chassis {
         health.set_ready(false).await;
         let watch = CancellationToken::new();
         let probe = tokio::spawn(probe::run(db.clone(), bus.clone(), health.clone(), watch.clone()));
-        let gauges = tokio::spawn(gauges::run(work, self.clock.clock(), watch.clone()));
+        let gauges = tokio::spawn(self.gauges(work, watch.clone()));
         // A test clock leaps over months, and its user wants to look back on them.
         if self.clock.as_test().is_none() {
             tokio::spawn(housekeeping::run(

@@ -145,6 +145,9 @@ pub struct TelemetryConfig {
     pub otlp_endpoint: String,
     /// Address of Prometheus' `/metrics`; empty for none.
     pub metrics_listen: String,
+    /// How often the metrics are brought up to date that the database or the bus must be asked for.
+    #[serde(with = "duration")]
+    pub gauge_interval: Duration,
 }
 
 /// The shape of log lines.
@@ -283,7 +286,7 @@ impl TlsConfig {
 }
 
 impl TelemetryConfig {
-    fn rules(&self) -> [Rule; 2] {
+    fn rules(&self) -> [Rule; 3] {
         let metrics = &self.metrics_listen;
         [
             (
@@ -293,6 +296,10 @@ impl TelemetryConfig {
             (
                 metrics.is_empty() || metrics.parse::<SocketAddr>().is_ok(),
                 "telemetry.metrics_listen: not an address and port",
+            ),
+            (
+                self.gauge_interval >= Duration::from_millis(100),
+                "telemetry.gauge_interval: at least 100ms",
             ),
         ]
     }

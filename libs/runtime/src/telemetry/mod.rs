@@ -14,6 +14,7 @@ pub(crate) mod trace;
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_sdk::Resource;
@@ -96,6 +97,7 @@ pub async fn init(service: &str, version: &str, config: &TelemetryConfig) -> Res
         .with(exported)
         .try_init()?;
     opentelemetry::global::set_meter_provider(metrics.clone());
+    tell_version(version);
     Ok(Telemetry { traces, metrics, logs })
 }
 
@@ -119,11 +121,21 @@ impl Telemetry {
 
 fn resource(service: &str, version: &str) -> Resource {
     let name = std::env::var("OTEL_SERVICE_NAME").unwrap_or_else(|_| format!("vouch-{service}"));
-    let version = opentelemetry::KeyValue::new("service.version", version.to_owned());
+    let version = KeyValue::new("service.version", version.to_owned());
     Resource::builder()
         .with_attribute(version)
         .with_service_name(name)
         .build()
+}
+
+/// A metric that is always 1, whose label tells which version runs.
+fn tell_version(version: &str) {
+    let label = [KeyValue::new("version", version.to_owned())];
+    let _ = opentelemetry::global::meter("vouch")
+        .u64_observable_gauge("vouch.build_info")
+        .with_description("the version that runs")
+        .with_callback(move |one| one.observe(1, &label))
+        .build();
 }
 
 fn own_traffic_off(level: LevelFilter) -> Targets {

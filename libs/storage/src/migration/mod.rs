@@ -3,6 +3,7 @@
 mod m20261121_000001_storage_request;
 mod m20261121_000002_storage_timer;
 mod m20261121_000003_storage_test_clock;
+mod m20261122_000004_storage_timer_trace;
 
 use sea_orm_migration::MigrationTrait;
 
@@ -11,5 +12,6 @@ pub(crate) fn all() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261121_000001_storage_request::Migration),
         Box::new(m20261121_000002_storage_timer::Migration),
         Box::new(m20261121_000003_storage_test_clock::Migration),
+        Box::new(m20261122_000004_storage_timer_trace::Migration),
     ]
 }

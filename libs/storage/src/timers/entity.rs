@@ -20,6 +20,7 @@ pub struct Model {
     pub next_at: i64,
     pub attempts: i32,
     pub last_error: Option<String>,
+    pub traceparent: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

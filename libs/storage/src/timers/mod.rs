@@ -4,6 +4,7 @@
 //! A timer is known by its kind and its key, the id of the thing that waits; scheduling it again moves it.
 
 mod entity;
+mod spans;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use sea_orm::{
 use vouch_primitives::{Timestamp, Uuid};
 
 use self::entity::{Column, Entity};
-use crate::{StorageError, Txn, Wake};
+use crate::{StorageError, Txn, Wake, trace};
 
 pub use worker::{Batch, Handler, TaskHandler, Worker};
 
@@ -42,6 +43,8 @@ pub struct DueTimer {
     pub key: Uuid,
     /// When it was due: the moment that was scheduled, however late it is now.
     pub due: Timestamp,
+    /// The trace context of its own carrying-out, in the trace in which it was set.
+    pub traceparent: Option<String>,
 }
 
 /// A timer that is set.
@@ -71,6 +74,10 @@ pub async fn schedule(txn: &Txn, timers: &[NewTimer]) -> Result<(), StorageError
         .iter()
         .map(|timer| ((timer.kind, timer.key), timer.due))
         .collect();
+    if latest.is_empty() {
+        return Ok(());
+    }
+    let traceparent = trace::current();
     let rows: Vec<_> = latest
         .into_iter()
         .map(|((kind, key), due)| entity::ActiveModel {
@@ -80,20 +87,25 @@ pub async fn schedule(txn: &Txn, timers: &[NewTimer]) -> Result<(), StorageError
             next_at: Set(due.as_micros()),
             attempts: Set(0),
             last_error: Set(None),
+            traceparent: Set(traceparent.clone()),
         })
         .collect();
     for chunk in rows.chunks(ROWS) {
         let moves = OnConflict::columns([Column::Kind, Column::Key])
-            .update_columns([Column::DueAt, Column::NextAt, Column::Attempts, Column::LastError])
+            .update_columns([
+                Column::DueAt,
+                Column::NextAt,
+                Column::Attempts,
+                Column::LastError,
+                Column::Traceparent,
+            ])
             .to_owned();
         Entity::insert_many(chunk.to_vec())
             .on_conflict(moves)
             .exec_without_returning(txn)
             .await?;
     }
-    if !rows.is_empty() {
-        txn.wake(Wake::Timers);
-    }
+    txn.wake(Wake::Timers);
     Ok(())
 }
 

@@ -6,10 +6,14 @@ use futures::{FutureExt, future::BoxFuture};
 use sea_orm::{ColumnTrait, QueryFilter, QuerySelect, Select};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, info, warn};
 use vouch_primitives::{Clock, Timestamp, Uuid};
 
-use super::{DueTimer, cancel, entity, entity::Model};
+use super::{
+    DueTimer, cancel, entity,
+    entity::Model,
+    spans::{self, Spans},
+};
 use crate::{BoxError, Db, StorageError, Txn, Wake, describe, describe_panic};
 
 /// The most timers in one transaction.
@@ -158,9 +162,10 @@ impl Worker {
                 for batch in &batches {
                     cancel(&txn, &batch.kind, &batch.keys()).await?;
                 }
-                for batch in batches {
-                    let span = info_span!("timers.fire", timer.kind = batch.kind, timer.count = batch.timers.len());
-                    carried_out((self.handler)(Arc::clone(&txn), batch).instrument(span)).await?;
+                for mut batch in batches {
+                    let spans = Spans::of(&mut batch);
+                    let work = (self.handler)(Arc::clone(&txn), batch).instrument(spans.work.clone());
+                    carried_out(work).await.inspect_err(|_| spans.failed())?;
                 }
                 Ok(due.len())
             })
@@ -214,8 +219,10 @@ impl Worker {
         let Some(handler) = &self.task_handler else {
             return;
         };
-        let span = info_span!("timers.task", timer.kind = timer.kind);
-        if let Err(failure) = carried_out(handler(due_timer(&timer), now).instrument(span)).await
+        let mut due = due_timer(&timer);
+        let span = spans::of_one(&mut due);
+        let work = handler(due, now).instrument(span.clone());
+        if let Err(failure) = carried_out(work).await.inspect_err(|_| spans::fail(&span))
             && let Err(error) = self.push_back(&timer, timer.attempts, &failure).await
         {
             // The lease runs out and the task is begun again.
@@ -282,5 +289,6 @@ fn due_timer(row: &Model) -> DueTimer {
         kind: row.kind.clone(),
         key: row.key,
         due: Timestamp::from_micros(row.due_at),
+        traceparent: row.traceparent.clone(),
     }
 }

@@ -1,6 +1,6 @@
 //! Earnings: settled when they become available, refunded.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use vouch_messaging::{NewEvent, outbox};
 use vouch_primitives::{AccountId, EarningId, Money, ReversalId, Timestamp};
@@ -107,7 +107,12 @@ impl App {
         }
         store::earnings::save_settled(txn, &settled).await?;
         store::ledger::save(txn, now, &book).await?;
-        let events: Vec<NewEvent> = settled.iter().map(settlement_event).collect();
+        let traces: HashMap<_, _> = due.iter().map(|timer| (timer.key, &timer.traceparent)).collect();
+        let event = |earning: &Earning| {
+            let traceparent = traces.get(&earning.id.as_uuid()).copied().cloned().flatten();
+            settlement_event(earning).continuing(traceparent)
+        };
+        let events: Vec<NewEvent> = settled.iter().map(event).collect();
         Ok(outbox::append(txn, now, &events).await?)
     }
 }

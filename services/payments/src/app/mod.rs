@@ -8,11 +8,13 @@
 //! | [`earnings`] | settled when available, refunded |
 //! | [`rewards`] | what the referral programme releases is posted |
 //! | [`ledger`] | balances, statements, the trial balance |
+//! | [`audit`] | the books, checked all the time for the metrics |
 //!
 //! Each use case opens a transaction, locks and reads, lets [`crate::domain`] decide, writes once, and appends the
 //! events. A query reads and returns domain values.
 
 pub mod accounts;
+pub mod audit;
 pub mod contracts;
 pub mod earnings;
 pub mod ledger;

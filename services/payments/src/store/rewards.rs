@@ -111,12 +111,23 @@ pub async fn of_account(
 /// # Errors
 /// When the database fails.
 pub async fn sums_of_account(conn: &impl ConnectionTrait, account: AccountId) -> Result<Vec<Money>, StorageError> {
-    let rows: Vec<(String, i64)> = Entity::find()
+    by_currency(conn, Entity::find().filter(Column::AccountId.eq(account.as_uuid()))).await
+}
+
+/// What was posted to all accounts, by currency code.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sums(conn: &impl ConnectionTrait) -> Result<Vec<Money>, StorageError> {
+    by_currency(conn, Entity::find()).await
+}
+
+async fn by_currency(conn: &impl ConnectionTrait, of: Select<Entity>) -> Result<Vec<Money>, StorageError> {
+    let rows: Vec<(String, i64)> = of
         .select_only()
         .column(Column::Currency)
         // PostgreSQL makes a number without an end of a sum.
         .column_as(Column::PostedMinor.sum().cast_as("bigint"), "posted")
-        .filter(Column::AccountId.eq(account.as_uuid()))
         .group_by(Column::Currency)
         .order_by_asc(Column::Currency)
         .into_tuple()

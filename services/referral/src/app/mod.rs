@@ -2,6 +2,7 @@
 
 pub mod accrual;
 pub mod attribution;
+pub mod audit;
 pub mod enrolment;
 pub mod explanation;
 mod owners;

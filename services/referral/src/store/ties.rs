@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sea_orm::{
-    ActiveValue::Set, Condition, ConnectionTrait, ExprTrait as _, QueryOrder, QuerySelect, QueryTrait as _,
+    ActiveValue::Set, Condition, ConnectionTrait, ExprTrait as _, QueryOrder, QuerySelect, QueryTrait as _, Select,
     entity::prelude::*, sea_query::OnConflict,
 };
 use vouch_primitives::{AccountId, AttributionId, Currency, Money, PersonId, ReferrerId, Share, Timestamp};
@@ -161,12 +161,30 @@ pub async fn released(
         .column(attribution::Column::Id)
         .filter(attribution::Column::ReferrerId.eq(referrer.as_uuid()))
         .into_query();
-    let rows: Vec<(String, i64)> = total::Entity::find()
+    by_currency(
+        conn,
+        total::Entity::find().filter(total::Column::AttributionId.in_subquery(theirs)),
+    )
+    .await
+}
+
+/// What was released to all referrers, by currency.
+///
+/// # Errors
+/// If the database fails.
+pub async fn released_to_all(conn: &impl ConnectionTrait) -> Result<BTreeMap<Currency, Money>, StorageError> {
+    by_currency(conn, total::Entity::find()).await
+}
+
+async fn by_currency(
+    conn: &impl ConnectionTrait,
+    of: Select<total::Entity>,
+) -> Result<BTreeMap<Currency, Money>, StorageError> {
+    let rows: Vec<(String, i64)> = of
         .select_only()
         .column(total::Column::Currency)
         // PostgreSQL makes a number without an end of a sum.
         .column_as(total::Column::ReleasedMinor.sum().cast_as("bigint"), "released")
-        .filter(total::Column::AttributionId.in_subquery(theirs))
         .group_by(total::Column::Currency)
         .into_tuple()
         .all(conn)
