@@ -17,7 +17,7 @@ use vouch_primitives::Timestamp;
 use vouch_runtime::config::AccessConfig;
 use vouch_testkit::{Engine, NatsServer, PostgresServer, Process, Signal, tools::free_port};
 
-use crate::{Clients, Error, Mailbox, Nkeys, SERVICES, Story};
+use crate::{Clients, Error, Mailbox, Network, Nkeys, SERVICES, Story};
 
 /// How long a service may take to become ready, and to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -35,6 +35,12 @@ pub struct Plan {
     pub keys: Option<PathBuf>,
     /// What all services are configured with beside it: `("SERVER__DEADLINE", "5s")`.
     pub settings: Vec<(&'static str, &'static str)>,
+    /// Below which directory the databases are; `None` for the place of all temporary files.
+    pub databases_in: Option<PathBuf>,
+    /// Below which directory the store of NATS is; `None` for the same.
+    pub nats_in: Option<PathBuf>,
+    /// The seed of a [`Network`], if there is one.
+    pub network: Option<u64>,
 }
 
 impl Plan {
@@ -47,6 +53,9 @@ impl Plan {
             first_port: None,
             keys: None,
             settings: Vec::new(),
+            databases_in: None,
+            nats_in: None,
+            network: None,
         }
     }
 }
@@ -58,9 +67,13 @@ pub struct Cluster {
     pub nats: NatsServer,
     /// The PostgreSQL server, if it is the engine.
     pub postgres: Option<PostgresServer>,
+    /// The wires, if the plan has any.
+    pub network: Option<Network>,
     services: Vec<Service>,
     access: AccessConfig,
     directory: TempDir,
+    /// Keeps the databases that are not in `directory`.
+    _databases: TempDir,
 }
 
 #[derive(Debug)]
@@ -84,48 +97,56 @@ impl Cluster {
         fs::create_dir(directory.path().join("mail"))?;
         tell("starting nats-server");
         // The server finds what it includes in its own directory only.
-        let home = tempfile::tempdir()?;
+        let home = directory_in(plan.nats_in.as_deref())?;
         let nkeys = Nkeys::make(home.path())?;
         let nats = NatsServer::start_in(home, "include \"accounts.conf\"").await?;
+        let databases = directory_in(plan.databases_in.as_deref())?;
         let postgres = match plan.engine {
             Engine::Sqlite => None,
             Engine::Postgres => {
                 tell("starting PostgreSQL");
-                Some(PostgresServer::start_private().await?)
+                Some(PostgresServer::start_in(directory_in(plan.databases_in.as_deref())?).await?)
             }
         };
-        let keys = plan.keys.unwrap_or_else(|| directory.path().join("keys"));
-        let access = access(&std::path::absolute(keys)?);
+        let network = match plan.network {
+            Some(seed) => Some(Network::before(ports, &nats, postgres.as_ref(), seed).await?),
+            None => None,
+        };
+        let keys = match &plan.keys {
+            Some(keys) => std::path::absolute(keys)?,
+            None => directory.path().join("keys"),
+        };
+        let access = access(&keys);
         let mut services = Vec::new();
         for (name, port) in SERVICES.into_iter().zip(ports) {
             let database = match &postgres {
-                None => format!("sqlite:{}", directory.path().join(format!("{name}.db")).display()),
+                None => format!("sqlite:{}", databases.path().join(format!("{name}.db")).display()),
                 Some(server) => server.create_database(name).await?,
             };
-            let mut settings = settings(name, port, &database, &nats, plan.test_clock, directory.path(), ports);
-            let prefix = format!("VOUCH_{}__", name.to_uppercase());
-            settings.push((format!("{prefix}ACCESS__KEYS"), access.keys.clone()));
-            for (key, user) in [("NKEY_SEED_FILE", name), ("PROVISIONING_NKEY_SEED_FILE", PROVISIONER)] {
-                let seed = nkeys.seed(user).display().to_string();
-                settings.push((format!("{prefix}NATS__{key}"), seed));
-            }
-            for (key, value) in &plan.settings {
-                settings.push((format!("{prefix}{key}"), (*value).to_owned()));
-            }
-            services.push(Service {
+            let mut service = Service {
                 name,
                 port,
                 database,
-                settings,
+                settings: Vec::new(),
                 process: None,
-            });
+            };
+            let around = Around {
+                nats: &nats,
+                postgres: postgres.as_ref(),
+                network: network.as_ref(),
+                ports,
+            };
+            service.configure(&plan, &around, &access, &nkeys, directory.path());
+            services.push(service);
         }
         let mut cluster = Self {
             nats,
             postgres,
+            network,
             services,
             access,
             directory,
+            _databases: databases,
         };
         for (index, name) in SERVICES.into_iter().enumerate() {
             tell(&format!("preparing {name}"));
@@ -153,7 +174,11 @@ impl Cluster {
     /// The addresses of the services, in the order of [`SERVICES`].
     #[must_use]
     pub fn addresses(&self) -> [String; SERVICES.len()] {
-        std::array::from_fn(|index| format!("http://127.0.0.1:{}", self.services[index].port))
+        let port = |index: usize| match &self.network {
+            Some(network) => network.services[index].port(),
+            None => self.services[index].port,
+        };
+        std::array::from_fn(|index| format!("http://127.0.0.1:{}", port(index)))
     }
 
     /// Where outgoing mail is written.
@@ -274,7 +299,11 @@ impl Cluster {
         Ok((output.status.success(), String::from_utf8(output.stdout)?))
     }
 
-    async fn migrate(&self, index: usize) -> Result<(), Error> {
+    /// Makes what a service needs in its database and in NATS, as `migrate` does; what is there stays.
+    ///
+    /// # Errors
+    /// If it cannot, with the end of the log.
+    pub async fn migrate(&self, index: usize) -> Result<(), Error> {
         let process = self.spawn(index, "migrate")?;
         let status = process.ended(PATIENCE).await?;
         if status.success() {
@@ -301,24 +330,32 @@ impl Cluster {
         Ok(Process::spawn(&name, &program, &log)?)
     }
 
+    /// Whether a service takes calls at this moment.
+    ///
+    /// # Errors
+    /// If its address is none.
+    pub async fn is_ready(&self, index: usize) -> Result<bool, Error> {
+        let endpoint = Endpoint::from_shared(self.addresses()[index].clone())?;
+        let request = HealthCheckRequest {
+            service: "readiness".to_owned(),
+        };
+        let answer = HealthClient::new(endpoint.connect_lazy()).check(request).await;
+        Ok(answer.is_ok_and(|answer| answer.get_ref().status() == ServingStatus::Serving))
+    }
+
     async fn ready(&self, index: usize) -> Result<(), Error> {
         let process = self.process(index)?;
-        let endpoint = Endpoint::from_shared(self.addresses()[index].clone())?;
-        let mut health = HealthClient::new(endpoint.connect_lazy());
         let deadline = Instant::now() + PATIENCE;
-        loop {
-            let answer = health
-                .check(HealthCheckRequest {
-                    service: "readiness".to_owned(),
-                })
-                .await;
-            match answer {
-                Ok(answer) if answer.get_ref().status() == ServingStatus::Serving => return Ok(()),
-                _ if !process.is_running() => return Err(process.failed("ended while it started").into()),
-                _ if Instant::now() > deadline => return Err(process.failed("does not become ready").into()),
-                _ => sleep(Duration::from_millis(10)).await,
+        while !self.is_ready(index).await? {
+            if !process.is_running() {
+                return Err(process.failed("ended while it started").into());
             }
+            if Instant::now() > deadline {
+                return Err(process.failed("does not become ready").into());
+            }
+            sleep(Duration::from_millis(10)).await;
         }
+        Ok(())
     }
 }
 
@@ -362,48 +399,86 @@ fn ports(first: Option<u16>) -> Result<[u16; SERVICES.len()], Error> {
     }
 }
 
-fn settings(
-    service: &str,
-    port: u16,
-    database: &str,
-    nats: &NatsServer,
-    test_clock: Option<Timestamp>,
-    directory: &Path,
+/// What a service is configured to find.
+struct Around<'a> {
+    nats: &'a NatsServer,
+    postgres: Option<&'a PostgresServer>,
+    network: Option<&'a Network>,
     ports: [u16; SERVICES.len()],
-) -> Vec<(String, String)> {
-    let mut settings = vec![
-        ("SERVER__LISTEN".to_owned(), format!("127.0.0.1:{port}")),
-        ("DATABASE__URL".to_owned(), database.to_owned()),
-        ("NATS__URL".to_owned(), nats.url()),
-        ("TELEMETRY__METRICS_LISTEN".to_owned(), String::new()),
-    ];
-    if let Some(start) = test_clock {
-        settings.push(("CLOCK__TEST".to_owned(), "true".to_owned()));
-        settings.push(("CLOCK__START".to_owned(), start.to_string()));
+}
+
+impl Around<'_> {
+    fn nats(&self) -> String {
+        match self.network {
+            Some(network) => format!("nats://127.0.0.1:{}", network.nats.port()),
+            None => self.nats.url(),
+        }
     }
-    let mail = (
-        "MAIL__DIRECTORY".to_owned(),
-        directory.join("mail").display().to_string(),
-    );
-    match service {
-        "invitation" | "onboarding" => settings.push(mail),
-        _ => {}
+
+    fn database(&self, url: &str) -> String {
+        match (
+            self.postgres,
+            self.network.and_then(|network| network.postgres.as_ref()),
+        ) {
+            (Some(server), Some(proxy)) => url.replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port())),
+            _ => url.to_owned(),
+        }
     }
-    for (peer, port) in SERVICES
-        .iter()
-        .zip(ports)
-        .filter(|(peer, _)| peers_of(service).contains(peer))
-    {
-        settings.push((
-            format!("PEERS__{}", peer.to_uppercase()),
-            format!("http://127.0.0.1:{port}"),
-        ));
+
+    fn peer(&self, index: usize) -> String {
+        let port = self
+            .network
+            .map_or(self.ports[index], |network| network.services[index].port());
+        format!("http://127.0.0.1:{port}")
     }
-    let prefix = format!("VOUCH_{}__", service.to_uppercase());
-    settings
-        .into_iter()
-        .map(|(key, value)| (format!("{prefix}{key}"), value))
-        .collect()
+}
+
+impl Service {
+    fn configure(&mut self, plan: &Plan, around: &Around<'_>, access: &AccessConfig, nkeys: &Nkeys, directory: &Path) {
+        let seed = |user: &str| nkeys.seed(user).display().to_string();
+        let mut settings = vec![
+            ("SERVER__LISTEN".to_owned(), format!("127.0.0.1:{}", self.port)),
+            ("DATABASE__URL".to_owned(), around.database(&self.database)),
+            ("NATS__URL".to_owned(), around.nats()),
+            ("NATS__NKEY_SEED_FILE".to_owned(), seed(self.name)),
+            ("NATS__PROVISIONING_NKEY_SEED_FILE".to_owned(), seed(PROVISIONER)),
+            ("TELEMETRY__METRICS_LISTEN".to_owned(), String::new()),
+            ("ACCESS__KEYS".to_owned(), access.keys.clone()),
+        ];
+        if let Some(start) = plan.test_clock {
+            settings.push(("CLOCK__TEST".to_owned(), "true".to_owned()));
+            settings.push(("CLOCK__START".to_owned(), start.to_string()));
+        }
+        if matches!(self.name, "invitation" | "onboarding") {
+            let mail = directory.join("mail").display().to_string();
+            settings.push(("MAIL__DIRECTORY".to_owned(), mail));
+        }
+        for (index, peer) in SERVICES.iter().enumerate() {
+            if peers_of(self.name).contains(peer) {
+                settings.push((format!("PEERS__{}", peer.to_uppercase()), around.peer(index)));
+            }
+        }
+        settings.extend(
+            plan.settings
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
+        );
+        let prefix = format!("VOUCH_{}__", self.name.to_uppercase());
+        self.settings = settings
+            .into_iter()
+            .map(|(key, value)| (format!("{prefix}{key}"), value))
+            .collect();
+    }
+}
+
+/// A directory of its own, below this one or among all temporary files.
+fn directory_in(place: Option<&Path>) -> Result<TempDir, Error> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("vouch-");
+    Ok(match place {
+        Some(place) => builder.tempdir_in(place)?,
+        None => builder.tempdir()?,
+    })
 }
 
 /// Whom a service calls, or asks when it is reconciled.
