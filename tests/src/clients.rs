@@ -1,9 +1,14 @@
 //! Typed connections to the four services.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 use tonic::{Code, Status, transport::Endpoint};
+use tonic_types::StatusExt;
 use vouch_proto::{
     invitation::v1::{client_service_client::ClientServiceClient, invitation_service_client::InvitationServiceClient},
     onboarding::v1::{account_service_client::AccountServiceClient, case_service_client::CaseServiceClient},
@@ -26,6 +31,7 @@ use crate::{Error, SERVICES};
 /// How long a call is sent again whose outcome is unknown.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(50);
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
 /// Connections to the four services. Clones share them.
 #[derive(Clone, Debug)]
@@ -50,6 +56,55 @@ pub struct Clients {
     pub operations: [OperationsServiceClient<Signed>; 4],
     /// `vouch.operations.v1.FailPointService` of each, in the order of [`SERVICES`].
     pub fail_points: [FailPointServiceClient<Signed>; 4],
+    /// What became of the calls of a [`Story`](crate::Story).
+    pub tally: Tally,
+}
+
+/// What became of calls, try by try. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Tally(Arc<Mutex<Tried>>);
+
+/// What became of calls so far.
+#[derive(Clone, Debug, Default)]
+pub struct Tried {
+    /// Tries that were answered with what was asked for.
+    pub answered: u64,
+    /// How often a try was refused, by code and reason (`Unavailable DATABASE_UNAVAILABLE`); where there is no reason it was
+    /// not a service that refused it, and the message stands there.
+    pub refused: BTreeMap<String, u64>,
+    /// The longest that a try took.
+    pub slowest: Duration,
+}
+
+impl Tally {
+    /// What has come together since it was last taken.
+    #[must_use]
+    pub fn take(&self) -> Tried {
+        std::mem::take(&mut *self.tried())
+    }
+
+    pub(crate) async fn watch<T>(&self, call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+        let began = Instant::now();
+        let outcome = call.await;
+        let mut tried = self.tried();
+        tried.slowest = tried.slowest.max(began.elapsed());
+        match &outcome {
+            Ok(_) => tried.answered += 1,
+            Err(status) => {
+                let reason = status.get_details_error_info().map(|info| info.reason);
+                let reason = reason.unwrap_or_else(|| status.message().to_owned());
+                *tried
+                    .refused
+                    .entry(format!("{:?} {reason}", status.code()))
+                    .or_default() += 1;
+            }
+        }
+        outcome
+    }
+
+    fn tried(&self) -> MutexGuard<'_, Tried> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Clients {
@@ -65,6 +120,9 @@ impl Clients {
             let channel = endpoint
                 .connect_timeout(Duration::from_secs(2))
                 .timeout(Duration::from_secs(10))
+                // A connection that is only half there is given up soon.
+                .http2_keep_alive_interval(KEEP_ALIVE)
+                .keep_alive_timeout(KEEP_ALIVE)
                 .connect_lazy();
             Ok(signer.clone().on(channel))
         };
@@ -83,6 +141,7 @@ impl Clients {
             operations: [&invitation, &onboarding, &payments, &referral]
                 .map(|at| OperationsServiceClient::new(at.clone())),
             fail_points: [invitation, onboarding, payments, referral].map(FailPointServiceClient::new),
+            tally: Tally::default(),
         })
     }
 }

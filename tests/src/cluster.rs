@@ -1,5 +1,7 @@
 //! A real nats-server, real databases and four real processes on 127.0.0.1.
 
+mod settings;
+
 use std::{
     env, fs,
     net::TcpListener,
@@ -16,12 +18,12 @@ use tokio::{
 };
 use tonic::transport::Endpoint;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
-use vouch_messaging::PROVISIONER;
 use vouch_primitives::Timestamp;
 use vouch_runtime::config::AccessConfig;
 use vouch_testkit::{Engine, NatsServer, PostgresServer, Process, Signal, tools::free_port};
 
-use crate::{Clients, Error, Mailbox, Nkeys, SERVICES, Story};
+use self::settings::Around;
+use crate::{Clients, Error, Mailbox, Network, Nkeys, SERVICES, Story};
 
 /// How long a service may take to become ready, and to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -43,6 +45,12 @@ pub struct Plan {
     pub collector: Option<String>,
     /// Whether each service offers its metrics, on a port of its own.
     pub metrics: bool,
+    /// Below which directory the databases are; `None` for the place of all temporary files.
+    pub databases_in: Option<PathBuf>,
+    /// Below which directory the store of NATS is; `None` for the same.
+    pub nats_in: Option<PathBuf>,
+    /// The seed of a [`Network`], if there is one.
+    pub network: Option<u64>,
 }
 
 impl Plan {
@@ -57,6 +65,9 @@ impl Plan {
             settings: Vec::new(),
             collector: None,
             metrics: false,
+            databases_in: None,
+            nats_in: None,
+            network: None,
         }
     }
 }
@@ -70,9 +81,13 @@ pub struct Cluster {
     pub postgres: Option<PostgresServer>,
     /// By which it knows the services.
     pub nkeys: Nkeys,
+    /// The wires, if the plan has any.
+    pub network: Option<Network>,
     services: Vec<Service>,
     access: AccessConfig,
     directory: TempDir,
+    /// Keeps the databases that are not in `directory`.
+    _databases: TempDir,
 }
 
 #[derive(Debug)]
@@ -97,60 +112,58 @@ impl Cluster {
         fs::create_dir(directory.path().join("mail"))?;
         tell("starting nats-server");
         // The server finds what it includes in its own directory only.
-        let home = tempfile::tempdir()?;
+        let home = directory_in(plan.nats_in.as_deref())?;
         let nkeys = Nkeys::make(home.path())?;
         let nats = NatsServer::start_in(home, "include \"accounts.conf\"").await?;
+        let databases = directory_in(plan.databases_in.as_deref())?;
         let postgres = match plan.engine {
             Engine::Sqlite => None,
             Engine::Postgres => {
                 tell("starting PostgreSQL");
-                Some(PostgresServer::start_private().await?)
+                Some(PostgresServer::start_in(directory_in(plan.databases_in.as_deref())?).await?)
             }
         };
-        let keys = plan.keys.unwrap_or_else(|| directory.path().join("keys"));
-        let access = access(&std::path::absolute(keys)?);
+        let network = match plan.network {
+            Some(seed) => Some(Network::before(ports, &nats, postgres.as_ref(), seed).await?),
+            None => None,
+        };
+        let keys = match &plan.keys {
+            Some(keys) => std::path::absolute(keys)?,
+            None => directory.path().join("keys"),
+        };
+        let access = access(&keys);
         let mut services = Vec::new();
         for (name, port) in SERVICES.into_iter().zip(ports) {
             let database = match &postgres {
-                None => format!("sqlite:{}", directory.path().join(format!("{name}.db")).display()),
+                None => format!("sqlite:{}", databases.path().join(format!("{name}.db")).display()),
                 Some(server) => server.create_database(name).await?,
             };
-            let mut settings = settings(name, port, &database, &nats, plan.test_clock, directory.path(), ports);
-            let prefix = format!("VOUCH_{}__", name.to_uppercase());
-            settings.push((format!("{prefix}ACCESS__KEYS"), access.keys.clone()));
-            for (key, user) in [("NKEY_SEED_FILE", name), ("PROVISIONING_NKEY_SEED_FILE", PROVISIONER)] {
-                let seed = nkeys.seed(user).display().to_string();
-                settings.push((format!("{prefix}NATS__{key}"), seed));
-            }
-            for (key, value) in &plan.settings {
-                settings.push((format!("{prefix}{key}"), (*value).to_owned()));
-            }
-            if let Some(endpoint) = &plan.collector {
-                settings.push((format!("{prefix}TELEMETRY__OTLP_ENDPOINT"), endpoint.clone()));
-            }
-            let metrics = if plan.metrics { Some(free_port()?) } else { None };
-            if let Some(port) = metrics {
-                settings.push((
-                    format!("{prefix}TELEMETRY__METRICS_LISTEN"),
-                    format!("127.0.0.1:{port}"),
-                ));
-            }
-            services.push(Service {
+            let mut service = Service {
                 name,
                 port,
                 database,
-                settings,
-                metrics,
+                settings: Vec::new(),
+                metrics: if plan.metrics { Some(free_port()?) } else { None },
                 process: None,
-            });
+            };
+            let around = Around {
+                nats: &nats,
+                postgres: postgres.as_ref(),
+                network: network.as_ref(),
+                ports,
+            };
+            service.configure(&plan, &around, &access, &nkeys, directory.path());
+            services.push(service);
         }
         let mut cluster = Self {
             nats,
             postgres,
             nkeys,
+            network,
             services,
             access,
             directory,
+            _databases: databases,
         };
         for (index, name) in SERVICES.into_iter().enumerate() {
             tell(&format!("preparing {name}"));
@@ -178,7 +191,11 @@ impl Cluster {
     /// The addresses of the services, in the order of [`SERVICES`].
     #[must_use]
     pub fn addresses(&self) -> [String; SERVICES.len()] {
-        std::array::from_fn(|index| format!("http://127.0.0.1:{}", self.services[index].port))
+        let port = |index: usize| match &self.network {
+            Some(network) => network.services[index].port(),
+            None => self.services[index].port,
+        };
+        std::array::from_fn(|index| format!("http://127.0.0.1:{}", port(index)))
     }
 
     /// What a service tells Prometheus, by its place in [`SERVICES`].
@@ -317,7 +334,11 @@ impl Cluster {
         Ok((output.status.success(), String::from_utf8(output.stdout)?))
     }
 
-    async fn migrate(&self, index: usize) -> Result<(), Error> {
+    /// Makes what a service needs in its database and in NATS, as `migrate` does; what is there stays.
+    ///
+    /// # Errors
+    /// If it cannot, with the end of the log.
+    pub async fn migrate(&self, index: usize) -> Result<(), Error> {
         let process = self.spawn(index, "migrate")?;
         let status = process.ended(PATIENCE).await?;
         if status.success() {
@@ -344,24 +365,32 @@ impl Cluster {
         Ok(Process::spawn(&name, &program, &log)?)
     }
 
+    /// Whether a service takes calls at this moment.
+    ///
+    /// # Errors
+    /// If its address is none.
+    pub async fn is_ready(&self, index: usize) -> Result<bool, Error> {
+        let endpoint = Endpoint::from_shared(self.addresses()[index].clone())?;
+        let request = HealthCheckRequest {
+            service: "readiness".to_owned(),
+        };
+        let answer = HealthClient::new(endpoint.connect_lazy()).check(request).await;
+        Ok(answer.is_ok_and(|answer| answer.get_ref().status() == ServingStatus::Serving))
+    }
+
     async fn ready(&self, index: usize) -> Result<(), Error> {
         let process = self.process(index)?;
-        let endpoint = Endpoint::from_shared(self.addresses()[index].clone())?;
-        let mut health = HealthClient::new(endpoint.connect_lazy());
         let deadline = Instant::now() + PATIENCE;
-        loop {
-            let answer = health
-                .check(HealthCheckRequest {
-                    service: "readiness".to_owned(),
-                })
-                .await;
-            match answer {
-                Ok(answer) if answer.get_ref().status() == ServingStatus::Serving => return Ok(()),
-                _ if !process.is_running() => return Err(process.failed("ended while it started").into()),
-                _ if Instant::now() > deadline => return Err(process.failed("does not become ready").into()),
-                _ => sleep(Duration::from_millis(10)).await,
+        while !self.is_ready(index).await? {
+            if !process.is_running() {
+                return Err(process.failed("ended while it started").into());
             }
+            if Instant::now() > deadline {
+                return Err(process.failed("does not become ready").into());
+            }
+            sleep(Duration::from_millis(10)).await;
         }
+        Ok(())
     }
 }
 
@@ -405,56 +434,12 @@ fn ports(first: Option<u16>) -> Result<[u16; SERVICES.len()], Error> {
     }
 }
 
-fn settings(
-    service: &str,
-    port: u16,
-    database: &str,
-    nats: &NatsServer,
-    test_clock: Option<Timestamp>,
-    directory: &Path,
-    ports: [u16; SERVICES.len()],
-) -> Vec<(String, String)> {
-    let mut settings = vec![
-        ("SERVER__LISTEN".to_owned(), format!("127.0.0.1:{port}")),
-        ("DATABASE__URL".to_owned(), database.to_owned()),
-        ("NATS__URL".to_owned(), nats.url()),
-        ("TELEMETRY__METRICS_LISTEN".to_owned(), String::new()),
-    ];
-    if let Some(start) = test_clock {
-        settings.push(("CLOCK__TEST".to_owned(), "true".to_owned()));
-        settings.push(("CLOCK__START".to_owned(), start.to_string()));
-    }
-    let mail = (
-        "MAIL__DIRECTORY".to_owned(),
-        directory.join("mail").display().to_string(),
-    );
-    match service {
-        "invitation" | "onboarding" => settings.push(mail),
-        _ => {}
-    }
-    for (peer, port) in SERVICES
-        .iter()
-        .zip(ports)
-        .filter(|(peer, _)| peers_of(service).contains(peer))
-    {
-        settings.push((
-            format!("PEERS__{}", peer.to_uppercase()),
-            format!("http://127.0.0.1:{port}"),
-        ));
-    }
-    let prefix = format!("VOUCH_{}__", service.to_uppercase());
-    settings
-        .into_iter()
-        .map(|(key, value)| (format!("{prefix}{key}"), value))
-        .collect()
-}
-
-/// Whom a service calls, or asks when it is reconciled.
-fn peers_of(service: &str) -> &'static [&'static str] {
-    match service {
-        "invitation" => &["onboarding"],
-        "onboarding" => &["invitation", "payments"],
-        "payments" => &["onboarding", "referral"],
-        _ => &["onboarding", "payments"],
-    }
+/// A directory of its own, below this one or among all temporary files.
+fn directory_in(place: Option<&Path>) -> Result<TempDir, Error> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("vouch-");
+    Ok(match place {
+        Some(place) => builder.tempdir_in(place)?,
+        None => builder.tempdir()?,
+    })
 }

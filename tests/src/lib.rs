@@ -7,6 +7,8 @@
 //! | [`mailbox`] | [`Mailbox`]: reads the e-mails that the services wrote |
 //! | [`story`] | [`Story`]: who does what: invite, activate, accept, pay, refund |
 //! | [`cluster`] | [`Cluster`]: a real nats-server and four real processes |
+//! | [`network`] | [`Network`]: a proxy before each server of a cluster |
+//! | [`proxy`] | [`Proxy`](proxy::Proxy): a wire that can be bad |
 //! | [`nkeys`] | [`Nkeys`]: who may do what on NATS, with keys of their own |
 //! | [`world`] | [`World`]: the four services in this process, on the seeded memory bus |
 //! | [`earnings`] | earnings as a CSV file tells them |
@@ -20,9 +22,11 @@ pub mod clock;
 pub mod cluster;
 pub mod earnings;
 pub mod mailbox;
+pub mod network;
 pub mod nkeys;
 pub mod otlp;
 pub mod playback;
+pub mod proxy;
 pub mod raw;
 pub mod storm;
 pub mod story;
@@ -32,6 +36,7 @@ pub use clients::Clients;
 pub use clock::TestClock;
 pub use cluster::Cluster;
 pub use mailbox::Mailbox;
+pub use network::Network;
 pub use nkeys::Nkeys;
 pub use otlp::Collector;
 pub use story::Story;

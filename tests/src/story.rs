@@ -35,11 +35,11 @@ pub struct Company {
 
 /// Sends one call, with a request id of its own, until its outcome is known.
 macro_rules! call {
-    ($client:expr, $method:ident, $request:expr) => {{
+    ($self:ident.clients.$client:ident, $method:ident, $request:expr) => {{
         let request = $request;
         let send = || {
-            let (mut client, request) = ($client.clone(), request.clone());
-            async move { client.$method(request).await }
+            let (mut client, request) = ($self.clients.$client.clone(), request.clone());
+            async move { $self.clients.tally.watch(client.$method(request)).await }
         };
         until_definite(send).await.map(Response::into_inner)
     }};

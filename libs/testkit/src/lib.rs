@@ -7,6 +7,7 @@
 //! | [`postgres`] | the shared PostgreSQL server behind it, and [`PostgresServer`], a private one to stop and kill |
 //! | [`nats`] | [`NatsServer`]: a real nats-server with JetStream, to stop, kill and restart |
 //! | [`smtp`] | [`SmtpSink`]: a real SMTP server (aiosmtpd) that records what it gets and refuses when told to |
+//! | [`disk`] | [`SmallDisk`]: a file system that is soon full |
 //! | [`process`] | [`Process`]: a child that never outlives the process that started it |
 //! | [`patience`] | [`eventually`]: waiting for a condition, bounded, with the last status in the failure |
 //! | [`answers`] | [`answers::refusal`], [`answers::violations`]: what a refused call says |
@@ -20,6 +21,7 @@
 pub mod answers;
 pub mod certificates;
 pub mod database;
+pub mod disk;
 pub mod nats;
 pub mod patience;
 pub mod postgres;
@@ -30,6 +32,7 @@ pub mod tools;
 
 pub use certificates::Authority;
 pub use database::{Engine, TestDatabase};
+pub use disk::SmallDisk;
 pub use nats::NatsServer;
 pub use patience::eventually;
 pub use postgres::PostgresServer;

@@ -119,6 +119,20 @@ impl NatsServer {
         Ok(())
     }
 
+    /// Deletes the store of a server that does not run, as a new machine in place of a broken one has none.
+    ///
+    /// # Errors
+    /// If it cannot be deleted.
+    pub fn wipe(&self) -> Result<(), TestkitError> {
+        fs::remove_dir_all(self.directory().join("store")).map_err(TestkitError::io("wipe the store of nats-server"))
+    }
+
+    /// Its TCP port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Stops it and starts it again.
     ///
     /// # Errors

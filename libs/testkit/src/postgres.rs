@@ -17,6 +17,7 @@ use crate::{
 mod cluster;
 mod shared;
 
+pub(crate) use cluster::run;
 use cluster::{Postmaster, forget_postgres_settings, give_to_postgres, initialise, log_of, other_user, settings};
 pub(crate) use cluster::{create_database, drop_database, url};
 pub(crate) use shared::port as shared_port;
@@ -40,6 +41,14 @@ impl PostgresServer {
     /// If PostgreSQL is not there, or does not start.
     pub async fn start_private() -> Result<Self, TestkitError> {
         let directory = tempfile::tempdir().map_err(TestkitError::io("make a directory for postgresql"))?;
+        Self::start_in(directory).await
+    }
+
+    /// As [`start_private`](Self::start_private), with its data in this directory.
+    ///
+    /// # Errors
+    /// If PostgreSQL is not there, or does not start.
+    pub async fn start_in(directory: TempDir) -> Result<Self, TestkitError> {
         // The work has the directory meanwhile: whoever stops waiting for it leaves nothing behind.
         let made = tokio::task::spawn_blocking(move || {
             give_to_postgres(directory.path())?;
@@ -151,6 +160,19 @@ impl PostgresServer {
         self.start_again().await
     }
 
+    /// Stops time for it, as where the machine swaps or its disk hangs: connections stay, nothing is answered.
+    pub fn pause(&self) {
+        // A stopped postmaster starts no further ones while they are counted.
+        self.process.signal(Signal::STOP);
+        tell(self.children(), Signal::STOP);
+    }
+
+    /// Lets time go on after [`pause`](Self::pause).
+    pub fn resume(&self) {
+        tell(self.children(), Signal::CONT);
+        self.process.signal(Signal::CONT);
+    }
+
     fn kill_all(&self) {
         // Each child makes itself the leader of a group of its own, so the postmaster's group does not reach them.
         // A stopped postmaster starts no further ones while they are counted.
@@ -158,17 +180,16 @@ impl PostgresServer {
         if !self.process.is_running() {
             return;
         }
+        let children = self.children();
+        self.process.signal(Signal::KILL);
+        tell(children, Signal::KILL);
+    }
+
+    fn children(&self) -> Vec<Pid> {
         let id = self.process.id();
         let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
-        self.process.signal(Signal::KILL);
-        for child in children
-            .split_whitespace()
-            .filter_map(|pid| pid.parse().ok())
-            .filter_map(Pid::from_raw)
-        {
-            // A child that is gone already needs no signal.
-            let _ = kill_process(child, Signal::KILL);
-        }
+        let children = children.split_whitespace().filter_map(|pid| pid.parse().ok());
+        children.filter_map(Pid::from_raw).collect()
     }
 }
 
@@ -176,6 +197,13 @@ impl Drop for PostgresServer {
     fn drop(&mut self) {
         self.process.say_farewell();
         self.kill_all();
+    }
+}
+
+fn tell(children: Vec<Pid>, signal: Signal) {
+    for child in children {
+        // A child that is gone already needs no signal.
+        let _ = kill_process(child, signal);
     }
 }
 

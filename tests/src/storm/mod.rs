@@ -4,27 +4,28 @@
 //! | module | holds |
 //! |---|---|
 //! | `people` | who calls, and what |
+//! | [`Crowd`] | all of them, and a system that they use |
 //! | `chaos` | who kills whom, and when |
 //! | [`points`] | processes that end at a named instant |
 //! | `books` | what was answered, what is in the books, and the oracle that compares the two |
 
 mod books;
 mod chaos;
+mod crowd;
 mod people;
 pub mod points;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use rand::{RngExt, SeedableRng, rngs::StdRng};
-use tokio::{task::JoinSet, time::Instant};
-use tokio_util::sync::CancellationToken;
+use rand::{SeedableRng, rngs::StdRng};
+use tokio::time::Instant;
 use vouch_primitives::Timestamp;
 use vouch_testkit::Engine;
 
-use self::{
-    books::Answers,
-    chaos::{Chaos, Killed},
-    people::{House, Lane},
+use self::chaos::{Chaos, Killed};
+pub use self::{
+    crowd::Crowd,
+    people::{Contract, House, Leave},
 };
 use crate::{Cluster, Error, cluster::Plan};
 
@@ -32,18 +33,8 @@ use crate::{Cluster, Error, cluster::Plan};
 const SOON_AGAIN: (&str, &str) = ("NATS__ACK_WAIT_SECONDS", "2");
 /// How often the caller hears how far it is.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
-/// Time goes on by so much…
-const TICK_HOURS: u64 = 8;
-/// … so often; a storm of a minute and a half is a month.
-const TICK: Duration = Duration::from_secs(1);
-/// Time stands still from here on, so that everything can still be refunded.
-const MOST_TICKS: u64 = 400;
 /// Everything has settled and every window has ended so long after the storm.
 const AFTERMATH_MONTHS: u32 = 5;
-/// Lanes that work on each contract.
-const LANES: usize = 3;
-/// Somebody new is hired so often.
-const HIRED_EVERY: Duration = Duration::from_secs(8);
 
 /// How long a storm lasts: until all of these are reached.
 #[derive(Clone, Copy, Debug)]
@@ -79,61 +70,46 @@ impl Storm {
     /// # Errors
     /// If something is lost, done twice, or does not come back; or the oracle finds other books.
     pub async fn play(self, mut tell: impl FnMut(&Report)) -> Result<Report, Error> {
-        let plan = Plan {
-            test_clock: Some(first_moment()?),
-            settings: vec![SOON_AGAIN],
-            ..Plan::new(self.engine)
-        };
-        let cluster = Cluster::start(plan, |_| ()).await?;
-        let answers = Arc::new(Answers::new(cluster.directory())?);
-        let house = Arc::new(Box::pin(House::open(cluster.story()?, answers)).await?);
-        let stop = CancellationToken::new();
-        let mut people = self.people(&house, &stop);
+        let cluster = Cluster::start(plan(self.engine)?, |_| ()).await?;
+        let mut crowd = Crowd::gather(&cluster, self.seed ^ 0x5EED).await?;
+        let house = Arc::clone(crowd.house());
         let mut chaos = Chaos::new(cluster, StdRng::seed_from_u64(self.seed));
-        let (began, mut told, before) = (Instant::now(), Instant::now(), house.answers.commands());
+        let (began, mut told, before) = (Instant::now(), Instant::now(), house.commands());
         let report = |chaos: &Chaos| Report {
             lasted: began.elapsed(),
-            commands: house.answers.commands() - before,
+            commands: house.commands() - before,
             killed: chaos.killed.clone(),
             verdict: String::new(),
         };
         while !self.is_over(&report(&chaos)) {
-            if let Some(ended) = people.try_join_next() {
-                ended??;
-                return Err("somebody stopped calling before the storm was over".into());
-            }
+            crowd.all_calling()?;
             chaos.strike().await?;
             if told.elapsed() >= TOLD_EVERY {
                 told = Instant::now();
                 tell(&report(&chaos));
             }
         }
-        stop.cancel();
-        while let Some(ended) = people.join_next().await {
-            ended??;
-        }
+        crowd.disperse().await?;
         let report = report(&chaos);
-        let verdict = house.aftermath(chaos.into_cluster(), AFTERMATH_MONTHS).await?;
+        let verdict = house.aftermath(chaos.into_cluster()).await?;
         Ok(Report { verdict, ..report })
     }
 
     fn is_over(self, report: &Report) -> bool {
         report.lasted >= self.at_least && report.commands >= self.commands && report.killed.all() >= self.kills
     }
+}
 
-    fn people(self, house: &Arc<House>, stop: &CancellationToken) -> JoinSet<Result<(), Error>> {
-        let mut rng = StdRng::seed_from_u64(self.seed ^ 0x5EED);
-        let mut people = JoinSet::new();
-        for contract in house.contracts() {
-            for _ in 0..LANES {
-                let lane = Lane::new(Arc::clone(house), contract.clone(), rng.random());
-                people.spawn(lane.work(stop.clone()));
-            }
-        }
-        people.spawn(Arc::clone(house).hire_on(stop.clone(), HIRED_EVERY, rng.random()));
-        people.spawn(Arc::clone(house).let_time_pass(stop.clone(), TICK, TICK_HOURS, MOST_TICKS));
-        people
-    }
+/// A system for people whose answers are compared: on a test clock, and soon to try again what was handed out in vain.
+///
+/// # Errors
+/// Never: the first moment is one.
+pub fn plan(engine: Engine) -> Result<Plan, Error> {
+    Ok(Plan {
+        test_clock: Some(first_moment()?),
+        settings: vec![SOON_AGAIN],
+        ..Plan::new(engine)
+    })
 }
 
 /// The day on which everything begins: three months later there is no such day.

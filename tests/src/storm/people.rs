@@ -16,7 +16,10 @@ use tokio_util::sync::CancellationToken;
 use vouch_primitives::{Currency, Money};
 use vouch_proto::{convert::from_wire_time, payments::v1 as payments};
 
-use super::books::{self, Answers};
+use super::{
+    AFTERMATH_MONTHS,
+    books::{self, Answers},
+};
 use crate::{
     Cluster, Error, SERVICES, Story,
     story::{Company, fixed_milestones},
@@ -36,8 +39,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// A system with a company, two referrers, and people who work.
 pub struct House {
+    /// The people who use it.
     pub story: Story,
-    pub answers: Arc<Answers>,
+    answers: Arc<Answers>,
     company: Company,
     referrers: Vec<Referrer>,
     contracts: Mutex<Vec<Contract>>,
@@ -58,7 +62,7 @@ pub struct Contract {
 
 impl House {
     /// Before the storm: a company, two referrers and four people whom they referred.
-    pub async fn open(story: Story, answers: Arc<Answers>) -> Result<Self, Error> {
+    pub(super) async fn open(story: Story, answers: Arc<Answers>) -> Result<Self, Error> {
         let company = story.company("Harbour & Co.", "Henri", "henri@harbour.example").await?;
         let mut referrers = Vec::new();
         for name in ["rosa", "ruth"] {
@@ -86,6 +90,7 @@ impl House {
         Ok(house)
     }
 
+    /// The contracts that are worked on.
     pub fn contracts(&self) -> Vec<Contract> {
         self.contracts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -130,7 +135,12 @@ impl House {
     }
 
     /// Hires somebody every so often, who then works like the others.
-    pub async fn hire_on(self: Arc<Self>, stop: CancellationToken, every: Duration, seed: u64) -> Result<(), Error> {
+    pub(super) async fn hire_on(
+        self: Arc<Self>,
+        stop: CancellationToken,
+        every: Duration,
+        seed: u64,
+    ) -> Result<(), Error> {
         let mut lanes = tokio::task::JoinSet::new();
         let mut rng = StdRng::seed_from_u64(seed);
         for _ in 0..MOST_NEWCOMERS {
@@ -148,7 +158,7 @@ impl House {
     }
 
     /// Moves the four clocks, each as soon as it can be: they differ meanwhile, as clocks do.
-    pub async fn let_time_pass(
+    pub(super) async fn let_time_pass(
         self: Arc<Self>,
         stop: CancellationToken,
         every: Duration,
@@ -170,10 +180,20 @@ impl House {
         Ok(())
     }
 
-    /// After the storm: lets everything settle, and compares the books with the answers.
-    pub async fn aftermath(&self, mut cluster: Cluster, months: u32) -> Result<String, Error> {
+    /// How many commands were carried out so far.
+    #[must_use]
+    pub fn commands(&self) -> u64 {
+        self.answers.commands()
+    }
+
+    /// After the storm: lets everything settle, compares the books with the answers, and stops the system. Returns the
+    /// oracle's words.
+    ///
+    /// # Errors
+    /// If something does not come to rest, or there are dead letters, or the oracle finds other books.
+    pub async fn aftermath(&self, mut cluster: Cluster) -> Result<String, Error> {
         self.story.clock.settle().await?;
-        let end = self.story.clock.now().await?.add_months_clamped(months);
+        let end = self.story.clock.now().await?.add_months_clamped(AFTERMATH_MONTHS);
         self.story.clock.advance_to(end, |_| ()).await?;
         let activity = self.story.clock.activity().await?;
         if activity.dead_letters > 0 {
@@ -219,6 +239,9 @@ impl House {
     }
 
     /// Pays one milestone, unless it is left somewhere on the way, and notes each answer. Returns the earning's id.
+    ///
+    /// # Errors
+    /// If a service refuses.
     pub async fn pay(&self, contract: &Contract, minor: i64, leave: Leave) -> Result<Option<String>, Error> {
         let amount = Money::new(minor, contract.currency);
         let milestone = self.story.milestone(&contract.id, "work", amount).await?;
@@ -247,7 +270,7 @@ impl House {
         Ok(Some(earning))
     }
 
-    pub async fn refund(&self, earning: &str, amount: Money) -> Result<(), Error> {
+    async fn refund(&self, earning: &str, amount: Money) -> Result<(), Error> {
         self.story.refund(earning, amount).await?;
         self.answers
             .note(&json!({"did": "refunded", "earning": earning, "minor": amount.minor}))
@@ -257,10 +280,13 @@ impl House {
 /// How far a milestone comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leave {
+    /// It is there.
     Agreed,
+    /// Its money is in escrow.
     Funded,
     /// Silence approves it later.
     Submitted,
+    /// It is approved.
     Paid,
 }
 

@@ -7,12 +7,10 @@ use vouch_proto::operations::v1::{ArmFailPointRequest, FailPoint};
 use vouch_testkit::{Engine, Signal};
 
 use super::{
-    AFTERMATH_MONTHS, SOON_AGAIN,
     books::Answers,
-    first_moment,
     people::{House, Leave},
 };
-use crate::{Cluster, Error, SERVICES, cluster::Plan};
+use crate::{Cluster, Error, SERVICES};
 
 /// All instants at which a process can be told to end.
 pub const ALL: [FailPoint; 4] = [
@@ -33,11 +31,8 @@ const SETTLING_DAYS: u32 = 5;
 /// # Errors
 /// If a service does not come to its point or does not come back; or the oracle finds other books.
 pub async fn play(engine: Engine, times: u32, mut tell: impl FnMut(FailPoint, u32)) -> Result<String, Error> {
-    let plan = Plan {
-        test_clock: Some(first_moment()?),
-        settings: vec![SOON_AGAIN, ("SERVER__FAIL_POINTS", "true")],
-        ..Plan::new(engine)
-    };
+    let mut plan = super::plan(engine)?;
+    plan.settings.push(("SERVER__FAIL_POINTS", "true"));
     let mut cluster = Cluster::start(plan, |_| ()).await?;
     let answers = Arc::new(Answers::new(cluster.directory())?);
     let house = Box::pin(House::open(cluster.story()?, answers)).await?;
@@ -49,7 +44,7 @@ pub async fn play(engine: Engine, times: u32, mut tell: impl FnMut(FailPoint, u3
             tell(point, time + 1);
         }
     }
-    house.aftermath(cluster, AFTERMATH_MONTHS).await
+    house.aftermath(cluster).await
 }
 
 async fn end_at(cluster: &mut Cluster, house: &House, index: usize, point: FailPoint, time: u32) -> Result<(), Error> {

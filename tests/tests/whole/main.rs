@@ -1,5 +1,6 @@
 //! The four services as one system: the story on the memory bus under many seeds, and on real parts.
 
+mod faults;
 mod local;
 mod metrics;
 mod permissions;

@@ -45,6 +45,10 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How long to wait between two attempts to reach a server that is gone.
 const RECONNECT_AT_MOST: Duration = Duration::from_secs(1);
 
+/// How often the server is asked whether it is there. After two questions without an answer the connection is given up,
+/// however open it looks: a quarter of a minute for one of which half is dead, not the three of the client's default.
+const PING: Duration = Duration::from_secs(5);
+
 /// Who makes streams and consumers: the name of its inbox, on which alone its permissions let it listen.
 pub const PROVISIONER: &str = "provisioner";
 
@@ -227,6 +231,7 @@ fn named(options: ConnectOptions, service: &str) -> ConnectOptions {
         // Answers to one service are then hidden from the others by their permissions.
         .custom_inbox_prefix(format!("_INBOX_{service}"))
         .retry_on_initial_connect()
+        .ping_interval(PING)
         .reconnect_delay_callback(|attempts| RECONNECT_AT_MOST.min(Duration::from_millis(1 << attempts.min(16))))
         .event_callback(move |event| {
             if matches!(event, async_nats::Event::ServerError(_)) {

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use async_nats::jetstream::{
+    ErrorCode,
     consumer::{AckPolicy, DeliverPolicy, pull},
-    context::GetStreamErrorKind,
+    context::{CreateStreamError, CreateStreamErrorKind, GetStreamErrorKind},
     stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
 };
 
@@ -35,7 +36,7 @@ impl JetStream {
         self.context
             .create_or_update_stream(self.stream(&format!("vouch.{own_service}")))
             .await
-            .map_err(|error| BusError::failed("cannot make the stream")(error.into()))?;
+            .map_err(|error| self.refused("cannot make the stream", error))?;
         for subscription in subscriptions {
             self.ensure_stream(subscription).await?;
             self.context
@@ -80,11 +81,27 @@ impl JetStream {
                 .create_stream(self.stream(&subscription.producer))
                 .await
                 .map(drop)
-                .map_err(|error| BusError::failed("cannot make the stream of a producer")(error.into())),
+                .map_err(|error| self.refused("cannot make the stream of a producer", error)),
             Err(error) => Err(BusError::failed("cannot look up the stream of a producer")(
                 error.into(),
             )),
         }
+    }
+
+    /// JetStream promises each stream the whole of its size limit, and makes none for which it has not as much left.
+    fn refused(&self, doing: &'static str, error: CreateStreamError) -> BusError {
+        let CreateStreamErrorKind::JetStream(told) = error.kind() else {
+            return BusError::failed(doing)(error.into());
+        };
+        if ![ErrorCode::STORAGE_RESOURCES_EXCEEDED, ErrorCode::INSUFFICIENT_RESOURCES].contains(&told.error_code()) {
+            return BusError::failed(doing)(error.into());
+        }
+        let room = self.config.max_bytes;
+        let what_to_do = format!(
+            "{told}; nats-server sets {room} bytes (nats.max_bytes) aside for each stream and has not as many left: give it \
+            more room (its disk, max_file_store, the limits of the account), or lower nats.max_bytes for every service"
+        );
+        BusError::failed(doing)(what_to_do.into())
     }
 
     fn stream(&self, producer: &str) -> Config {

@@ -244,3 +244,24 @@ async fn nats_delivers_what_nobody_here_understands_and_it_is_parked(database: T
     assert_eq!(unknown.event_type, "vouch.payments.v1.EarningReversed");
     stop(workers).await;
 }
+
+#[tokio::test]
+async fn nats_without_room_for_a_stream_says_what_to_do() {
+    let nats = NatsServer::start().await.expect("nats");
+    let config = NatsConfig {
+        url: nats.url(),
+        max_bytes: 1 << 50,
+        ..NatsConfig::default()
+    };
+    let bus = JetStream::connect(&config, "payments").await.expect("a bus");
+    let refused = bus.provision("payments", &[]).await.expect_err("no such disk");
+    let told = refused.to_string();
+    for part in [
+        "cannot make the stream: ",
+        "1125899906842624",
+        "nats.max_bytes",
+        "max_file_store",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+}

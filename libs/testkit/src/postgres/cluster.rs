@@ -69,7 +69,7 @@ pub(super) fn forget_postgres_settings(command: &mut Command) {
     }
 }
 
-pub(super) fn run(command: &mut Command, name: &str) -> Result<(), TestkitError> {
+pub(crate) fn run(command: &mut Command, name: &str) -> Result<(), TestkitError> {
     let output = command
         .stdin(Stdio::null())
         .output()
