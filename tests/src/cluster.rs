@@ -122,19 +122,9 @@ impl Cluster {
                 let seed = nkeys.seed(user).display().to_string();
                 settings.push((format!("{prefix}NATS__{key}"), seed));
             }
-            for (key, value) in &plan.settings {
-                settings.push((format!("{prefix}{key}"), (*value).to_owned()));
-            }
-            if let Some(endpoint) = &plan.collector {
-                settings.push((format!("{prefix}TELEMETRY__OTLP_ENDPOINT"), endpoint.clone()));
-            }
             let metrics = if plan.metrics { Some(free_port()?) } else { None };
-            if let Some(port) = metrics {
-                settings.push((
-                    format!("{prefix}TELEMETRY__METRICS_LISTEN"),
-                    format!("127.0.0.1:{port}"),
-                ));
-            }
+            let chosen = chosen(&plan.settings, plan.collector.as_deref(), metrics);
+            settings.extend(chosen.map(|(key, value)| (format!("{prefix}{key}"), value)));
             services.push(Service {
                 name,
                 port,
@@ -373,6 +363,18 @@ pub fn access(keys: &Path) -> AccessConfig {
         make_keys: true,
         audience: "vouch".to_owned(),
     }
+}
+
+/// What a plan says of a service beside what it needs.
+fn chosen<'a>(
+    settings: &'a [(&str, &str)],
+    collector: Option<&'a str>,
+    metrics: Option<u16>,
+) -> impl Iterator<Item = (&'a str, String)> {
+    let settings = settings.iter().map(|(key, value)| (*key, (*value).to_owned()));
+    let collector = collector.map(|endpoint| ("TELEMETRY__OTLP_ENDPOINT", endpoint.to_owned()));
+    let metrics = metrics.map(|port| ("TELEMETRY__METRICS_LISTEN", format!("127.0.0.1:{port}")));
+    settings.chain(collector).chain(metrics)
 }
 
 /// The programmes lie beside this one, or one directory up where this is a test.
