@@ -165,18 +165,23 @@ impl Cluster {
             directory,
             _databases: databases,
         };
+        cluster.start_services(tell).await?;
+        Ok(cluster)
+    }
+
+    async fn start_services(&mut self, mut tell: impl FnMut(&str)) -> Result<(), Error> {
         for (index, name) in SERVICES.into_iter().enumerate() {
             tell(&format!("preparing {name}"));
-            cluster.migrate(index).await?;
+            self.migrate(index).await?;
         }
         tell("starting the four services");
         for index in 0..SERVICES.len() {
-            cluster.launch(index)?;
+            self.launch(index)?;
         }
         for index in 0..SERVICES.len() {
-            cluster.ready(index).await?;
+            self.ready(index).await?;
         }
-        Ok(cluster)
+        Ok(())
     }
 
     /// The people who use it.

@@ -38,13 +38,13 @@ pub(crate) fn measure(conn: &mut DatabaseConnection) {
     let (good, bad): (Vec<_>, Vec<_>) = (labels(false).collect(), labels(true).collect());
     conn.set_metric_callback(move |info| {
         let word = info.statement.sql.trim_start().as_bytes();
-        let is_it = |name: &&str| {
+        let is_it = |name: &str| {
             word.get(..name.len())
                 .is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()))
         };
         let at = OPERATIONS
             .iter()
-            .position(|name| is_it(&name))
+            .position(|name| is_it(name))
             .unwrap_or(OPERATIONS.len());
         let labels = if info.failed { &bad[at] } else { &good[at] };
         durations.record(info.elapsed.as_secs_f64(), labels);
