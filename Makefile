@@ -25,6 +25,9 @@ SEED       ?=
 PAGE       ?=
 TESTS      ?= all()
 PROFILE    ?= default
+SIZE       ?= full
+EARNINGS   ?=
+ONLY       ?=
 
 PORT_FLAG     := $(if $(PORT),--first-port '$(PORT)')
 START_FLAGS   := --db $(DB) $(PORT_FLAG) $(if $(filter-out 0,$(TEST_CLOCK)),--test-clock)
@@ -41,6 +44,9 @@ $(error DB is '$(DB)': it can be sqlite or postgres)
 endif
 ifeq ($(filter human json,$(FORMAT)),)
 $(error FORMAT is '$(FORMAT)': it can be human or json)
+endif
+ifeq ($(filter small full,$(SIZE)),)
+$(error SIZE is '$(SIZE)': it can be small or full)
 endif
 NEEDS := $(if $(filter postgres,$(DB)),postgres,build)
 
@@ -101,6 +107,13 @@ storm: ## Kill processes of a fresh system while people use it, then compare the
 	$(BOOTSTRAP) test
 	$(BUILD)
 	@$(LOCAL) storm --db $(DB) --kills '$(KILLS)' $(if $(SEED),--seed '$(SEED)')
+
+.PHONY: bench
+bench: ## Measure the speed of an earning's path, of its parts and of unary calls; nothing else should run meanwhile.
+#: SIZE=full|small (half an hour, or a minute)  EARNINGS=50000 (so many instead)  ONLY=path|bus|calls
+	$(BOOTSTRAP) test
+	@VOUCH_BENCH_SIZE='$(SIZE)' VOUCH_BENCH_EARNINGS='$(EARNINGS)' VOUCH_BENCH_ONLY='$(ONLY)' \
+		VOUCH_BENCH_OUT='$(abspath $(TARGET_DIR))/bench' cargo bench --workspace --bench speed
 
 .PHONY: planted
 planted: ## Make the mistakes of tests/planted/bugs.toml, one by one, and check that the tests notice each.

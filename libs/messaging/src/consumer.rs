@@ -18,7 +18,7 @@ use crate::{
     trace,
 };
 
-/// How many events one transaction applies at most.
+/// How many events one transaction applies at most, unless it is told otherwise.
 const BATCH: usize = 512;
 
 /// How long an idle consumer waits for a message before it looks whether it should stop.
@@ -30,12 +30,13 @@ const LINGER: Duration = Duration::from_millis(3);
 
 /// Applies what the bus delivers, each event once.
 ///
-/// All that is ready (up to 512 events) is one transaction: the ids are claimed in the inbox, the handlers get what is
-/// new, one slice for each type, and the deliveries are acknowledged after the commit. When a handler rejects or is
-/// not ready, the batch is halved until the event at fault stands alone: it is set aside as a dead letter, or comes
-/// again later; the rest is applied. Replicas share a consumer: each gets other messages.
+/// All that is ready, up to [`batch`](Self::batch) events, is one transaction: the ids are claimed in the inbox, the
+/// handlers get what is new, one slice for each type, and the deliveries are acknowledged after the commit. When a
+/// handler rejects or is not ready, the batch is halved until the event at fault stands alone: it is set aside as a dead
+/// letter, or comes again later; the rest is applied. Replicas share a consumer: each gets other messages.
 pub struct Consumer<S, E> {
     worker: Arc<Worker<S, E>>,
+    batch: usize,
 }
 
 pub(crate) struct Worker<S, E> {
@@ -75,6 +76,16 @@ where
                 router,
                 state,
             }),
+            batch: BATCH,
+        }
+    }
+
+    /// Applies at most so many events in one transaction, 512 unless it is said, and at least one.
+    #[must_use]
+    pub fn batch(self, batch: usize) -> Self {
+        Self {
+            batch: batch.max(1),
+            ..self
         }
     }
 
@@ -88,7 +99,7 @@ where
     pub async fn run(self, shutdown: CancellationToken) {
         let mut loops = JoinSet::new();
         for from in self.worker.router.subscriptions() {
-            loops.spawn(Arc::clone(&self.worker).consume(from, shutdown.clone()));
+            loops.spawn(Arc::clone(&self.worker).consume(from, self.batch, shutdown.clone()));
         }
         loops.join_all().await;
         if let Err(error) = self.worker.bus.flush().await {
@@ -106,10 +117,10 @@ where
     E: Error + From<StorageError> + Send + Sync + 'static,
     for<'e> Verdict: From<&'e E>,
 {
-    async fn consume(self: Arc<Self>, from: Subscription, shutdown: CancellationToken) {
+    async fn consume(self: Arc<Self>, from: Subscription, batch: usize, shutdown: CancellationToken) {
         let mut failures = 0;
         while !shutdown.is_cancelled() {
-            match self.pull(&from).await {
+            match self.pull(&from, batch).await {
                 Ok(deliveries) => {
                     failures = 0;
                     self.settle_all(&from, deliveries).await;
@@ -145,12 +156,12 @@ where
     }
 
     /// Waits for messages, then a moment for those right behind them.
-    async fn pull(&self, from: &Subscription) -> Result<Vec<Delivery>, BusError> {
-        let mut deliveries = self.bus.pull(from, BATCH, LONG_POLL).await?;
-        if !deliveries.is_empty() && deliveries.len() < BATCH {
+    async fn pull(&self, from: &Subscription, batch: usize) -> Result<Vec<Delivery>, BusError> {
+        let mut deliveries = self.bus.pull(from, batch, LONG_POLL).await?;
+        if !deliveries.is_empty() && deliveries.len() < batch {
             tokio::time::sleep(LINGER).await;
             // What is in hand goes on, even if the bus has just gone.
-            let more = self.bus.pull(from, BATCH - deliveries.len(), Duration::ZERO).await;
+            let more = self.bus.pull(from, batch - deliveries.len(), Duration::ZERO).await;
             deliveries.extend(more.unwrap_or_default());
         }
         Ok(deliveries)

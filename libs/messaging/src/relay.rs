@@ -19,7 +19,7 @@ use crate::{
     trace,
 };
 
-/// How many events are on their way to the bus at a time.
+/// How many events are on their way to the bus at a time, unless it is told otherwise.
 const BATCH: u64 = 512;
 
 /// How long an event of another process may wait for this one to look.
@@ -37,6 +37,7 @@ pub struct Relay {
     /// Retries towards the bus take real time, even where business time stands still.
     clock: SystemClock,
     metrics: Publishing,
+    batch: u64,
 }
 
 /// What one look at the outbox came to.
@@ -72,6 +73,16 @@ impl Relay {
             bus,
             clock: SystemClock,
             metrics: Publishing::new(),
+            batch: BATCH,
+        }
+    }
+
+    /// Publishes at most so many events at a time, 512 unless it is said, and at least one.
+    #[must_use]
+    pub fn batch(self, batch: u64) -> Self {
+        Self {
+            batch: Ord::max(batch, 1),
+            ..self
         }
     }
 
@@ -164,7 +175,7 @@ impl Relay {
         Ok(match published.len() {
             0 => Pass::Stuck,
             some if some < events.len() => Pass::Partial,
-            all if u64::try_from(all) == Ok(BATCH) => Pass::Full,
+            all if u64::try_from(all) == Ok(self.batch) => Pass::Full,
             _ => Pass::Empty,
         })
     }
@@ -200,7 +211,7 @@ impl Relay {
             )
             .and_where(Expr::col("next_at").lte(self.clock.now().as_micros()))
             .order_by(("outbox_pending", "event_id"), Order::Asc)
-            .limit(BATCH)
+            .limit(self.batch)
             .lock_with_tables_behavior(LockType::Update, ["outbox_pending"], LockBehavior::SkipLocked)
             .to_owned()
     }

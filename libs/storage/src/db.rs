@@ -10,7 +10,7 @@ use std::{
 
 use sea_orm::{
     AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    Statement, TransactionOptions, TransactionTrait,
 };
 use tokio::sync::Notify;
 
@@ -26,6 +26,9 @@ use crate::{
 /// A database, SQLite or PostgreSQL. Clones share the connections.
 #[derive(Clone)]
 pub struct Db(Arc<Inner>);
+
+/// Is shown statements.
+type Observer = Arc<dyn Fn(&Statement) + Send + Sync>;
 
 struct Inner {
     config: DatabaseConfig,
@@ -48,6 +51,22 @@ impl Db {
     /// # Errors
     /// When the configuration cannot work or the database cannot be reached.
     pub async fn connect(config: &DatabaseConfig) -> Result<Self, StorageError> {
+        Self::open(config, None).await
+    }
+
+    /// The same, and `observe` is shown every statement that has a text and values, once it is carried out: for those who
+    /// measure. Its time is then not among the metrics.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_observed(
+        config: &DatabaseConfig,
+        observe: impl Fn(&Statement) + Send + Sync + 'static,
+    ) -> Result<Self, StorageError> {
+        Self::open(config, Some(Arc::new(observe))).await
+    }
+
+    async fn open(config: &DatabaseConfig, observe: Option<Observer>) -> Result<Self, StorageError> {
         let backend = config.backend()?;
         let least = config.least_connections()?;
         if config.max_connections < least {
@@ -55,7 +74,7 @@ impl Db {
                 "max_connections must be at least {least}"
             )));
         }
-        let (writer, reader) = if backend == DbBackend::Sqlite {
+        let (mut writer, mut reader) = if backend == DbBackend::Sqlite {
             let (mut writer, mut reader) = open_sqlite(config).await?;
             metrics::measure(&mut writer);
             metrics::measure(&mut reader);
@@ -68,6 +87,12 @@ impl Db {
             metrics::count(&pool, "all", config.max_connections);
             (pool.clone(), pool)
         };
+        if let Some(observe) = observe {
+            for connection in [&mut writer, &mut reader] {
+                let observe = Arc::clone(&observe);
+                connection.set_metric_callback(move |done| observe(done.statement));
+            }
+        }
         Ok(Self(Arc::new(Inner {
             config: config.clone(),
             backend,
@@ -377,7 +402,7 @@ mod tests {
         execute(&db, "INSERT INTO kept VALUES (3)", Ok(()))
             .await
             .expect("committed");
-        let count = sea_orm::Statement::from_string(DbBackend::Sqlite, "SELECT count(*) FROM kept");
+        let count = Statement::from_string(DbBackend::Sqlite, "SELECT count(*) FROM kept");
         let row = db.reader().query_one_raw(count).await.expect("read").expect("a row");
         assert_eq!(row.try_get_by_index::<i64>(0).expect("a number"), 1);
     }

@@ -1,0 +1,200 @@
+//! How fast the house is, and how fast its parts are by themselves: `make bench`.
+//!
+//! Everything is real: nats-server with its files, SQLite as services open it, PostgreSQL with fsync. Two services, the
+//! bus and the database share the processors with whoever measures, as they do on a small machine.
+//!
+//! | file | measures |
+//! |---|---|
+//! | [`path`] | earnings that wait on the stream until they are posted; how long one takes; NATS by itself |
+//! | [`tape`] | the statements of that path once more, by themselves |
+//! | [`calls`] | unary calls, one transaction each |
+//! | [`scene`], [`stage`] | whom it is about, and where it plays |
+//! | [`report`] | the table, the JSON, the picture |
+
+#![expect(clippy::print_stdout, reason = "what it tells is what it is for")]
+
+mod calls;
+mod path;
+mod report;
+mod scene;
+mod stage;
+mod tape;
+
+use std::{env, path::PathBuf, process::ExitCode, sync::Arc};
+
+use tokio::time::Instant;
+use vouch_suite::Error;
+use vouch_testkit::Engine;
+
+use crate::{
+    report::{Report, load, micros},
+    scene::Scene,
+    stage::Stage,
+    tape::{Score, Tape},
+};
+
+/// How much is done, so that all of it takes about half an hour, or less than a minute.
+struct Size {
+    name: &'static str,
+    earnings: usize,
+    referees: usize,
+    calls: usize,
+    runs: usize,
+}
+
+const FULL: Size = Size {
+    name: "full",
+    earnings: 200_000,
+    referees: 4_000,
+    calls: 20_000,
+    runs: 3,
+};
+const SMALL: Size = Size {
+    name: "small",
+    earnings: 4_000,
+    referees: 400,
+    calls: 500,
+    runs: 1,
+};
+
+/// How many callers wait for an answer at the same time.
+const CALLERS: [usize; 2] = [1, 64];
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match measure().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure() -> Result<(), Error> {
+    let mut size = match env::var("VOUCH_BENCH_SIZE").as_deref() {
+        Ok("small") => SMALL,
+        _ => FULL,
+    };
+    if let Ok(earnings) = env::var("VOUCH_BENCH_EARNINGS").unwrap_or_default().parse() {
+        size.earnings = earnings;
+    }
+    let only = env::var("VOUCH_BENCH_ONLY").unwrap_or_default();
+    let scene = Scene::new(size.referees);
+    let mut report = Report {
+        size: size.name,
+        earnings: size.earnings,
+        referees: size.referees,
+        processors: std::thread::available_parallelism()?.get(),
+        lines: Vec::new(),
+    };
+    if "bus".contains(&only) {
+        bus(&mut report, &size, &scene).await?;
+    }
+    for engine in Engine::BOTH {
+        if "path".contains(&only) {
+            let mut rate = 0;
+            for batch in [64, 512] {
+                rate = accrual(&mut report, &size, &scene, engine, batch).await?;
+            }
+            latency(&mut report, &size, &scene, engine, rate / 2).await?;
+        }
+        if "calls".contains(&only) {
+            writes(&mut report, &size, engine).await?;
+        }
+    }
+    println!("{}", report.table());
+    let directory = env::var("VOUCH_BENCH_OUT").map_or_else(|_| PathBuf::from("target/bench"), PathBuf::from);
+    report.write(&directory)?;
+    eprintln!("wrote {}", directory.display());
+    Ok(())
+}
+
+/// The path and its database by itself, in turn.
+async fn accrual(report: &mut Report, size: &Size, scene: &Scene, engine: Engine, batch: usize) -> Result<u64, Error> {
+    let tapes = [Arc::new(Tape::default()), Arc::new(Tape::default())];
+    path::throughput(engine, scene, size.earnings, batch, Some(&tapes)).await?;
+    let scores = tapes.map(|tape| tape.score());
+    let (mut whole, mut alone) = (Vec::new(), Vec::new());
+    for _ in 0..size.runs {
+        let busy = load();
+        whole.push((path::throughput(engine, scene, size.earnings, batch, None).await?, busy));
+        let busy = load();
+        alone.push((replay(engine, scene, scores.clone()).await?, busy));
+    }
+    let database = engine.to_string();
+    let commits: usize = scores.iter().map(Score::commits).sum();
+    let rate = report.rate(
+        &format!("earnings, batches of {batch}"),
+        &database,
+        size.earnings,
+        &whole,
+    );
+    let what = format!("database alone, {commits} transactions");
+    report.rate(&what, &database, size.earnings, &alone);
+    report.compare();
+    Ok(rate)
+}
+
+/// How long both databases need by themselves, at the same time.
+async fn replay(engine: Engine, scene: &Scene, [referral, payments]: [Score; 2]) -> Result<u64, Error> {
+    let stage = Stage::set(engine, scene, None).await?;
+    let begin = Instant::now();
+    let (referral_db, payments_db) = (stage.referral.clone(), stage.payments.clone());
+    let other = tokio::spawn(async move { payments.play(&payments_db).await });
+    tokio::spawn(async move { referral.play(&referral_db).await }).await??;
+    other.await??;
+    Ok(micros(begin.elapsed()))
+}
+
+async fn latency(report: &mut Report, size: &Size, scene: &Scene, engine: Engine, rate: u64) -> Result<(), Error> {
+    let count = size.earnings.min(usize::try_from(rate)?.saturating_mul(10));
+    let (mut middle, mut late) = (Vec::new(), Vec::new());
+    for _ in 0..size.runs {
+        let busy = load();
+        let taken = path::latencies(engine, scene, count, rate).await?;
+        let at = |percent: usize| {
+            taken
+                .get((taken.len() * percent / 100).min(taken.len() - 1))
+                .copied()
+                .unwrap_or(0)
+        };
+        middle.push((at(50), busy.clone()));
+        late.push((at(99), busy));
+    }
+    let database = engine.to_string();
+    report.time(&format!("earned to posted at {rate}/s, p50"), &database, &middle);
+    report.time(&format!("earned to posted at {rate}/s, p99"), &database, &late);
+    Ok(())
+}
+
+async fn bus(report: &mut Report, size: &Size, scene: &Scene) -> Result<(), Error> {
+    let (mut published, mut pulled) = (Vec::new(), Vec::new());
+    for _ in 0..size.runs {
+        let busy = load();
+        let (publish, pull) = path::bus_alone(scene, size.earnings).await?;
+        published.push((publish, busy.clone()));
+        pulled.push((pull, busy));
+    }
+    report.rate("nats alone: publish, acked, by 512", "-", size.earnings, &published);
+    report.rate("nats alone: pull and ack, by 512", "-", size.earnings, &pulled);
+    Ok(())
+}
+
+async fn writes(report: &mut Report, size: &Size, engine: Engine) -> Result<(), Error> {
+    for callers in CALLERS {
+        let count = if callers == 1 { size.calls / 5 } else { size.calls };
+        let mut runs = Vec::new();
+        for _ in 0..size.runs {
+            let busy = load();
+            runs.push((calls::writes(engine, callers, count).await?, busy));
+        }
+        report.rate(
+            &format!("unary writes, {callers} callers"),
+            &engine.to_string(),
+            count,
+            &runs,
+        );
+    }
+    Ok(())
+}
