@@ -93,8 +93,10 @@ class Pod:
     def fits(self, services: dict, health: set[str]):
         server, database = self.settings["server"], self.settings["database"]["url"]
         keys = pathlib.Path(self.settings["access"]["keys"])
-        if not (keys / f"service-{self.service}.key").exists() or not list(keys.glob("*.json")):
-            yield f"access.keys: {keys} lacks service-{self.service}.key or the public keys"
+        # A service calls itself, too, when it is reconciled.
+        wanted = [f"service-{self.service}.key", f"service-{self.service}.json"]
+        if missing := [name for name in wanted if not (keys / name).exists()]:
+            yield f"access.keys: {keys} lacks {' and '.join(missing)}"
         if database.startswith("sqlite:") and not database.startswith(f"sqlite:{self.directory}"):
             yield f"database.url: {database} is on no volume"
         for name, address in self.settings.get("peers", {}).items():

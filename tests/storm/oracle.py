@@ -120,6 +120,11 @@ def main(answers_path, books_path):
     books = json.loads(read(books_path))
     expected = Expected(answers)
 
+    # A row that is there twice would hide in a table by its key.
+    for rows, key in ((books["milestones"], ("id",)), (books["attributions"], ("person", "currency"))):
+        keys = [tuple(row[part] for part in key) for row in rows]
+        assert len(keys) == len(set(keys)), f"a row is there twice: {keys}"
+
     milestones = {m["id"]: (m["contract"], m["minor"], m["state"].removeprefix("STATE_")) for m in books["milestones"]}
     final = {"SUBMITTED": "APPROVED"}
     agreed = {

@@ -137,10 +137,11 @@ pub async fn unapplied(
     let standing = |(id, hash): &(EventId, ContentHash)| {
         let letter = (id.to_string(), hash.to_vec());
         match closed.get(&letter) {
-            _ if set_aside.contains(&letter) => Some(Standing::DeadLetter),
             Some(Outcome::Applied) => None,
+            // First: the letter that such a clash leaves behind must not make it look like any other.
+            _ if applied.contains_key(&id.as_uuid()) => Some(Standing::OtherContent),
+            _ if set_aside.contains(&letter) => Some(Standing::DeadLetter),
             Some(Outcome::Discarded) => Some(Standing::Discarded),
-            None if applied.contains_key(&id.as_uuid()) => Some(Standing::OtherContent),
             None => Some(Standing::Missing),
         }
     };

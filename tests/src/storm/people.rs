@@ -121,7 +121,7 @@ impl House {
             "currency": currency.code(), "talent_basis_points": 1_000,
         }))?;
         for milestone in milestones {
-            self.note_created(&milestone)?;
+            self.note_created(&milestone, first.1.minor)?;
         }
         let contract = Contract {
             id: contract.id,
@@ -231,8 +231,8 @@ impl House {
         }
     }
 
-    fn note_created(&self, milestone: &payments::Milestone) -> Result<(), Error> {
-        let minor = milestone.amount.as_ref().map_or(0, |money| money.minor_units);
+    /// Notes what was asked for, not what is said of it.
+    fn note_created(&self, milestone: &payments::Milestone, minor: i64) -> Result<(), Error> {
         let (id, contract) = (&milestone.id, &milestone.contract_id);
         self.answers
             .note(&json!({"did": "created", "milestone": id, "contract": contract, "minor": minor}))
@@ -245,7 +245,7 @@ impl House {
     pub async fn pay(&self, contract: &Contract, minor: i64, leave: Leave) -> Result<Option<String>, Error> {
         let amount = Money::new(minor, contract.currency);
         let milestone = self.story.milestone(&contract.id, "work", amount).await?;
-        self.note_created(&milestone)?;
+        self.note_created(&milestone, minor)?;
         if leave == Leave::Agreed {
             return Ok(None);
         }
