@@ -96,8 +96,11 @@ pub async fn init(service: &str, version: &str, config: &TelemetryConfig) -> Res
         .with(spans)
         .with(exported)
         .try_init()?;
-    opentelemetry::global::set_meter_provider(metrics.clone());
-    tell_version(version);
+    // Without a reader the SDK calls each instrument that looks for itself a failure.
+    if endpoint.takes_metrics() || !config.metrics_listen.is_empty() {
+        opentelemetry::global::set_meter_provider(metrics.clone());
+        tell_version(version);
+    }
     Ok(Telemetry { traces, metrics, logs })
 }
 

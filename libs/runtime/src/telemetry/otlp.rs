@@ -35,6 +35,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether metrics are sent somewhere.
+    pub(super) const fn takes_metrics(&self) -> bool {
+        self.metrics.is_some()
+    }
+
     /// Spans exist and carry their context on even when they are exported nowhere.
     pub(super) fn tracer_provider(&self, resource: Resource) -> Result<SdkTracerProvider, ExporterBuildError> {
         let builder = SdkTracerProvider::builder().with_resource(resource);

@@ -6,7 +6,7 @@ use tonic::{Response, Status};
 use vouch_primitives::{RequestId, Timestamp};
 use vouch_proto::{convert::to_wire_time, operations::v1 as operations};
 use vouch_suite::{Cluster, SERVICES, storm::House};
-use vouch_testkit::{Engine, Signal, SmallDisk, eventually};
+use vouch_testkit::{Engine, SmallDisk, eventually};
 
 use super::{NOT_YET, PATIENCE, PAYMENTS, REFERRAL, Scene, plan};
 
@@ -80,7 +80,7 @@ async fn all_delivered(scene: &Scene) {
 /// Events are published that referral does not take; then NATS has a new, empty store. What was lost comes again from the
 /// outboxes.
 async fn lose_the_store(mut scene: Scene) {
-    scene.cluster.process(REFERRAL).expect("running").signal(Signal::STOP);
+    scene.cluster.kill(REFERRAL).await.expect("killed");
     let before = scene.house().commands();
     eventually("events that referral does not hear", PATIENCE, async || {
         let waiting = unpublished(scene.house(), PAYMENTS).await;
@@ -96,7 +96,9 @@ async fn lose_the_store(mut scene: Scene) {
     for index in 0..SERVICES.len() {
         scene.cluster.migrate(index).await.expect("streams and consumers");
     }
-    scene.cluster.process(REFERRAL).expect("running").signal(Signal::CONT);
+    scene.cluster.start_again(REFERRAL).await.expect("started again");
+    // Who called referral meanwhile found nobody, which is no news.
+    scene.tried();
     scene.until_done(MANY, PATIENCE).await;
     assert_all_taken(&scene, "with an empty store of nats");
 
