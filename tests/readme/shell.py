@@ -94,7 +94,8 @@ class Terminal:
         self.program = None
         # make tells that it was interrupted, as it should.
         said = [line for line in self.said().splitlines() if not line.startswith("make: ***")]
-        if any("error" in line.lower() for line in said):
+        # A warning is none: a service that is faster than its connection to NATS tells so, and why.
+        if any("ERROR" in line or line.startswith("error") for line in said):
             sys.exit(f"something went wrong: {self.said()}")
 
     def close(self) -> None:
