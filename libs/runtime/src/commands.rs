@@ -22,7 +22,7 @@ impl Commands {
         Self { db, clock }
     }
 
-    /// Runs `work` in a transaction and stores its answer there; the same request again gets the same answer and
+    /// Runs `work` in a transaction, on SQLite one that concurrent commands may share, and stores its answer there; the same request again gets the same answer and
     /// `work` is not run. `work` may run more than once when the transaction loses against another one.
     ///
     /// ```ignore
@@ -41,7 +41,7 @@ impl Commands {
     {
         let work = &work;
         self.db
-            .write_tx(|txn| async move {
+            .write_together(|txn| async move {
                 let now = self.clock.now();
                 match idempotency::claim(&txn, now, key).await? {
                     Claimed::Answered(bytes) => Ok(decode(key, &bytes)?),

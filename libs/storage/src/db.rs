@@ -21,6 +21,7 @@ use crate::{
     fail_point::Armed,
     metrics,
     retry::{RETRIES, pause},
+    together::Line,
 };
 
 /// A database, SQLite or PostgreSQL. Clones share the connections.
@@ -39,6 +40,7 @@ struct Inner {
     running_tasks: AtomicU64,
     armed: Armed,
     wakeups: [Arc<Notify>; Wake::ALL.len()],
+    line: Line,
 }
 
 impl Db {
@@ -102,6 +104,7 @@ impl Db {
             running_tasks: AtomicU64::new(0),
             armed: Armed::default(),
             wakeups: Default::default(),
+            line: Line::default(),
         })))
     }
 
@@ -307,7 +310,17 @@ impl Db {
         TaskGuard(self.clone())
     }
 
-    fn committed(&self, wakes: &[Wake]) {
+    #[cfg(test)]
+    pub(crate) fn writer(&self) -> &DatabaseConnection {
+        &self.0.writer
+    }
+
+    pub(crate) fn line(&self) -> &Line {
+        &self.0.line
+    }
+
+    /// What follows a commit.
+    pub(crate) fn committed(&self, wakes: &[Wake]) {
         if wakes.contains(&Wake::Outbox) {
             self.reached(FailPoint::CommittedNotPublished);
         }
@@ -331,7 +344,7 @@ pub(crate) enum Outcome<T, E> {
 }
 
 impl<T, E: From<StorageError>> Outcome<T, E> {
-    fn failed(error: DbErr) -> Self {
+    pub(crate) fn failed(error: DbErr) -> Self {
         let lost = is_lost_race(&error);
         let error = StorageError::from(error).into();
         if lost {

@@ -4,7 +4,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`config`] | [`DatabaseConfig`], and how the two engines are opened |
-//! | [`db`] | [`Db`]: `connect`, `reader`, `write_tx`, wake-ups |
+//! | [`db`] | [`Db`]: `connect`, `reader`, `write_tx`, `write_together`, wake-ups |
 //! | [`txn`] | [`Txn`]: an open write transaction, handed to every function that writes |
 //! | [`claim`] | [`Claim`]: rows that stay claimed while their work is done outside the database |
 //! | [`mod@migrate`] | tables are made and changed, one process at a time |
@@ -34,6 +34,7 @@ mod migration;
 mod retry;
 pub mod test_clock;
 pub mod timers;
+mod together;
 pub mod trace;
 pub mod txn;
 

@@ -53,15 +53,22 @@ impl Txn {
 
     /// Commits, and returns whom to wake.
     pub(crate) async fn commit(self) -> Result<Vec<Wake>, DbErr> {
-        if let Some(failure) = self.failure.into_inner() {
-            self.inner.rollback().await?;
+        let (inner, failure, wakes) = self.into_parts();
+        if let Some(failure) = failure {
+            inner.rollback().await?;
             return Err(failure);
         }
-        self.inner.commit().await?;
-        Ok(Wake::ALL
+        inner.commit().await?;
+        Ok(wakes)
+    }
+
+    /// The transaction, still open; the first failed statement; and whom to wake.
+    pub(crate) fn into_parts(self) -> (DatabaseTransaction, Option<DbErr>, Vec<Wake>) {
+        let wakes = Wake::ALL
             .into_iter()
             .filter(|whom| self.wakes[whom.index()].load(Ordering::Relaxed))
-            .collect())
+            .collect();
+        (self.inner, self.failure.into_inner(), wakes)
     }
 
     fn noted<T>(&self, outcome: Result<T, DbErr>) -> Result<T, DbErr> {
