@@ -1,6 +1,6 @@
 //! Money: whole minor units and an ISO 4217 currency. No floating point, no silent overflow, no mixing.
 
-use std::{fmt, str::FromStr};
+use std::{collections::HashMap, fmt, str::FromStr, sync::LazyLock};
 
 /// An ISO 4217 currency with 0, 2 or 3 decimals.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -185,8 +185,11 @@ impl FromStr for Currency {
     type Err = MoneyError;
 
     fn from_str(code: &str) -> Result<Self, MoneyError> {
-        Self::all()
-            .find(|known| known.code == code)
+        static BY_CODE: LazyLock<HashMap<&str, Currency>> =
+            LazyLock::new(|| Currency::all().map(|known| (known.code, known)).collect());
+        BY_CODE
+            .get(code)
+            .copied()
             .ok_or_else(|| MoneyError::UnknownCurrency(code.to_owned()))
     }
 }
