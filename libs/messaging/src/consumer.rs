@@ -119,11 +119,15 @@ where
 {
     async fn consume(self: Arc<Self>, from: Subscription, batch: usize, shutdown: CancellationToken) {
         let mut failures = 0;
+        let mut in_hand = Vec::new();
         while !shutdown.is_cancelled() {
-            match self.pull(&from, batch).await {
+            // The next batch is fetched while this one is applied.
+            let (pulled, ()) = tokio::join!(self.pull(&from, batch), self.settle_all(&from, in_hand));
+            in_hand = Vec::new();
+            match pulled {
                 Ok(deliveries) => {
                     failures = 0;
-                    self.settle_all(&from, deliveries).await;
+                    in_hand = deliveries;
                 }
                 Err(error) => {
                     failures += 1;
@@ -141,6 +145,7 @@ where
                 }
             }
         }
+        self.settle_all(&from, in_hand).await;
     }
 
     async fn settle_all(&self, from: &Subscription, mut deliveries: Vec<Delivery>) {
@@ -221,11 +226,10 @@ where
         let work = |txn: Arc<Txn>| async move {
             let now = self.clock.now();
             let claimed = inbox::claim(&txn, now, ids).await?;
-            let error = "an event with this id and another content was applied before";
             let clashes: Vec<_> = events
                 .iter()
                 .filter(|candidate| claimed.clashing.contains(&candidate.event.id))
-                .map(|candidate| candidate.letter(from, Reason::IdReused, error.to_owned()))
+                .map(|candidate| candidate.letter(from, Reason::IdReused, inbox::CLASH.to_owned()))
                 .collect();
             dead_letter::insert(&txn, now, &clashes.iter().collect::<Vec<_>>()).await?;
             for group in &batch.groups {

@@ -16,6 +16,9 @@ use crate::Envelope;
 /// SHA-256 over the type and the payload: two events with one id must agree on it.
 pub type ContentHash = [u8; 32];
 
+/// What is wrong with an event whose id another one has.
+pub const CLASH: &str = "an event with this id and another content was applied before";
+
 /// What the inbox says to a batch.
 pub struct Claimed {
     /// Seen for the first time: to be applied now.

@@ -18,10 +18,10 @@ use crate::{
     envelope::{producer_of, stream_of},
 };
 
-/// How many pulls an unsettled delivery stays away before it is handed out again.
-const ACK_WAIT: u64 = 20;
+/// How long an unsettled delivery stays away before it is handed out again.
+const ACK_WAIT: Duration = Duration::from_millis(300);
 
-/// How often a pull that is owed something looks again: time on this bus passes by pulls.
+/// How often a pull that is owed something looks again: what is held back is so for a number of looks.
 const TICK: Duration = Duration::from_millis(2);
 
 /// A bus for all services of one process, to be shared with an `Arc`.
@@ -55,21 +55,26 @@ struct Faults {
 /// What one durable consumer has not settled.
 #[derive(Default)]
 struct Queue {
-    /// How many pulls there were.
+    /// How many looks there were.
     tick: u64,
     /// How much of the stream was looked at.
     scanned: usize,
     waiting: Vec<Waiting>,
-    /// By receipt.
-    handed_out: BTreeMap<u64, Waiting>,
+    /// By receipt, and when it was.
+    handed_out: BTreeMap<u64, (Instant, Waiting)>,
     receipts: u64,
 }
 
 impl Queue {
     /// The first message of the stream that is not settled, of those that were looked at.
     fn first_owed(&self) -> Option<usize> {
-        let owed = self.waiting.iter().chain(self.handed_out.values());
-        owed.map(|message| message.index).min()
+        self.unsettled().map(|message| message.index).min()
+    }
+
+    /// What was looked at and is not settled.
+    fn unsettled(&self) -> impl Iterator<Item = &Waiting> {
+        let handed_out = self.handed_out.values().map(|(_, message)| message);
+        self.waiting.iter().chain(handed_out)
     }
 }
 
@@ -78,7 +83,7 @@ impl Queue {
 struct Waiting {
     index: usize,
     attempt: u32,
-    /// The pull from which on it is handed out (again).
+    /// The look from which on it is handed out (again).
     due: u64,
 }
 
@@ -181,8 +186,7 @@ impl Bus for MemoryBus {
         let fresh = queue.map_or(0, never_handed_out);
         let owed = queue.map_or(0, |queue| queue.waiting.len() + queue.handed_out.len());
         let repeated = queue.map_or(0, |queue| {
-            let unsettled = queue.waiting.iter().chain(queue.handed_out.values());
-            unsettled.filter(|message| message.attempt > 1).count()
+            queue.unsettled().filter(|message| message.attempt > 1).count()
         });
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         Ok(Lag {
@@ -244,12 +248,10 @@ impl Inner {
             .or_default();
         queue.tick += 1;
         let tick = queue.tick;
-        queue.waiting.extend(
-            queue
-                .handed_out
-                .extract_if(.., |_, message| message.due <= tick)
-                .map(|(_, message)| message),
-        );
+        let unsettled = queue
+            .handed_out
+            .extract_if(.., |_, (since, _)| since.elapsed() >= ACK_WAIT);
+        queue.waiting.extend(unsettled.map(|(_, (_, message))| message));
         for (index, event) in stream.iter().enumerate().skip(queue.scanned) {
             if from.subjects.contains(&event.event_type) {
                 let held_back = faults.hold_back > 0 && rng.random_ratio(faults.hold_back, 100);
@@ -287,7 +289,7 @@ impl Inner {
                 .parse()
                 .ok()
                 .and_then(|number: u64| queue.handed_out.remove(&number));
-            if let Some(message) = handed_out {
+            if let Some((_, message)) = handed_out {
                 then(queue, message);
             }
         }
@@ -298,14 +300,8 @@ impl Queue {
     fn deliver(&mut self, message: Waiting, event: &Envelope) -> Delivery {
         let attempt = message.attempt + 1;
         self.receipts += 1;
-        self.handed_out.insert(
-            self.receipts,
-            Waiting {
-                attempt,
-                due: self.tick + ACK_WAIT,
-                ..message
-            },
-        );
+        let message = Waiting { attempt, ..message };
+        self.handed_out.insert(self.receipts, (Instant::now(), message));
         Delivery {
             event: Ok(event.clone()),
             attempt,

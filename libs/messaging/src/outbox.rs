@@ -6,7 +6,7 @@
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QuerySelect,
-    sea_query::{Asterisk, Expr, OnConflict, Query},
+    sea_query::{Asterisk, Expr, OnConflict, Order, Query},
 };
 use vouch_primitives::{EventId, Timestamp, Uuid};
 use vouch_storage::{StorageError, Txn, Wake, trace};
@@ -126,6 +126,8 @@ async fn hand_over(txn: &Txn, which: Expr) -> Result<u64, StorageError> {
         .column("event_id")
         .from("outbox")
         .and_where(which)
+        // In one order, so that two who hand over the same events wait for one another.
+        .order_by("event_id", Order::Asc)
         .to_owned();
     let mut insert = Query::insert();
     insert.into_table("outbox_pending").columns(["event_id"]);

@@ -92,8 +92,7 @@ where
         let attempt = async {
             let claimed = inbox::claim(txn, now, &ids).await?;
             if !claimed.clashing.is_empty() {
-                let error = "an event with this id and another content was applied before";
-                return Err(NotApplied::refused(Reason::IdReused, error));
+                return Err(NotApplied::refused(Reason::IdReused, inbox::CLASH));
             }
             for group in &batch.groups {
                 let applied = group.apply(&self.state, txn, &claimed.fresh).await;

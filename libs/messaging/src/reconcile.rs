@@ -13,8 +13,7 @@ use crate::{
     outbox::{archive, waiting},
 };
 
-/// SHA-256 over an event's type and payload, as the inbox of whoever applied it keeps it.
-pub type ContentHash = [u8; 32];
+pub use crate::inbox::ContentHash;
 
 /// An event that a producer has told of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,11 +120,7 @@ pub async fn unapplied(
         .map(|row| (row.event_id, row.content_hash))
         .collect();
     let same = |id: &EventId, hash: &ContentHash| applied.get(&id.as_uuid()).is_some_and(|other| other == hash);
-    let open: Vec<_> = events.iter().filter(|(id, hash)| !same(id, hash)).collect();
-    if open.is_empty() {
-        return Ok(Vec::new());
-    }
-    let names: Vec<String> = open.iter().map(|(id, _)| id.to_string()).collect();
+    let names: Vec<String> = events.iter().map(|(id, _)| id.to_string()).collect();
     let set_aside: HashSet<(String, Vec<u8>)> = dead_letter::row::Entity::find()
         .filter(dead_letter::row::Column::MessageId.is_in(&names))
         .all(conn)
@@ -138,13 +133,15 @@ pub async fn unapplied(
         let letter = (id.to_string(), hash.to_vec());
         match closed.get(&letter) {
             Some(Outcome::Applied) => None,
-            // First: the letter that such a clash leaves behind must not make it look like any other.
-            _ if applied.contains_key(&id.as_uuid()) => Some(Standing::OtherContent),
-            _ if set_aside.contains(&letter) => Some(Standing::DeadLetter),
+            // It is in the inbox, where nobody has applied it from.
             Some(Outcome::Discarded) => Some(Standing::Discarded),
+            None if same(id, hash) => None,
+            // First: the letter that such a clash leaves behind must not make it look like any other.
+            None if applied.contains_key(&id.as_uuid()) => Some(Standing::OtherContent),
+            None if set_aside.contains(&letter) => Some(Standing::DeadLetter),
             None => Some(Standing::Missing),
         }
     };
-    let unapplied = open.into_iter().filter_map(|event| Some((event.0, standing(event)?)));
+    let unapplied = events.iter().filter_map(|event| Some((event.0, standing(event)?)));
     Ok(unapplied.collect())
 }

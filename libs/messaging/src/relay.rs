@@ -3,13 +3,13 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, Order, QueryFilter,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, Order, QueryFilter,
     sea_query::{Expr, LockBehavior, LockType, Query, SelectStatement},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, debug, warn};
 use vouch_primitives::{Clock, EventId, SystemClock, Timestamp, Uuid};
-use vouch_storage::{Db, FailPoint, StorageError, Wake, describe};
+use vouch_storage::{Claim, Db, FailPoint, StorageError, Wake, describe};
 
 use crate::{
     Bus, BusError, Envelope,
@@ -40,17 +40,14 @@ pub struct Relay {
     batch: u64,
 }
 
-/// What one look at the outbox came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pass {
-    /// Nothing is left that could be published now.
-    Empty,
-    /// Some events were published and some were not.
-    Partial,
-    /// The batch was full, so that there may be more.
-    Full,
-    /// Nothing works at the moment.
-    Stuck,
+/// Events that the bus has answered for, which their rows do not tell yet.
+struct Answered {
+    claim: Claim,
+    /// The lowest and the highest id.
+    range: (Uuid, Uuid),
+    published: Vec<Uuid>,
+    /// By the attempts before this one and the error.
+    failed: HashMap<(i32, String), Vec<Uuid>>,
 }
 
 #[derive(FromQueryResult)]
@@ -89,49 +86,64 @@ impl Relay {
     /// Publishes until `shutdown`, then makes one last pass and returns.
     pub async fn run(self, shutdown: CancellationToken) {
         let wake = self.db.wakeup(Wake::Outbox);
-        let mut failures = 0;
+        let (mut failures, mut answered) = (0, None::<Answered>);
         loop {
             let last = shutdown.is_cancelled();
-            let pass = self.pass().await.unwrap_or_else(|error| {
-                warn!(error = describe(&error), "the relay cannot read or write its outbox");
-                Pass::Stuck
-            });
+            let range = answered.as_ref().map(|batch| batch.range);
+            let pause = if answered.as_ref().is_some_and(|batch| !batch.failed.is_empty()) {
+                retry_after(1)
+            } else {
+                POLL
+            };
+            // The answers are noted while the next events are on their way.
+            let (next, noted) = tokio::join!(self.publish_due(range), self.note(answered));
+            let stuck = match (&next, &noted) {
+                (Ok(None), Ok(())) => false,
+                (Ok(Some(batch)), Ok(())) => batch.published.is_empty(),
+                (Err(error), _) | (_, Err(error)) => {
+                    warn!(error = describe(error), "the relay cannot read or write its outbox");
+                    true
+                }
+            };
+            failures = if stuck { failures + 1 } else { 0 };
+            answered = next.unwrap_or_default();
+            if answered.is_some() && !stuck && !last {
+                continue;
+            }
+            if let Err(error) = self.note(answered.take()).await {
+                warn!(error = describe(&error), "the relay cannot write its outbox");
+            }
             if last {
                 return;
             }
-            failures = if pass == Pass::Stuck { failures + 1 } else { 0 };
-            let pause = match pass {
-                Pass::Full => continue,
-                Pass::Empty => POLL,
-                Pass::Partial => retry_after(1),
-                Pass::Stuck => retry_after(failures),
-            };
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                () = wake.notified(), if pass != Pass::Stuck => {}
-                () = tokio::time::sleep(pause) => {}
+                () = wake.notified(), if !stuck => {}
+                () = tokio::time::sleep(if stuck { retry_after(failures) } else { pause }) => {}
             }
         }
     }
 
-    async fn pass(&self) -> Result<Pass, StorageError> {
+    /// Publishes what is due and not in the range of `except`, whose rows are about to change.
+    async fn publish_due(&self, except: Option<(Uuid, Uuid)>) -> Result<Option<Answered>, StorageError> {
         if !self.bus.is_connected() {
-            return Ok(Pass::Empty);
+            return Ok(None);
         }
         // Most looks find nothing, and a look is cheaper than a claim.
-        let waits = waiting::Entity::find().filter(waiting::Column::NextAt.lte(self.clock.now().as_micros()));
+        let waits = waiting::Entity::find().filter(self.is_due(except));
         if waits.one(self.db.reader()).await?.is_none() {
-            return Ok(Pass::Empty);
+            return Ok(None);
         }
         let claim = self.db.begin_claim().await?;
-        let rows = claim.query_all(&self.due()).await?;
+        let rows = claim.query_all(&self.due(except)).await?;
         let rows = rows
             .iter()
             .map(|row| Row::from_query_result(row, ""))
             .collect::<Result<Vec<_>, _>>()?;
-        if rows.is_empty() {
-            return Ok(Pass::Empty);
-        }
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+            return Ok(None);
+        };
+        let range = (first.event_id, last.event_id);
         let attempts: Vec<i32> = rows.iter().map(|row| row.attempts).collect();
         let mut events: Vec<Envelope> = rows.into_iter().map(Row::into_envelope).collect();
         let answers = self.publish(&mut events).await;
@@ -140,12 +152,10 @@ impl Relay {
         let mut published = Vec::with_capacity(events.len());
         let mut failed: HashMap<(i32, String), Vec<Uuid>> = HashMap::new();
         for ((event, attempts), answer) in events.iter().zip(attempts).zip(answers) {
+            let id = event.id.as_uuid();
             match answer {
-                Ok(()) => published.push(event.id.as_uuid()),
-                Err(error) => failed
-                    .entry((attempts, describe(&error)))
-                    .or_default()
-                    .push(event.id.as_uuid()),
+                Ok(()) => published.push(id),
+                Err(error) => failed.entry((attempts, describe(&error))).or_default().push(id),
             }
         }
         for ((attempts, error), ids) in &failed {
@@ -154,6 +164,30 @@ impl Relay {
                 attempts, error, "events could not be published, they will be tried again"
             );
         }
+        debug!(
+            published = published.len(),
+            of = events.len(),
+            "published from the outbox"
+        );
+        Ok(Some(Answered {
+            claim,
+            range,
+            published,
+            failed,
+        }))
+    }
+
+    /// Takes what was published out of those that wait, and puts off what could not be.
+    async fn note(&self, answered: Option<Answered>) -> Result<(), StorageError> {
+        let Some(Answered {
+            claim,
+            published,
+            failed,
+            ..
+        }) = answered
+        else {
+            return Ok(());
+        };
         let (published, failed, now) = (&published, &failed, self.clock.now());
         claim
             .finish(|txn| async move {
@@ -164,20 +198,9 @@ impl Relay {
                 for ((attempts, error), ids) in failed {
                     push_back(&*txn, ids, attempts + 1, now, error).await?;
                 }
-                Ok::<_, StorageError>(())
+                Ok(())
             })
-            .await?;
-        debug!(
-            published = published.len(),
-            of = events.len(),
-            "published from the outbox"
-        );
-        Ok(match published.len() {
-            0 => Pass::Stuck,
-            some if some < events.len() => Pass::Partial,
-            all if u64::try_from(all) == Ok(self.batch) => Pass::Full,
-            _ => Pass::Empty,
-        })
+            .await
     }
 
     /// Publishes each event in its own trace, and waits for all answers.
@@ -200,7 +223,7 @@ impl Relay {
     }
 
     /// The oldest events whose time has come, locked where the engine has row locks.
-    fn due(&self) -> SelectStatement {
+    fn due(&self, except: Option<(Uuid, Uuid)>) -> SelectStatement {
         Query::select()
             .columns([("outbox_pending", "event_id"), ("outbox_pending", "attempts")])
             .columns(["event_type", "aggregate_id", "payload", "traceparent", "created_at"])
@@ -209,11 +232,20 @@ impl Relay {
                 "outbox",
                 Expr::col(("outbox", "event_id")).equals(("outbox_pending", "event_id")),
             )
-            .and_where(Expr::col("next_at").lte(self.clock.now().as_micros()))
+            .cond_where(self.is_due(except))
             .order_by(("outbox_pending", "event_id"), Order::Asc)
             .limit(self.batch)
             .lock_with_tables_behavior(LockType::Update, ["outbox_pending"], LockBehavior::SkipLocked)
             .to_owned()
+    }
+
+    /// The time has come, and it is not one of a batch whose answers are being noted. A range leaves out no more than
+    /// that for long: it changes with every batch.
+    fn is_due(&self, except: Option<(Uuid, Uuid)>) -> Condition {
+        let outside = |(first, last): (Uuid, Uuid)| Expr::col(("outbox_pending", "event_id")).not_between(first, last);
+        Condition::all()
+            .add(Expr::col("next_at").lte(self.clock.now().as_micros()))
+            .add_option(except.map(outside))
     }
 }
 

@@ -61,7 +61,7 @@ fn at(text: &str) -> Timestamp {
 async fn database(of: &TestDatabase) -> Db {
     let config = DatabaseConfig {
         url: of.url().to_owned(),
-        max_connections: 4,
+        max_connections: 5,
     };
     let db = Db::connect(&config).await.expect("connected");
     vouch_storage::migrate::<Migrator>(&db).await.expect("migrated");

@@ -96,7 +96,7 @@ fn request(id: RequestId, earning: EarningId) -> RefundEarningRequest {
 async fn commands(database: &TestDatabase) -> Commands {
     let config = DatabaseConfig {
         url: database.url().to_owned(),
-        max_connections: 4,
+        max_connections: 5,
     };
     let db = Db::connect(&config).await.expect("connected");
     vouch_storage::migrate::<Migrator>(&db).await.expect("migrated");

@@ -48,7 +48,7 @@ impl DatabaseConfig {
     /// # Errors
     /// [`StorageError::Configuration`] when the URL names no engine.
     pub fn least_connections(&self) -> Result<u32, StorageError> {
-        Ok(if self.backend()? == DbBackend::Sqlite { 2 } else { 4 })
+        Ok(if self.backend()? == DbBackend::Sqlite { 2 } else { 5 })
     }
 
     /// Which engine the URL names.
@@ -188,7 +188,15 @@ fn sqlite_options(config: &DatabaseConfig, connections: u32, read_only: bool) ->
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
                 .busy_timeout(Duration::from_secs(5));
-            if read_only { options.pragma("query_only", "on") } else { options }
+            if read_only {
+                options.pragma("query_only", "on")
+            } else {
+                // The pages that a large batch touches stay in memory, and are copied from the log into the file less
+                // often than they change.
+                options
+                    .pragma("cache_size", "-32768")
+                    .pragma("wal_autocheckpoint", "4000")
+            }
         });
     options
 }

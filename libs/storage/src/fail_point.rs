@@ -23,14 +23,6 @@ pub enum FailPoint {
 pub(crate) struct Armed(AtomicUsize);
 
 impl FailPoint {
-    /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self::CommittedNotPublished,
-        Self::PublishedNotMarked,
-        Self::AppliedNotCommitted,
-        Self::CommittedNotAcknowledged,
-    ];
-
     /// Above zero, which stands for none.
     const fn number(self) -> usize {
         match self {

@@ -9,6 +9,7 @@ use vouch_primitives::Timestamp;
 use vouch_storage::{StorageError, Txn};
 
 use super::{DeadLetter, storable};
+use crate::inbox::{self, ContentHash};
 
 /// How a dead letter was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,7 +35,8 @@ pub struct ClosedLetter {
     pub at: Timestamp,
 }
 
-/// Takes a dead letter off the list of those that wait, and puts it on record.
+/// Takes a dead letter off the list of those that wait, and puts it on record. What is discarded enters the inbox, so
+/// that it stays unapplied when it comes again.
 ///
 /// # Errors
 /// If the database fails.
@@ -47,6 +49,12 @@ pub async fn close(
     reason: &str,
 ) -> Result<ClosedLetter, StorageError> {
     super::row::Entity::delete_by_id(letter.id).exec(txn).await?;
+    if outcome == Outcome::Discarded
+        && let Ok(event) = letter.event()
+        && let Ok(hash) = ContentHash::try_from(letter.content_hash.as_slice())
+    {
+        inbox::claim(txn, now, &[(event.id, hash)]).await?;
+    }
     let row = row::ActiveModel {
         id: Set(letter.id),
         message_id: Set(letter.message_id.clone()),

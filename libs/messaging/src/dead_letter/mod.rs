@@ -177,7 +177,7 @@ pub async fn note_failure(
 ) -> Result<Option<DeadLetter>, StorageError> {
     row::Entity::update_many()
         .col_expr(row::Column::Reason, Expr::value(reason.to_string()))
-        .col_expr(row::Column::Error, Expr::value(storable(error)))
+        .col_expr(row::Column::Error, Expr::value(short(error)))
         .col_expr(row::Column::Retries, Expr::col(row::Column::Retries).add(1))
         .col_expr(row::Column::RetriedAt, Expr::value(now.as_micros()))
         .filter(row::Column::Id.eq(id))
@@ -214,7 +214,7 @@ pub(crate) async fn insert(txn: &Txn, now: Timestamp, letters: &[&NewDeadLetter]
         headers: Set(storable(&letter.headers)),
         payload: Set(letter.payload.clone()),
         reason: Set(letter.reason.to_string()),
-        error: Set(storable(&letter.error)),
+        error: Set(short(&letter.error)),
         created_at: Set(now.as_micros()),
         retries: Set(0),
         retried_at: Set(None),
@@ -224,6 +224,12 @@ pub(crate) async fn insert(txn: &Txn, now: Timestamp, letters: &[&NewDeadLetter]
         .exec_without_returning(txn)
         .await?;
     Ok(())
+}
+
+/// What went wrong, in no more than this many characters: it may repeat what the message brought along.
+fn short(error: &str) -> String {
+    let beginning: String = error.chars().take(1_000).collect();
+    storable(&beginning)
 }
 
 /// PostgreSQL's text has no NUL, which a message may bring along.

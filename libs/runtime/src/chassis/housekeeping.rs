@@ -109,7 +109,7 @@ mod tests {
         let url = database.url().to_owned();
         let db = Db::connect(&DatabaseConfig {
             url,
-            max_connections: 4,
+            max_connections: 5,
         })
         .await
         .expect("connected");

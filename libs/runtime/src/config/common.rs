@@ -190,7 +190,7 @@ impl Common {
             ),
             (
                 (self.database.least_connections()).is_ok_and(|least| self.database.max_connections >= least),
-                "database.max_connections: must be at least 2, for PostgreSQL at least 4",
+                "database.max_connections: must be at least 2, for PostgreSQL at least 5",
             ),
         ];
         let access = [

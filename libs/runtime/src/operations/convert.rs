@@ -264,7 +264,6 @@ impl TryFrom<pb::PublishAgainRequest> for EventIds {
                 None => {}
             }
         }
-        ids.sort_unstable();
         fields.finish(Self(ids))
     }
 }

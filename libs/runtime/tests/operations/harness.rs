@@ -120,7 +120,7 @@ impl World {
         let url = of.url().to_owned();
         let pool = DatabaseConfig {
             url,
-            max_connections: 4,
+            max_connections: 5,
         };
         let db = Db::connect(&pool).await.expect("connected");
         vouch_storage::migrate::<Migrator>(&db).await.expect("migrated");

@@ -19,6 +19,7 @@ on_both_databases! {
     a_dead_letter_is_shown_retried_and_put_on_record,
     many_are_retried_page_by_page_and_one_that_fails_holds_up_none,
     what_can_never_be_applied_can_only_be_discarded,
+    what_was_discarded_stays_unapplied_when_it_comes_again,
 }
 
 async fn a_dead_letter_is_shown_retried_and_put_on_record(of: TestDatabase) {
@@ -229,5 +230,28 @@ async fn what_can_never_be_applied_can_only_be_discarded(of: TestDatabase) {
         world.discard(letter.id, "again").await.expect_err("gone").code(),
         Code::NotFound
     );
+    world.stop().await;
+}
+
+async fn what_was_discarded_stays_unapplied_when_it_comes_again(of: TestDatabase) {
+    let world = World::start(&of).await;
+    let event = settled(7);
+    world.publish(std::slice::from_ref(&event)).await;
+    let [letter] = <[_; 1]>::try_from(world.set_aside(1).await).expect("one");
+    world.discard(letter.id, "a mistake of ours").await.expect("discarded");
+
+    // The handler would take it now.
+    world.app.limit.store(100, Ordering::SeqCst);
+    world.publish(&[event, settled(8)]).await;
+    eventually("the other one", PATIENCE, async || {
+        match world.tally().await {
+            0 => Err("not yet"),
+            _ => Ok(()),
+        }
+        .map_err(str::to_owned)
+    })
+    .await;
+    assert_eq!(world.tally().await, 1);
+    world.set_aside(0).await;
     world.stop().await;
 }

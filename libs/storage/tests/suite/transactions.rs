@@ -172,7 +172,7 @@ async fn what_cannot_work_is_refused(database: TestDatabase) {
     };
     for config in [
         config(database.url(), 1),
-        config("postgres://db/x", 3),
+        config("postgres://db/x", 4),
         config("mysql://db/x", 5),
         config("sqlite::memory:", 5),
     ] {
@@ -195,7 +195,7 @@ async fn a_server_that_is_not_there_is_named() {
     drop(listener);
     let config = DatabaseConfig {
         url: format!("postgres://vouch:s3cret@{address}/payments"),
-        max_connections: 4,
+        max_connections: 5,
     };
     let error = Db::connect(&config).await.expect_err("nobody is there");
     assert!(error.is_transient(), "{error:?}");
@@ -210,7 +210,7 @@ async fn sqlite_makes_its_directory_and_is_durable() {
     let url = database.url().replace("test.db", "a/b/test.db");
     let db = Db::connect(&DatabaseConfig {
         url,
-        max_connections: 4,
+        max_connections: 5,
     })
     .await
     .unwrap();
@@ -402,20 +402,20 @@ async fn a_restart_of_the_server_fails_no_transaction_that_begins_after_it() {
     let url = server.create_database("restarted").await.expect("a database");
     let db = Db::connect(&DatabaseConfig {
         url,
-        max_connections: 4,
+        max_connections: 5,
     })
     .await
     .unwrap();
-    let all_connections = &Barrier::new(4);
+    let all_connections = &Barrier::new(5);
     let busy = || {
         db.write_tx(|_txn| async move {
             all_connections.wait().await;
             Ok::<_, StorageError>(())
         })
     };
-    tokio::try_join!(busy(), busy(), busy(), busy()).expect("four connections");
+    tokio::try_join!(busy(), busy(), busy(), busy(), busy()).expect("five connections");
     server.restart().await.expect("a restart");
-    for _ in 0..4 {
+    for _ in 0..5 {
         db.write_tx(|txn| async move {
             txn.execute_unprepared("SELECT 1").await?;
             Ok::<_, StorageError>(())
