@@ -65,7 +65,7 @@ async fn main() -> ExitCode {
     match measure().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("{}", vouch_storage::describe(&*error));
             ExitCode::FAILURE
         }
     }
@@ -88,18 +88,21 @@ async fn measure() -> Result<(), Error> {
         processors: std::thread::available_parallelism()?.get(),
         lines: Vec::new(),
     };
-    if "bus".contains(&only) {
+    let wanted = |part: &str| part.contains(&only);
+    if wanted("bus") {
         bus(&mut report, &size, &scene).await?;
     }
     for engine in Engine::BOTH {
-        if "path".contains(&only) {
-            let mut rate = 0;
-            for batch in [64, 512] {
+        let mut rate = 0;
+        for batch in [64, 512] {
+            if wanted(&format!("path {engine} {batch}")) {
                 rate = accrual(&mut report, &size, &scene, engine, batch).await?;
             }
+        }
+        if rate > 0 {
             latency(&mut report, &size, &scene, engine, rate / 2).await?;
         }
-        if "calls".contains(&only) {
+        if wanted(&format!("calls {engine}")) {
             writes(&mut report, &size, engine).await?;
         }
     }

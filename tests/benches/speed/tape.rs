@@ -1,7 +1,10 @@
 //! The database alone: the very statements of the path, recorded once and carried out again, with the values that they
 //! had, in the transactions that they stood in. No rules, no decoding, no bus.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, PoisonError},
+};
 
 use sea_orm::{ConnectionTrait, Statement};
 use tokio::sync::watch;
@@ -47,17 +50,17 @@ impl Tape {
     }
 
     /// What is on the tape, as transactions. Consumer and relay work at the same time; the relay is who reads and deletes
-    /// `outbox_pending`. The consumer's transactions all begin with the inbox.
+    /// `outbox_pending`, and it may read once more before it deletes. The consumer's transactions all begin with the inbox.
     pub fn score(&self) -> Score {
         let mut score = Score::default();
-        let mut taken = None;
+        let mut taken = VecDeque::new();
         for statement in self.take() {
             let text = statement.sql.as_str();
             if !text.starts_with("INSERT") && text.contains("outbox_pending") {
                 if text.contains("JOIN") {
-                    taken = Some((score.applied.len(), statement));
+                    taken.push_back((score.applied.len(), statement));
                 } else if text.starts_with("DELETE")
-                    && let Some((after, due)) = taken.take()
+                    && let Some((after, due)) = taken.pop_front()
                 {
                     let delete = statement;
                     score.relayed.push(Pass { after, due, delete });
