@@ -1,4 +1,5 @@
-//! Unary calls that write: one transaction each, over real gRPC.
+//! Unary calls that write: one transaction each, over real gRPC; and such transactions without the calls, with a commit for
+//! each and with commits that they share.
 
 use std::sync::{
     Arc,
@@ -6,11 +7,12 @@ use std::sync::{
 };
 
 use tokio::{task::JoinSet, time::Instant};
-use vouch_messaging::{Bus, MemoryBus};
-use vouch_primitives::{Clock, RequestId, SystemClock};
-use vouch_proto::invitation::v1::{CreateClientRequest, HiringManager, Plan};
+use vouch_messaging::{Bus, MemoryBus, NewEvent, outbox};
+use vouch_primitives::{Clock, RequestId, SystemClock, Uuid};
+use vouch_proto::invitation::v1::{CreateClientRequest, HiringManager, InvitationSent, Plan};
+use vouch_storage::{Db, StorageError, Txn, config::DatabaseConfig};
 use vouch_suite::{Clients, Error, World, cluster::access};
-use vouch_testkit::Engine;
+use vouch_testkit::{Engine, TestDatabase};
 
 use crate::report::micros;
 
@@ -39,6 +41,38 @@ pub async fn writes(engine: Engine, callers: usize, count: usize) -> Result<u64,
     let took = micros(begin.elapsed());
     world.stop().await?;
     Ok(took)
+}
+
+/// How long `tasks` need for `count` transactions of two rows each, which share their commits or do not.
+pub async fn commits(engine: Engine, shared: bool, tasks: usize, count: usize) -> Result<u64, Error> {
+    let database = TestDatabase::new(engine).await;
+    let config = DatabaseConfig {
+        url: database.url().to_owned(),
+        max_connections: 8,
+    };
+    let db = Db::connect(&config).await?;
+    vouch_storage::migrate::<vouch_invitation::Migrator>(&db).await?;
+    let begin = Instant::now();
+    let mut running = JoinSet::new();
+    for _ in 0..tasks {
+        let (db, rounds) = (db.clone(), count / tasks);
+        running.spawn(async move {
+            for _ in 0..rounds {
+                let event = &[NewEvent::new(Uuid::nil(), &InvitationSent::default())];
+                let work = |txn: Arc<Txn>| async move { outbox::append(&txn, SystemClock.now(), event).await };
+                if shared {
+                    db.write_together(work).await?;
+                } else {
+                    db.write_tx(work).await?;
+                }
+            }
+            Ok::<_, StorageError>(())
+        });
+    }
+    while let Some(outcome) = running.join_next().await {
+        outcome??;
+    }
+    Ok(micros(begin.elapsed()))
 }
 
 async fn create(clients: &Clients) -> Result<(), Error> {

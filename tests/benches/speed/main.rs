@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`path`] | earnings that wait on the stream until they are posted; how long one takes; NATS by itself |
 //! | [`tape`] | the statements of that path once more, by themselves |
-//! | [`calls`] | unary calls, one transaction each |
+//! | [`calls`] | unary calls, one transaction each; transactions that share commits |
 //! | [`scene`], [`stage`] | whom it is about, and where it plays |
 //! | [`report`] | the table, the JSON, the picture |
 
@@ -105,6 +105,9 @@ async fn measure() -> Result<(), Error> {
         if wanted(&format!("calls {engine}")) {
             writes(&mut report, &size, engine).await?;
         }
+        if wanted(&format!("commits {engine}")) {
+            commits(&mut report, &size, engine).await?;
+        }
     }
     println!("{}", report.table());
     let directory = env::var("VOUCH_BENCH_OUT").map_or_else(|_| PathBuf::from("target/bench"), PathBuf::from);
@@ -181,6 +184,23 @@ async fn bus(report: &mut Report, size: &Size, scene: &Scene) -> Result<(), Erro
     }
     report.rate("nats alone: publish, acked, by 512", "-", size.earnings, &published);
     report.rate("nats alone: pull and ack, by 512", "-", size.earnings, &pulled);
+    Ok(())
+}
+
+/// Transactions at the same time, each with a commit of its own, and with commits that they share.
+async fn commits(report: &mut Report, size: &Size, engine: Engine) -> Result<(), Error> {
+    let (mut own, mut shared) = (Vec::new(), Vec::new());
+    let tasks = CALLERS[1];
+    let count = size.calls - size.calls % tasks;
+    for _ in 0..size.runs {
+        let busy = load();
+        own.push((calls::commits(engine, false, tasks, count).await?, busy));
+        let busy = load();
+        shared.push((calls::commits(engine, true, tasks, count).await?, busy));
+    }
+    let database = engine.to_string();
+    report.rate(&format!("transactions of {tasks} tasks"), &database, count, &own);
+    report.rate("the same, sharing commits", &database, count, &shared);
     Ok(())
 }
 
