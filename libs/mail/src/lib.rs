@@ -32,7 +32,7 @@ pub mod token;
 pub use config::{MailConfig, Tls, TransportKind};
 pub use letter::{Button, Letter, Quote};
 pub use migration::migrations;
-pub use outgoing::{Attempt, Delivery, NewMail, about, about_all, enqueue, next_due, queued_due};
+pub use outgoing::{Attempt, Delivery, NewMail, about, about_all, enqueue, enqueue_all, give_up, next_due, queued_due};
 pub use sender::Sender;
 pub use table::{MailState, Outcome};
 pub use token::{NoRandomness, Token};

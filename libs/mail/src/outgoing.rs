@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{LockBehavior, LockType},
 };
 use vouch_primitives::{EmailAddress, MailId, Timestamp, Uuid};
 use vouch_storage::{StorageError, Txn, Wake};
@@ -73,6 +75,34 @@ pub struct Attempt {
 /// # Errors
 /// [`MailError::Unfit`] when a text does not fit its place; nothing is written then.
 pub async fn enqueue(txn: &Txn, now: Timestamp, new: &NewMail) -> Result<MailId, MailError> {
+    let id = MailId::new();
+    insert(txn, vec![row(id, now, new)?]).await?;
+    Ok(id)
+}
+
+/// The same for several mails.
+///
+/// # Errors
+/// As [`enqueue`]; if one does not fit, none is written.
+pub async fn enqueue_all(txn: &Txn, now: Timestamp, new: &[NewMail]) -> Result<(), MailError> {
+    let rows: Result<_, MailError> = new.iter().map(|mail| row(MailId::new(), now, mail)).collect();
+    Ok(insert(txn, rows?).await?)
+}
+
+async fn insert(txn: &Txn, rows: Vec<mail::ActiveModel>) -> Result<(), StorageError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    for chunk in rows.chunks(ROWS) {
+        mail::Entity::insert_many(chunk.to_vec())
+            .exec_without_returning(txn)
+            .await?;
+    }
+    txn.wake(Wake::Mail);
+    Ok(())
+}
+
+fn row(id: MailId, now: Timestamp, new: &NewMail) -> Result<mail::ActiveModel, MailError> {
     mailbox("recipient", &new.to)?;
     filled_line("sender's name", &new.from_name)?;
     if let Some(name) = &new.to_name {
@@ -82,8 +112,7 @@ pub async fn enqueue(txn: &Txn, now: Timestamp, new: &NewMail) -> Result<MailId,
         mailbox("reply address", address)?;
     }
     let rendered = new.letter.render()?;
-    let id = MailId::new();
-    let row = mail::ActiveModel {
+    Ok(mail::ActiveModel {
         id: Set(id.as_uuid()),
         kind: Set(new.kind.to_owned()),
         about: Set(new.about),
@@ -100,13 +129,35 @@ pub async fn enqueue(txn: &Txn, now: Timestamp, new: &NewMail) -> Result<MailId,
         next_at: Set(now.as_micros()),
         closed_at: Set(None),
         last_error: Set(None),
-    };
-    mail::Entity::insert(row)
-        .exec_without_returning(txn)
-        .await
-        .map_err(StorageError::from)?;
-    txn.wake(Wake::Mail);
-    Ok(id)
+    })
+}
+
+/// Gives up the mails about a thing that are still queued, because of `why`. One that is just being delivered arrives
+/// all the same.
+///
+/// # Errors
+/// If the database fails.
+pub async fn give_up(txn: &Txn, now: Timestamp, about: Uuid, why: &str) -> Result<(), StorageError> {
+    // A sender may hold some of them for as long as a mail server takes to answer.
+    let queued = mail::Entity::find()
+        .filter(mail::Column::About.eq(about))
+        .filter(mail::Column::State.eq(MailState::Queued))
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .all(txn)
+        .await?;
+    mail::Entity::update_many()
+        .set(mail::ActiveModel {
+            state: Set(MailState::Failed),
+            closed_at: Set(Some(now.as_micros())),
+            last_error: Set(Some(why.to_owned())),
+            html: Set(String::new()),
+            plain: Set(String::new()),
+            ..Default::default()
+        })
+        .filter(mail::Column::Id.is_in(queued.iter().map(|mail| mail.id)))
+        .exec(txn)
+        .await?;
+    Ok(())
 }
 
 /// How many mails ought to be on their way by `now`.
