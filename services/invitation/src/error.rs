@@ -10,7 +10,7 @@ use vouch_storage::{StorageError, describe};
 
 use crate::domain::Refusal;
 
-/// The reason of a token that opens nothing: unknown, used or expired, which nobody is to tell apart.
+/// The reason of a token that opens nothing: unknown, used, dead or expired, which nobody is to tell apart.
 const NO_OPEN_INVITATION: &str = "NO_OPEN_INVITATION";
 
 /// A failure of a use case.
@@ -27,8 +27,8 @@ pub enum Error {
     /// The token opens nothing.
     #[error("there is no open invitation of this token")]
     NoOpenInvitation,
-    /// The invitation cannot be accepted.
-    #[error("invitation {id} cannot be accepted")]
+    /// The invitation does not stand where it would have to.
+    #[error("this cannot be done with invitation {id}")]
     Refused {
         /// Which.
         id: InvitationId,
@@ -83,6 +83,7 @@ impl From<Error> for Status {
                 Refusal::WrongProof => status::not_found("invitation", id),
                 Refusal::Taken => status::failed_precondition("INVITATION_TAKEN", why.to_string()),
                 Refusal::Expired => status::failed_precondition("INVITATION_EXPIRED", why.to_string()),
+                Refusal::Closed => status::failed_precondition("INVITATION_CLOSED", why.to_string()),
             },
             Error::Mail(_) | Error::NeverAccepted(_) | Error::Unreadable(_) | Error::NoRandomness(_) => {
                 status::internal(&error)

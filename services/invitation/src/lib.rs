@@ -1,8 +1,9 @@
 //! The service `invitation`: clients bring talent that they already know.
 //!
 //! A client invites somebody by e-mail, with the offer of a contract. The e-mail carries a token, which is stored
-//! nowhere else; whoever has it, or has verified the invited address, may accept the invitation, once. After thirty
-//! days without an answer it expires.
+//! nowhere else; whoever has it, or has verified the invited address, may accept the invitation, once. The client may
+//! send it again or take it back, whoever has the token may decline it. Who has not answered is reminded after seven and
+//! after twenty-one days; after thirty the invitation expires.
 //!
 //! | module | holds |
 //! |---|---|
@@ -16,7 +17,8 @@
 //! | [`error`] | what can go wrong, for callers and for the consumer of events |
 //! | [`config`] | the settings; every one stands in `config.default.toml` |
 //!
-//! Events out: `InvitationSent`, `InvitationAccepted`, `InvitationExpired`. Events in: onboarding's `OfferAccepted`.
+//! Events out: `InvitationSent`, `InvitationResent`, `InvitationAccepted`, `InvitationDeclined`, `InvitationWithdrawn`,
+//! `InvitationExpired`. Events in: onboarding's `OfferAccepted`.
 
 pub mod app;
 pub mod config;

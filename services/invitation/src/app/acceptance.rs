@@ -9,7 +9,7 @@ use vouch_storage::{
     timers::{self, Batch},
 };
 
-use super::{App, EXPIRE_INVITATION, invitations::follow};
+use super::{App, EXPIRE_INVITATION, REMIND_OF_INVITATION, invitations::follow};
 use crate::{
     domain::{Accepted, Hire, Invitation, Proof, Refusal},
     error::Error,
@@ -32,7 +32,7 @@ impl App {
     ///
     /// # Errors
     /// If there is no such invitation or the proof does not fit it, which look alike; if another person has it; if it
-    /// has expired; if the database fails.
+    /// has expired, or was declined or withdrawn; if the database fails.
     pub async fn accept_invitation(
         &self,
         key: &RequestKey,
@@ -90,13 +90,16 @@ async fn accept(txn: &Txn, now: Timestamp, command: &AcceptInvitation) -> Result
     let mut invitation = store::lock(txn, *id)
         .await?
         .ok_or_else(|| Error::not_found("invitation", id))?;
-    let Accepted::Now(acceptance) = invitation.accept(*person_id, proof, now).map_err(refused)? else {
+    let tokens = store::tokens_of(txn, *id).await?;
+    let accepted = invitation.accept(*person_id, proof, &tokens, now).map_err(refused)?;
+    let Accepted::Now(acceptance) = accepted else {
         return Ok(invitation);
     };
     if !store::save_acceptance(txn, *id, &acceptance).await? {
         return Err(refused(Refusal::Taken));
     }
     timers::cancel(txn, EXPIRE_INVITATION, &[id.as_uuid()]).await?;
+    timers::cancel(txn, REMIND_OF_INVITATION, &[id.as_uuid()]).await?;
     let event = pb::InvitationAccepted {
         invitation_id: id.to_string(),
         client_id: invitation.client_id.to_string(),

@@ -11,9 +11,16 @@ use vouch_storage::{
     timers::{self, NewTimer},
 };
 
-use super::{App, EXPIRE_INVITATION, letter};
+use super::{
+    App, EXPIRE_INVITATION,
+    letter::{self, Occasion},
+    reminders::reminder,
+};
 use crate::{
-    domain::{Client, ContractTerms, Invitation, Recipient, State, TalentType, TokenHash, invitation::expiry_of},
+    domain::{
+        Client, ContractTerms, Filter, Invitation, Order, Recipient, Stage, State, TalentType, TokenHash,
+        invitation::expiry_of,
+    },
     error::Error,
     store::{clients::find_client, invitations as store},
 };
@@ -33,6 +40,19 @@ pub struct SendInvitation {
     pub contract_terms: ContractTerms,
     /// The client's own words; may be empty.
     pub personal_message: String,
+}
+
+/// Asks for one page of a client's invitations.
+#[derive(Clone, Debug)]
+pub struct ListInvitations {
+    /// Whose.
+    pub client_id: ClientId,
+    /// Which of them.
+    pub filter: Filter,
+    /// In which order.
+    pub order: Order,
+    /// Which part.
+    pub page: Page<InvitationId>,
 }
 
 /// An invitation, and what has become of its e-mail.
@@ -60,9 +80,16 @@ impl App {
                     .await?
                     .ok_or_else(|| Error::not_found("client", command.client_id))?;
                 let token = Token::try_new()?;
-                let invitation = invitation(&client, command, &token, now)?;
+                let invitation = invitation(&client, command, now)?;
                 store::insert(&txn, &invitation).await?;
-                self.send(&txn, now, &invitation, &token).await?;
+                self.dispatch(&txn, now, &invitation, &token).await?;
+                let event = pb::InvitationSent {
+                    invitation_id: invitation.id.to_string(),
+                    client_id: invitation.client_id.to_string(),
+                    send_time: Some(to_wire_time(invitation.sent_at)),
+                    expire_time: Some(to_wire_time(invitation.expires_at)),
+                };
+                outbox::append(&txn, now, &[NewEvent::new(invitation.id.as_uuid(), &event)]).await?;
                 let invitation = follow(&*txn, invitation).await?;
                 Ok(pb::SendInvitationResponse {
                     invitation: Some(invitation.into()),
@@ -87,25 +114,39 @@ impl App {
     ///
     /// # Errors
     /// If there is no such client, or the database fails.
-    pub async fn list_invitations(
-        &self,
-        client: ClientId,
-        page: &Page<InvitationId>,
-    ) -> Result<Listed<Followed, InvitationId>, Error> {
+    pub async fn list_invitations(&self, query: &ListInvitations) -> Result<Listed<Followed, InvitationId>, Error> {
+        let ListInvitations {
+            client_id: client,
+            filter,
+            order,
+            page,
+        } = query;
         let conn = self.commands.db().reader();
-        if find_client(conn, client).await?.is_none() {
-            return Err(Error::not_found("client", client));
-        }
-        let found = store::list_of_client(conn, client, page.after, page.limit()).await?;
+        self.expect_client(*client).await?;
+        let found = store::list_of_client(conn, *client, filter, *order, page.after, page.limit()).await?;
         let Listed { items, next } = page.cut(found, |invitation| invitation.id);
         let items = follow_all(conn, items).await?;
         Ok(Listed { items, next })
     }
 
+    /// How many of a client's invitations stand where, and of how many of these the offer was accepted.
+    ///
+    /// # Errors
+    /// If there is no such client, or the database fails.
+    pub async fn count_invitations(&self, client: ClientId, filter: &Filter) -> Result<Vec<(Stage, u64, u64)>, Error> {
+        self.expect_client(client).await?;
+        Ok(store::count_by_stage(self.commands.db().reader(), client, filter).await?)
+    }
+
+    async fn expect_client(&self, client: ClientId) -> Result<(), Error> {
+        let found = find_client(self.commands.db().reader(), client).await?;
+        found.map(drop).ok_or_else(|| Error::not_found("client", client))
+    }
+
     /// Finds the open invitation of a token, and changes nothing: mail scanners open links.
     ///
     /// # Errors
-    /// If the token is unknown, used or expired, which cannot be told apart; if the database fails.
+    /// If the token is unknown, used, dead or expired, which cannot be told apart; if the database fails.
     pub async fn look_up_invitation(&self, token: &Token) -> Result<Followed, Error> {
         let (conn, now) = (self.commands.db().reader(), self.commands.now());
         let found = store::find_open_by_token(conn, &TokenHash(token.sha256()), now).await?;
@@ -127,27 +168,29 @@ impl App {
         Ok(page.cut(found, |invitation| invitation.id))
     }
 
-    /// What a new invitation sets in motion: its e-mail, its expiry, its event.
-    async fn send(&self, txn: &Txn, now: Timestamp, invitation: &Invitation, token: &Token) -> Result<(), Error> {
-        let about = invitation.id.as_uuid();
-        let mail = self.mail(invitation, token);
+    /// What an invitation sets in motion that is sent, for the first time or again: its token, its e-mail, its reminder, its
+    /// expiry.
+    pub(super) async fn dispatch(
+        &self,
+        txn: &Txn,
+        now: Timestamp,
+        invitation: &Invitation,
+        token: &Token,
+    ) -> Result<(), Error> {
+        store::add_tokens(txn, &[(invitation.id, TokenHash(token.sha256()))]).await?;
+        let mail = self.mail(invitation, token, Occasion::Invited);
         vouch_mail::enqueue(txn, now, &mail).await?;
         let expiry = NewTimer {
             kind: EXPIRE_INVITATION,
-            key: about,
+            key: invitation.id.as_uuid(),
             due: invitation.expires_at,
         };
-        timers::schedule(txn, &[expiry]).await?;
-        let event = pb::InvitationSent {
-            invitation_id: invitation.id.to_string(),
-            client_id: invitation.client_id.to_string(),
-            send_time: Some(to_wire_time(invitation.sent_at)),
-            expire_time: Some(to_wire_time(invitation.expires_at)),
-        };
-        Ok(outbox::append(txn, now, &[NewEvent::new(about, &event)]).await?)
+        let timers: Vec<_> = reminder(invitation, now).into_iter().chain([expiry]).collect();
+        Ok(timers::schedule(txn, &timers).await?)
     }
 
-    fn mail(&self, invitation: &Invitation, token: &Token) -> NewMail {
+    /// The e-mail about an invitation, whose button carries `token`.
+    pub(super) fn mail(&self, invitation: &Invitation, token: &Token, occasion: Occasion) -> NewMail {
         let Invitation {
             company_name,
             hiring_manager,
@@ -157,18 +200,21 @@ impl App {
         // A fragment is never sent to a server, so that the token stands in nobody's log.
         let link = format!("{}/invitations/accept#token={}", self.public_url, token.as_str());
         NewMail {
-            kind: "invitation.sent",
+            kind: match occasion {
+                Occasion::Invited => "invitation.sent",
+                Occasion::Reminded => "invitation.reminder",
+            },
             about: invitation.id.as_uuid(),
             to: recipient.email.clone(),
             to_name: (!recipient.name.is_empty()).then(|| recipient.name.clone()),
             from_name: format!("{} at {company_name} via Vouch", hiring_manager.display_name),
             reply_to: None,
-            letter: letter::of_invitation(invitation, link),
+            letter: letter::of_invitation(invitation, occasion, link),
         }
     }
 }
 
-fn invitation(client: &Client, command: &SendInvitation, token: &Token, now: Timestamp) -> Result<Invitation, Error> {
+fn invitation(client: &Client, command: &SendInvitation, now: Timestamp) -> Result<Invitation, Error> {
     let named = command.hiring_manager_id;
     let hiring_manager = client
         .hiring_manager(named)
@@ -182,7 +228,6 @@ fn invitation(client: &Client, command: &SendInvitation, token: &Token, now: Tim
         recipient: command.recipient.clone(),
         contract_terms: command.contract_terms.clone(),
         personal_message: command.personal_message.clone(),
-        token_hash: TokenHash(token.sha256()),
         sent_at: now,
         expires_at: expiry_of(now),
         state: State::Pending,

@@ -20,8 +20,17 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
+/// Why somebody gets a letter about an invitation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// They are invited.
+    Invited,
+    /// They have not answered yet.
+    Reminded,
+}
+
 /// The letter of a freelancer's invitation to a contract [B13, B14]; `link` carries the token [B17].
-pub(super) fn of_invitation(invitation: &Invitation, link: String) -> Letter {
+pub(super) fn of_invitation(invitation: &Invitation, occasion: Occasion, link: String) -> Letter {
     let Invitation {
         company_name,
         hiring_manager,
@@ -41,9 +50,19 @@ pub(super) fn of_invitation(invitation: &Invitation, link: String) -> Letter {
         author: manager.clone(),
         text: invitation.personal_message.clone(),
     });
+    let (subject, heading) = match occasion {
+        Occasion::Invited => (
+            format!("{company_name} invites you to {project}"),
+            format!("{company_name} invites you"),
+        ),
+        Occasion::Reminded => (
+            format!("Reminder: {company_name} invites you to {project}"),
+            format!("{company_name} is waiting for your answer"),
+        ),
+    };
     Letter {
-        subject: format!("{company_name} invites you to {project}"),
-        heading: format!("{company_name} invites you"),
+        subject,
+        heading,
         paragraphs: greeting
             .into_iter()
             .chain([opening, scope])

@@ -5,17 +5,24 @@
 //! | [`clients`] | create and read clients |
 //! | [`invitations`] | send, read, list, look up by token |
 //! | [`acceptance`] | accept; what time and other services make of an invitation |
+//! | [`changes`] | send again, withdraw, decline |
+//! | [`reminders`] | remind who has not answered |
 
 pub mod acceptance;
+pub mod changes;
 pub mod clients;
 pub mod invitations;
 mod letter;
 mod owners;
+pub mod reminders;
 
 use vouch_runtime::commands::Commands;
 
 /// The timer that expires an invitation; its key is the invitation's id.
 pub const EXPIRE_INVITATION: &str = "invitation.expire";
+
+/// The timer that reminds of an invitation; its key is the invitation's id.
+pub const REMIND_OF_INVITATION: &str = "invitation.remind";
 
 /// The use cases, on a database and a clock.
 #[derive(Clone, Debug)]

@@ -1,19 +1,25 @@
 //! An invitation and its life.
 //!
 //! ```text
-//!            accept, by whoever proves to be invited
-//! PENDING ──────────────────────────────────────────► ACCEPTED ── the offer is accepted ─► hired
-//!    └───── 30 days without an answer ─► EXPIRED
+//!              accept, by whoever proves to be invited
+//! PENDING ────────────────────────────────────────────► ACCEPTED ── the offer is accepted ─► hired
+//!    ├─────── decline, by whoever has the token ──────► DECLINED
+//!    ├─────── withdraw, by the client ────────────────► WITHDRAWN
+//!    └─────── 30 days without an answer ──────────────► EXPIRED ── resend ─► PENDING
 //! ```
 
 use std::{error::Error, fmt, ops::RangeInclusive};
 
 use vouch_primitives::{ClientId, EmailAddress, InvitationId, PersonId, Timestamp};
 
-use super::{ContractTerms, HiringManager};
+use super::{ContractTerms, HiringManager, Stage};
 
 /// How many days an invitation waits for an answer [default].
 pub const EXPIRY_DAYS: u32 = 30;
+/// After how many days without an answer somebody is reminded [default].
+pub const REMINDER_DAYS: [u32; 2] = [7, 21];
+/// How long the reason of a refusal may be, in characters.
+pub const DECLINE_REASON_LENGTH: RangeInclusive<usize> = 0..=500;
 /// How long the client's own words may be, in characters.
 pub const PERSONAL_MESSAGE_LENGTH: RangeInclusive<usize> = 0..=2_000;
 /// How long the recipient's name may be, in characters.
@@ -38,9 +44,7 @@ pub struct Invitation {
     pub contract_terms: ContractTerms,
     /// The client's own words; may be empty.
     pub personal_message: String,
-    /// What the e-mailed token hashes to.
-    pub token_hash: TokenHash,
-    /// When it was sent.
+    /// When it was sent, or sent again.
     pub sent_at: Timestamp,
     /// From this moment on it cannot be accepted.
     pub expires_at: Timestamp,
@@ -69,14 +73,27 @@ pub struct Recipient {
 pub struct TokenHash(pub [u8; 32]);
 
 /// Where an invitation stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     /// Sent, and waiting for an answer.
     Pending,
     /// Accepted by a person.
     Accepted(Acceptance),
+    /// Refused by somebody who has the e-mail.
+    Declined(Decline),
+    /// Taken back by the client, at this moment.
+    Withdrawn(Timestamp),
     /// Nobody answered in time.
     Expired,
+}
+
+/// A refusal of whoever was invited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decline {
+    /// When.
+    pub declined_at: Timestamp,
+    /// Why; may be empty.
+    pub reason: String,
 }
 
 /// Who accepted an invitation, and what came of it.
@@ -117,7 +134,7 @@ pub enum Accepted {
     Before,
 }
 
-/// Why an invitation cannot be accepted.
+/// Why something cannot be done with an invitation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The person proves nothing. Whoever asks must not learn that there is such an invitation.
@@ -126,23 +143,46 @@ pub enum Refusal {
     Taken,
     /// Nobody answered in time.
     Expired,
+    /// It was answered or withdrawn before.
+    Closed,
+}
+
+impl State {
+    /// Where that is.
+    #[must_use]
+    pub const fn stage(&self) -> Stage {
+        match self {
+            Self::Pending => Stage::Pending,
+            Self::Accepted(_) => Stage::Accepted,
+            Self::Declined(_) => Stage::Declined,
+            Self::Withdrawn(_) => Stage::Withdrawn,
+            Self::Expired => Stage::Expired,
+        }
+    }
 }
 
 impl Invitation {
-    /// Accepts it for `person`. The same person accepting again is a normal outcome, even after the expiry.
+    /// Accepts it for `person`, where `tokens` are those that were e-mailed and are not dead. The same person accepting
+    /// again is a normal outcome, even after the expiry.
     ///
     /// # Errors
-    /// If the proof does not fit, somebody else has it, or it has expired.
-    pub fn accept(&mut self, person: PersonId, proof: &Proof, now: Timestamp) -> Result<Accepted, Refusal> {
-        if !self.is_proved_by(proof) {
+    /// If the proof does not fit, somebody else has it, it has expired, or it was declined or withdrawn.
+    pub fn accept(
+        &mut self,
+        person: PersonId,
+        proof: &Proof,
+        tokens: &[TokenHash],
+        now: Timestamp,
+    ) -> Result<Accepted, Refusal> {
+        if !self.is_proved_by(proof, tokens) {
             return Err(Refusal::WrongProof);
         }
         match self.state {
             State::Accepted(earlier) if earlier.person_id == person => Ok(Accepted::Before),
             State::Accepted(_) => Err(Refusal::Taken),
+            State::Declined(_) | State::Withdrawn(_) => Err(Refusal::Closed),
             State::Expired => Err(Refusal::Expired),
-            // The timer that expires it may be late; the moment counts, not the timer.
-            State::Pending if now >= self.expires_at => Err(Refusal::Expired),
+            State::Pending if self.is_over(now) => Err(Refusal::Expired),
             State::Pending => {
                 let acceptance = Acceptance {
                     person_id: person,
@@ -155,9 +195,70 @@ impl Invitation {
         }
     }
 
-    fn is_proved_by(&self, proof: &Proof) -> bool {
+    /// Declines it. Who declines has the token, which opens nothing that is not pending.
+    ///
+    /// # Errors
+    /// If it is not pending, or its time is up.
+    pub fn decline(&mut self, reason: String, now: Timestamp) -> Result<(), Refusal> {
+        match self.state {
+            State::Pending if !self.is_over(now) => {
+                self.state = State::Declined(Decline {
+                    declined_at: now,
+                    reason,
+                });
+                Ok(())
+            }
+            State::Pending | State::Expired => Err(Refusal::Expired),
+            State::Accepted(_) | State::Declined(_) | State::Withdrawn(_) => Err(Refusal::Closed),
+        }
+    }
+
+    /// Takes it back; tells whether that changes anything.
+    ///
+    /// # Errors
+    /// If somebody has answered it.
+    pub fn withdraw(&mut self, now: Timestamp) -> Result<bool, Refusal> {
+        match self.state {
+            State::Pending | State::Expired => {
+                self.state = State::Withdrawn(now);
+                Ok(true)
+            }
+            State::Withdrawn(_) => Ok(false),
+            State::Accepted(_) | State::Declined(_) => Err(Refusal::Closed),
+        }
+    }
+
+    /// Opens it for another thirty days.
+    ///
+    /// # Errors
+    /// If somebody has answered it, or it was withdrawn.
+    pub fn resend(&mut self, now: Timestamp) -> Result<(), Refusal> {
+        match self.state {
+            State::Pending | State::Expired => {
+                self.state = State::Pending;
+                self.sent_at = now;
+                self.expires_at = expiry_of(now);
+                Ok(())
+            }
+            State::Accepted(_) | State::Declined(_) | State::Withdrawn(_) => Err(Refusal::Closed),
+        }
+    }
+
+    /// When somebody who has not answered by `now` is reminded next.
+    #[must_use]
+    pub fn next_reminder(&self, now: Timestamp) -> Option<Timestamp> {
+        let mut reminders = REMINDER_DAYS.into_iter().map(|days| self.sent_at.add_days(days));
+        reminders.find(|moment| *moment > now)
+    }
+
+    /// The timer that expires it may be late; the moment counts, not the timer.
+    fn is_over(&self, now: Timestamp) -> bool {
+        now >= self.expires_at
+    }
+
+    fn is_proved_by(&self, proof: &Proof, tokens: &[TokenHash]) -> bool {
         match proof {
-            Proof::Token(hash) => *hash == self.token_hash,
+            Proof::Token(hash) => tokens.contains(hash),
             Proof::VerifiedEmail(email) => *email == self.recipient.email,
         }
     }
@@ -169,6 +270,7 @@ impl fmt::Display for Refusal {
             Self::WrongProof => "the proof does not fit the invitation",
             Self::Taken => "the invitation was accepted by another person",
             Self::Expired => "the invitation has expired",
+            Self::Closed => "the invitation was answered or withdrawn",
         })
     }
 }
@@ -227,7 +329,6 @@ mod tests {
                 payment_terms: String::new(),
             },
             personal_message: String::new(),
-            token_hash: TOKEN,
             sent_at,
             expires_at: expiry_of(sent_at),
             state: State::Pending,
@@ -249,11 +350,14 @@ mod tests {
                 accepted_at: first,
                 hired_at: None,
             };
-            assert_eq!(invitation.accept(ada, &proof, first), Ok(Accepted::Now(accepted)));
+            assert_eq!(
+                invitation.accept(ada, &proof, &[TOKEN], first),
+                Ok(Accepted::Now(accepted))
+            );
             assert_eq!(invitation.state, State::Accepted(accepted));
-            assert_eq!(invitation.accept(ada, &proof, later), Ok(Accepted::Before));
+            assert_eq!(invitation.accept(ada, &proof, &[TOKEN], later), Ok(Accepted::Before));
             assert_eq!(invitation.state, State::Accepted(accepted));
-            let other = invitation.accept(PersonId::new(), &proof, first);
+            let other = invitation.accept(PersonId::new(), &proof, &[TOKEN], first);
             assert_eq!(other, Err(Refusal::Taken));
         }
     }
@@ -270,9 +374,17 @@ mod tests {
             hired_at: None,
         };
         for proof in wrong {
-            for state in [State::Pending, State::Expired, State::Accepted(taken)] {
-                let mut invitation = Invitation { state, ..invitation() };
-                let answer = invitation.accept(PersonId::new(), &proof, at("2026-03-02"));
+            for state in [
+                State::Pending,
+                State::Expired,
+                State::Accepted(taken),
+                State::Withdrawn(at("2026-03-02")),
+            ] {
+                let mut invitation = Invitation {
+                    state: state.clone(),
+                    ..invitation()
+                };
+                let answer = invitation.accept(PersonId::new(), &proof, &[TOKEN], at("2026-03-02"));
                 assert_eq!((answer, invitation.state), (Err(Refusal::WrongProof), state));
             }
         }
@@ -283,16 +395,104 @@ mod tests {
         let proof = Proof::Token(TOKEN);
         let expiry = invitation().expires_at;
         let before = Timestamp::from_micros(expiry.as_micros() - 1);
-        let in_time = invitation().accept(PersonId::new(), &proof, before);
+        let in_time = invitation().accept(PersonId::new(), &proof, &[TOKEN], before);
         assert!(matches!(in_time, Ok(Accepted::Now(_))));
         assert_eq!(
-            invitation().accept(PersonId::new(), &proof, expiry),
+            invitation().accept(PersonId::new(), &proof, &[TOKEN], expiry),
             Err(Refusal::Expired)
         );
         let mut expired = Invitation {
             state: State::Expired,
             ..invitation()
         };
-        assert_eq!(expired.accept(PersonId::new(), &proof, before), Err(Refusal::Expired));
+        assert_eq!(
+            expired.accept(PersonId::new(), &proof, &[TOKEN], before),
+            Err(Refusal::Expired)
+        );
+    }
+
+    /// Every state, and what each command makes of it on the second day.
+    #[test]
+    fn what_can_be_done_depends_on_the_state_alone() {
+        let (then, now) = (at("2026-03-02"), at("2026-03-03"));
+        let ada = PersonId::new();
+        let accepted = State::Accepted(Acceptance {
+            person_id: ada,
+            accepted_at: then,
+            hired_at: None,
+        });
+        let declined = |declined_at| {
+            State::Declined(Decline {
+                declined_at,
+                reason: "no time".to_owned(),
+            })
+        };
+        let taken = State::Accepted(Acceptance {
+            person_id: ada,
+            accepted_at: now,
+            hired_at: None,
+        });
+        let withdrawn = State::Withdrawn;
+        let closed = || Err(Refusal::Closed);
+        for (state, accept, decline, withdraw, resend) in [
+            (
+                State::Pending,
+                Ok(taken),
+                Ok(declined(now)),
+                Ok(withdrawn(now)),
+                Ok(State::Pending),
+            ),
+            (accepted.clone(), Ok(accepted), closed(), closed(), closed()),
+            (declined(then), closed(), closed(), closed(), closed()),
+            (withdrawn(then), closed(), closed(), Ok(withdrawn(then)), closed()),
+            (
+                State::Expired,
+                Err(Refusal::Expired),
+                Err(Refusal::Expired),
+                Ok(withdrawn(now)),
+                Ok(State::Pending),
+            ),
+        ] {
+            let becomes = |command: &dyn Fn(&mut Invitation) -> Result<(), Refusal>| {
+                let mut invitation = Invitation {
+                    state: state.clone(),
+                    ..invitation()
+                };
+                command(&mut invitation).map(|()| invitation.state)
+            };
+            let by_ada = |it: &mut Invitation| it.accept(ada, &Proof::Token(TOKEN), &[TOKEN], now).map(drop);
+            assert_eq!(becomes(&by_ada), accept, "{state:?} accepted");
+            assert_eq!(
+                becomes(&|it| it.decline("no time".to_owned(), now)),
+                decline,
+                "{state:?} declined"
+            );
+            assert_eq!(
+                becomes(&|it| it.withdraw(now).map(drop)),
+                withdraw,
+                "{state:?} withdrawn"
+            );
+            assert_eq!(becomes(&|it| it.resend(now)), resend, "{state:?} sent again");
+        }
+    }
+
+    #[test]
+    fn sending_again_begins_anew() {
+        let mut invitation = invitation();
+        invitation.resend(at("2026-03-20T09:00:00Z")).expect("pending");
+        assert_eq!(invitation.expires_at, at("2026-04-19T09:00:00Z"));
+        assert_eq!(
+            invitation.next_reminder(invitation.sent_at),
+            Some(at("2026-03-27T09:00:00Z"))
+        );
+    }
+
+    #[test]
+    fn two_reminders_come_after_seven_and_after_twenty_one_days() {
+        let invitation = invitation();
+        let (first, second) = (at("2026-03-08T09:00:00Z"), at("2026-03-22T09:00:00Z"));
+        assert_eq!(invitation.next_reminder(invitation.sent_at), Some(first));
+        assert_eq!(invitation.next_reminder(first), Some(second));
+        assert_eq!(invitation.next_reminder(second), None);
     }
 }

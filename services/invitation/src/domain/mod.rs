@@ -4,12 +4,17 @@
 //! |---|---|
 //! | [`client`] | the companies that hire, their plans and hiring managers |
 //! | [`terms`] | what a contract invitation offers |
-//! | [`invitation`] | an invitation and its life: pending, accepted or expired |
+//! | [`selection`] | which invitations are listed, and in which order |
+//! | [`invitation`] | an invitation and its life: pending, accepted, declined, withdrawn or expired |
 
 pub mod client;
 pub mod invitation;
+pub mod selection;
 pub mod terms;
 
 pub use client::{Client, HiringManager, Plan};
-pub use invitation::{Acceptance, Accepted, Hire, Invitation, Proof, Recipient, Refusal, State, TalentType, TokenHash};
+pub use invitation::{
+    Acceptance, Accepted, Decline, Hire, Invitation, Proof, Recipient, Refusal, State, TalentType, TokenHash,
+};
+pub use selection::{Filter, Order, Stage};
 pub use terms::{ContractTerms, FixedPay, HourlyPay, MilestoneTerms, Pay, PayError, Schedule};

@@ -1,4 +1,5 @@
-//! `invitation`: who was invited by whom, with which offer, and what came of it. Of the token only its SHA-256.
+//! `invitation`: who was invited by whom, with which offer, and what came of it. `invitation_token`: which e-mailed tokens
+//! it has, of each only its SHA-256.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -9,6 +10,7 @@ pub(super) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.create_table(table()).await?;
+        manager.create_table(tokens()).await?;
         for index in indexes() {
             manager.create_index(index).await?;
         }
@@ -27,13 +29,15 @@ fn table() -> TableCreateStatement {
         .col(text("recipient_name"))
         .col(blob("contract_terms"))
         .col(text("personal_message"))
-        .col(blob("token_hash"))
         .col(text("state"))
         .col(big_integer("sent_at"))
         .col(big_integer("expires_at"))
         .col(big_integer_null("accepted_at"))
         .col(uuid_null("person_id"))
         .col(big_integer_null("hired_at"))
+        .col(big_integer_null("declined_at"))
+        .col(text("decline_reason").default(""))
+        .col(big_integer_null("withdrawn_at"))
         .foreign_key(
             ForeignKey::create()
                 .name("invitation_client")
@@ -52,9 +56,8 @@ fn table() -> TableCreateStatement {
         ))
         .check((
             "invitation_state_is_known",
-            Expr::col("state").is_in(["PENDING", "ACCEPTED", "EXPIRED"]),
+            Expr::col("state").is_in(["PENDING", "ACCEPTED", "DECLINED", "WITHDRAWN", "EXPIRED"]),
         ))
-        .check(("invitation_token_hash_is_sha256", Expr::cust("length(token_hash) = 32")))
         .check(("invitation_waits_for_an_answer", Expr::cust("expires_at > sent_at")))
         .check((
             "invitation_accepted_by_somebody",
@@ -62,6 +65,16 @@ fn table() -> TableCreateStatement {
                 "(state = 'ACCEPTED') = (accepted_at IS NOT NULL) \
                  AND (state = 'ACCEPTED') = (person_id IS NOT NULL)",
             ),
+        ))
+        .check((
+            "invitation_declined_at_some_time",
+            Expr::cust(
+                "(state = 'DECLINED') = (declined_at IS NOT NULL) AND (decline_reason = '' OR state = 'DECLINED')",
+            ),
+        ))
+        .check((
+            "invitation_withdrawn_at_some_time",
+            Expr::cust("(state = 'WITHDRAWN') = (withdrawn_at IS NOT NULL)"),
         ))
         .check((
             "invitation_accepted_in_time",
@@ -74,11 +87,38 @@ fn table() -> TableCreateStatement {
         .to_owned()
 }
 
-fn indexes() -> [IndexCreateStatement; 3] {
+/// More than one may be alive: a reminder brings another, and the first link goes on working.
+fn tokens() -> TableCreateStatement {
+    Table::create()
+        .table("invitation_token")
+        .col(blob("token_hash").primary_key())
+        .col(uuid("invitation_id"))
+        .foreign_key(
+            ForeignKey::create()
+                .name("invitation_token_invitation")
+                .from("invitation_token", "invitation_id")
+                .to("invitation", "id"),
+        )
+        .check(("invitation_token_is_sha256", Expr::cust("length(token_hash) = 32")))
+        .to_owned()
+}
+
+fn indexes() -> [IndexCreateStatement; 4] {
     let index = |name| Index::create().name(name).table("invitation").to_owned();
     [
-        index("invitation_token_hash").unique().col("token_hash").to_owned(),
+        Index::create()
+            .name("invitation_token_of_invitation")
+            .table("invitation_token")
+            .col("invitation_id")
+            .to_owned(),
         index("invitation_of_client").col("client_id").col("id").to_owned(),
+        // For counting.
+        index("invitation_of_client_by_time")
+            .col("client_id")
+            .col("sent_at")
+            .col("state")
+            .col("hired_at")
+            .to_owned(),
         index("invitation_of_recipient")
             .col("recipient_email")
             .col("state")

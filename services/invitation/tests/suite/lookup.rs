@@ -13,7 +13,7 @@ use crate::{
 
 on_both_databases! {
     looking_never_consumes,
-    unknown_used_and_expired_tokens_cannot_be_told_apart,
+    tokens_that_open_nothing_cannot_be_told_apart,
     the_token_is_in_the_e_mail_and_nowhere_else,
 }
 
@@ -40,7 +40,7 @@ async fn looking_never_consumes(database: TestDatabase) {
     world.stop().await;
 }
 
-async fn unknown_used_and_expired_tokens_cannot_be_told_apart(database: TestDatabase) {
+async fn tokens_that_open_nothing_cannot_be_told_apart(database: TestDatabase) {
     let world = World::new(database).await;
     let client = world.acme().await;
     let used = world
@@ -52,6 +52,24 @@ async fn unknown_used_and_expired_tokens_cannot_be_told_apart(database: TestData
         .accept(&used.id, PersonId::new(), by_token(&used_token))
         .await
         .expect("accepted");
+    let withdrawn = world
+        .send(invite(&client.id, "kay@example.com"))
+        .await
+        .expect("an invitation");
+    let withdrawn_token = world.token_for("kay@example.com").await;
+    world.withdraw(&withdrawn.id).await.expect("withdrawn");
+    world
+        .send(invite(&client.id, "lin@example.com"))
+        .await
+        .expect("an invitation");
+    let declined_token = world.token_for("lin@example.com").await;
+    world.decline(&declined_token, "").await.expect("declined");
+    let resent = world
+        .send(invite(&client.id, "mia@example.com"))
+        .await
+        .expect("an invitation");
+    let dead_token = world.token_for("mia@example.com").await;
+    world.resend(&resent.id).await.expect("sent again");
     let expired = world
         .send(invite(&client.id, "joan@example.com"))
         .await
@@ -72,12 +90,18 @@ async fn unknown_used_and_expired_tokens_cannot_be_told_apart(database: TestData
     for token in [
         altered.as_str(),
         &used_token,
+        &withdrawn_token,
+        &declined_token,
+        &dead_token,
         &expired_token,
         "x",
         "a\0b",
         &"y".repeat(10_000),
     ] {
         answers.push(bytes(&world.look_up(token).await.expect_err("no open invitation")));
+        answers.push(bytes(
+            &world.decline(token, "no").await.expect_err("no open invitation"),
+        ));
     }
     assert_eq!(answers[0].0, Code::NotFound);
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");

@@ -2,12 +2,14 @@
 //! services would say is published by hand.
 
 mod accepting;
+mod changes;
 mod clients;
 mod expiry;
 mod hiring;
 mod letter;
 mod listing;
 mod lookup;
+mod reminders;
 mod sending;
 mod tables;
 mod world;

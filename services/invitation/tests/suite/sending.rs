@@ -46,13 +46,11 @@ async fn an_invitation_is_sent_and_read_again(database: TestDatabase) {
         state: pb::invitation::State::Pending.into(),
         send_time: Some(to_wire_time(start())),
         expire_time: Some(to_wire_time(at("2026-03-31T09:00:00Z"))),
-        accept_time: None,
-        person_id: String::new(),
-        hire_time: None,
         delivery: Some(pb::MailDelivery {
             state: pb::mail_delivery::State::Queued.into(),
             ..Default::default()
         }),
+        ..Default::default()
     };
     assert_eq!(sent, expected);
     let is_sent = |invitation: &pb::Invitation| {
@@ -90,8 +88,9 @@ async fn the_same_request_sends_one_e_mail(database: TestDatabase) {
     // The e-mail has gone out meanwhile; the answer stays as it was.
     world.token_for("ada@example.com").await;
     assert_eq!(world.send(request.clone()).await.expect("the same answer"), answers[0]);
-    for table in ["invitation", "mail", "timer"] {
-        assert_eq!(count(&world.db, table).await, 1, "{table}");
+    // One timer reminds, one expires.
+    for (table, rows) in [("invitation", 1), ("mail", 1), ("timer", 2)] {
+        assert_eq!(count(&world.db, table).await, rows, "{table}");
     }
     assert_eq!(world.mails(), 1);
     let other = pb::SendInvitationRequest {

@@ -201,6 +201,54 @@ impl World {
         .await
     }
 
+    /// The tokens in all e-mails to `recipient`, the oldest first, once there are so many.
+    pub async fn tokens_for(&self, recipient: &str, count: usize) -> Vec<String> {
+        eventually("the e-mails", SOON, async || {
+            let mails = read_all(self.mail.path());
+            let to_it = mails.iter().filter(|mail| mail.contains(&format!("To: {recipient}")));
+            let tokens: Vec<_> = to_it.filter_map(|mail| token_in(mail)).collect();
+            if tokens.len() == count {
+                Ok(tokens)
+            } else {
+                Err(format!("{} e-mails", tokens.len()))
+            }
+        })
+        .await
+    }
+
+    pub async fn resend(&self, id: &str) -> Result<pb::Invitation, Status> {
+        let request = pb::ResendInvitationRequest {
+            request_id: request_id(),
+            invitation_id: id.to_owned(),
+        };
+        let answer = self.invitations.clone().resend_invitation(request).await?;
+        Ok(answer.into_inner().invitation.expect("an invitation"))
+    }
+
+    pub async fn withdraw(&self, id: &str) -> Result<pb::Invitation, Status> {
+        let request = pb::WithdrawInvitationRequest {
+            request_id: request_id(),
+            invitation_id: id.to_owned(),
+        };
+        let answer = self.invitations.clone().withdraw_invitation(request).await?;
+        Ok(answer.into_inner().invitation.expect("an invitation"))
+    }
+
+    pub async fn decline(&self, token: &str, reason: &str) -> Result<pb::Invitation, Status> {
+        let request = pb::DeclineInvitationRequest {
+            request_id: request_id(),
+            token: token.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let answer = self.invitations.clone().decline_invitation(request).await?;
+        Ok(answer.into_inner().invitation.expect("an invitation"))
+    }
+
+    /// All e-mails that have been written as files, the oldest first.
+    pub fn letters(&self) -> Vec<String> {
+        read_all(self.mail.path())
+    }
+
     /// How many e-mails have been written as files.
     pub fn mails(&self) -> usize {
         read_all(self.mail.path()).len()
@@ -248,7 +296,11 @@ fn read_all(directory: &Path) -> Vec<String> {
         .expect("a directory")
         .map(|entry| entry.expect("an entry").path());
     let mails = entries.filter(|path| path.extension().is_some_and(|extension| extension == "eml"));
+    // Their names begin with the moment at which they were written.
+    let mut mails: Vec<_> = mails.collect();
+    mails.sort();
     mails
+        .into_iter()
         .map(|path| std::fs::read_to_string(path).expect("an e-mail"))
         // As much of quoted-printable as a link needs.
         .map(|mail| mail.replace("=\r\n", "").replace("=3D", "="))

@@ -287,6 +287,34 @@ impl InvitationService for Service {
         Err(Status::unimplemented("onboarding does not ask this"))
     }
 
+    async fn resend_invitation(
+        &self,
+        _: Request<pb::ResendInvitationRequest>,
+    ) -> Result<Response<pb::ResendInvitationResponse>, Status> {
+        Err(Status::unimplemented("onboarding does not ask this"))
+    }
+
+    async fn withdraw_invitation(
+        &self,
+        _: Request<pb::WithdrawInvitationRequest>,
+    ) -> Result<Response<pb::WithdrawInvitationResponse>, Status> {
+        Err(Status::unimplemented("onboarding does not ask this"))
+    }
+
+    async fn decline_invitation(
+        &self,
+        _: Request<pb::DeclineInvitationRequest>,
+    ) -> Result<Response<pb::DeclineInvitationResponse>, Status> {
+        Err(Status::unimplemented("onboarding does not ask this"))
+    }
+
+    async fn count_invitations(
+        &self,
+        _: Request<pb::CountInvitationsRequest>,
+    ) -> Result<Response<pb::CountInvitationsResponse>, Status> {
+        Err(Status::unimplemented("onboarding does not ask this"))
+    }
+
     async fn get_invitation(
         &self,
         _: Request<pb::GetInvitationRequest>,

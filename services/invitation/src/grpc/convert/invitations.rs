@@ -1,25 +1,18 @@
 //! Invitations.
 
-use vouch_mail::{Delivery, MailState, Token};
+use vouch_mail::Token;
 use vouch_primitives::InvitationId;
 use vouch_proto::{
     Fields, Violations,
-    convert::to_wire_time,
-    invitation::v1::{
-        self as pb, accept_invitation_request::Proof as WireProof, invitation::State as WireState,
-        mail_delivery::State as WireDeliveryState,
-    },
+    invitation::v1::{self as pb, accept_invitation_request::Proof as WireProof},
 };
 
-use super::{Id, ListInvitations, ListOpenInvitations, SentToken, terms::contract_terms};
+use super::{Id, ListOpenInvitations, SentToken, terms::contract_terms};
 use crate::{
-    app::{
-        acceptance::AcceptInvitation,
-        invitations::{Followed, SendInvitation},
-    },
+    app::{acceptance::AcceptInvitation, changes::DeclineInvitation, invitations::SendInvitation},
     domain::{
-        ContractTerms, Invitation, Proof, Recipient, State, TalentType, TokenHash,
-        invitation::{PERSONAL_MESSAGE_LENGTH, RECIPIENT_NAME_LENGTH},
+        ContractTerms, Proof, Recipient, TalentType, TokenHash,
+        invitation::{DECLINE_REASON_LENGTH, PERSONAL_MESSAGE_LENGTH, RECIPIENT_NAME_LENGTH},
     },
 };
 
@@ -85,41 +78,66 @@ fn offer(fields: &mut Fields, terms: Option<&vouch_proto::common::v1::ContractTe
     fields.within("contract_terms", |fields| contract_terms(fields, terms))
 }
 
+fn invitation_id(text: &str) -> Result<Id<InvitationId>, Violations> {
+    let mut fields = Fields::new();
+    let id = fields.id("invitation_id", text);
+    id.map(Id).ok_or_else(|| fields.into())
+}
+
 impl TryFrom<pb::GetInvitationRequest> for Id<InvitationId> {
     type Error = Violations;
 
     fn try_from(request: pb::GetInvitationRequest) -> Result<Self, Violations> {
-        let mut fields = Fields::new();
-        let id = fields.id("invitation_id", &request.invitation_id);
-        id.map(Id).ok_or_else(|| fields.into())
+        invitation_id(&request.invitation_id)
     }
 }
 
-impl TryFrom<pb::ListInvitationsRequest> for ListInvitations {
+impl TryFrom<pb::ResendInvitationRequest> for Id<InvitationId> {
     type Error = Violations;
 
-    fn try_from(request: pb::ListInvitationsRequest) -> Result<Self, Violations> {
+    fn try_from(request: pb::ResendInvitationRequest) -> Result<Self, Violations> {
+        invitation_id(&request.invitation_id)
+    }
+}
+
+impl TryFrom<pb::WithdrawInvitationRequest> for Id<InvitationId> {
+    type Error = Violations;
+
+    fn try_from(request: pb::WithdrawInvitationRequest) -> Result<Self, Violations> {
+        invitation_id(&request.invitation_id)
+    }
+}
+
+impl TryFrom<pb::DeclineInvitationRequest> for DeclineInvitation {
+    type Error = Violations;
+
+    fn try_from(request: pb::DeclineInvitationRequest) -> Result<Self, Violations> {
         let mut fields = Fields::new();
-        let client_id = fields.id("client_id", &request.client_id);
-        let page = fields.page(request.page_size, &request.page_token);
-        let (Some(client_id), Some(page)) = (client_id, page) else {
+        let token = token(&mut fields, request.token);
+        let reason = fields.text("reason", &request.reason, DECLINE_REASON_LENGTH);
+        let Some(reason) = reason else {
             return Err(fields.into());
         };
-        fields.finish(Self { client_id, page })
+        fields.finish(Self { token, reason })
     }
 }
 
 impl TryFrom<pb::LookUpInvitationRequest> for SentToken {
     type Error = Violations;
 
-    /// Anything is a token, so that a wrong one says no more than an unknown one; only a missing one is refused.
     fn try_from(request: pb::LookUpInvitationRequest) -> Result<Self, Violations> {
         let mut fields = Fields::new();
-        if request.token.is_empty() {
-            fields.refuse("token", "REQUIRED", "is required");
-        }
-        fields.finish(Self(Token::from_link(request.token)))
+        let token = token(&mut fields, request.token);
+        fields.finish(Self(token))
     }
+}
+
+/// Anything is a token, so that a wrong one says no more than an unknown one; only a missing one is refused.
+fn token(fields: &mut Fields, text: String) -> Token {
+    if text.is_empty() {
+        fields.refuse("token", "REQUIRED", "is required");
+    }
+    Token::from_link(text)
 }
 
 impl TryFrom<pb::ListOpenInvitationsRequest> for ListOpenInvitations {
@@ -168,66 +186,6 @@ fn proof(fields: &mut Fields, proof: Option<&WireProof>) -> Option<Proof> {
         None => {
             fields.refuse("proof", "REQUIRED", "is required: token_sha256 or verified_email");
             None
-        }
-    }
-}
-
-impl From<Followed> for pb::Invitation {
-    fn from(Followed { invitation, delivery }: Followed) -> Self {
-        Self {
-            delivery: delivery.map(wire_delivery),
-            ..invitation.into()
-        }
-    }
-}
-
-impl From<Invitation> for pb::Invitation {
-    fn from(invitation: Invitation) -> Self {
-        let (state, acceptance) = match invitation.state {
-            State::Pending => (WireState::Pending, None),
-            State::Accepted(acceptance) => (WireState::Accepted, Some(acceptance)),
-            State::Expired => (WireState::Expired, None),
-        };
-        let person_id = acceptance.map(|acceptance| acceptance.person_id.to_string());
-        let hired_at = acceptance.and_then(|acceptance| acceptance.hired_at);
-        Self {
-            id: invitation.id.to_string(),
-            client_id: invitation.client_id.to_string(),
-            company_name: invitation.company_name,
-            hiring_manager: Some(invitation.hiring_manager.into()),
-            talent_type: pb::TalentType::from(invitation.talent_type).into(),
-            recipient_email: invitation.recipient.email.to_string(),
-            recipient_name: invitation.recipient.name,
-            contract_terms: Some((&invitation.contract_terms).into()),
-            personal_message: invitation.personal_message,
-            state: state.into(),
-            send_time: Some(to_wire_time(invitation.sent_at)),
-            expire_time: Some(to_wire_time(invitation.expires_at)),
-            accept_time: acceptance.map(|acceptance| to_wire_time(acceptance.accepted_at)),
-            person_id: person_id.unwrap_or_default(),
-            hire_time: hired_at.map(to_wire_time),
-            delivery: None,
-        }
-    }
-}
-
-fn wire_delivery(delivery: Delivery) -> pb::MailDelivery {
-    let state = match delivery.state {
-        MailState::Queued => WireDeliveryState::Queued,
-        MailState::Sent => WireDeliveryState::Sent,
-        MailState::Failed => WireDeliveryState::Failed,
-    };
-    pb::MailDelivery {
-        state: state.into(),
-        attempts: u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX),
-        last_error: delivery.last_error.unwrap_or_default(),
-    }
-}
-
-impl From<TalentType> for pb::TalentType {
-    fn from(talent_type: TalentType) -> Self {
-        match talent_type {
-            TalentType::Freelancer => Self::Freelancer,
         }
     }
 }

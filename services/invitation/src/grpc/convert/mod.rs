@@ -1,12 +1,18 @@
 //! From the wire to commands, with every violation told at once; and from the domain to the wire.
 
+mod answers;
 mod clients;
 mod invitations;
+mod listing;
 mod terms;
+
+pub(super) use answers::counts;
 
 use vouch_mail::Token;
 use vouch_primitives::{ClientId, EmailAddress, InvitationId};
 use vouch_proto::Page;
+
+use crate::domain::Filter;
 
 /// A request that names one thing by its id.
 pub(super) struct Id<I>(pub(super) I);
@@ -14,10 +20,10 @@ pub(super) struct Id<I>(pub(super) I);
 /// A token as it stands in a link, whatever it may be.
 pub(super) struct SentToken(pub(super) Token);
 
-/// Asks for one page of a client's invitations.
-pub(super) struct ListInvitations {
+/// Asks how many invitations of a client stand where.
+pub(super) struct CountInvitations {
     pub(super) client_id: ClientId,
-    pub(super) page: Page<InvitationId>,
+    pub(super) filter: Filter,
 }
 
 /// Asks for one page of the open invitations of an address that its owner has verified.

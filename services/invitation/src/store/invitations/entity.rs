@@ -17,13 +17,15 @@ pub struct Model {
     /// The encoded `vouch.common.v1.ContractTerms`.
     pub contract_terms: Vec<u8>,
     pub personal_message: String,
-    pub token_hash: Vec<u8>,
     pub state: String,
     pub sent_at: i64,
     pub expires_at: i64,
     pub accepted_at: Option<i64>,
     pub person_id: Option<Uuid>,
     pub hired_at: Option<i64>,
+    pub declined_at: Option<i64>,
+    pub decline_reason: String,
+    pub withdrawn_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,23 +1,28 @@
 //! Invitations.
 
 mod entity;
+mod listing;
 mod row;
+mod tokens;
 
 use std::collections::HashSet;
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{CaseStatement, Expr},
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{CaseStatement, Expr, Query},
 };
 use vouch_primitives::{ClientId, EmailAddress, InvitationId, Timestamp, Uuid};
 use vouch_storage::{StorageError, Txn};
 
 use self::{
     entity::{Column, Entity, Model},
-    row::{ACCEPTED, EXPIRED, PENDING},
+    row::name_of,
 };
 use super::clients;
-use crate::domain::{Acceptance, Hire, Invitation, TokenHash};
+use crate::domain::{Acceptance, Hire, Invitation, Stage, TokenHash};
+
+pub use listing::{count_by_stage, list_of_client};
+pub use tokens::{add_tokens, revoke_tokens, tokens_of};
 
 /// The most rows that one statement names, well below what either engine takes as parameters.
 const ROWS: usize = 1_000;
@@ -72,7 +77,7 @@ pub async fn lock(txn: &Txn, id: InvitationId) -> Result<Option<Invitation>, Sto
     find(txn, id).await
 }
 
-/// Finds the open invitation of a token. Unknown, used and expired ones are the same row that is not there.
+/// Finds the open invitation of a token. Unknown, used, dead and expired ones are the same row that is not there.
 ///
 /// # Errors
 /// When the database fails.
@@ -81,7 +86,12 @@ pub async fn find_open_by_token(
     token: &TokenHash,
     now: Timestamp,
 ) -> Result<Option<Invitation>, StorageError> {
-    one(conn, open(now).filter(Column::TokenHash.eq(token.0.as_slice()))).await
+    let of_token = Query::select()
+        .column("invitation_id")
+        .from("invitation_token")
+        .and_where(tokens::is(token))
+        .to_owned();
+    one(conn, open(now).filter(Column::Id.in_subquery(of_token))).await
 }
 
 /// The open invitations of an address, the oldest first, from the one after `after` on.
@@ -102,23 +112,6 @@ pub async fn find_open_by_recipient(
     all(conn, query.order_by_asc(Column::Id).limit(limit)).await
 }
 
-/// A client's invitations, newest first, from the one after `after` on.
-///
-/// # Errors
-/// When the database fails.
-pub async fn list_of_client(
-    conn: &impl ConnectionTrait,
-    client: ClientId,
-    after: Option<InvitationId>,
-    limit: u64,
-) -> Result<Vec<Invitation>, StorageError> {
-    let mut query = Entity::find().filter(Column::ClientId.eq(client.as_uuid()));
-    if let Some(after) = after {
-        query = query.filter(Column::Id.lt(after.as_uuid()));
-    }
-    all(conn, query.order_by_desc(Column::Id).limit(limit)).await
-}
-
 /// Notes who accepted, if it is still pending then and not expired; tells whether it was. This is the fence that makes
 /// an invitation single-use.
 ///
@@ -127,15 +120,40 @@ pub async fn list_of_client(
 pub async fn save_acceptance(txn: &Txn, id: InvitationId, acceptance: &Acceptance) -> Result<bool, StorageError> {
     let accepted_at = acceptance.accepted_at.as_micros();
     let updated = Entity::update_many()
-        .col_expr(Column::State, Expr::value(ACCEPTED))
+        .col_expr(Column::State, Expr::value(name_of(Stage::Accepted)))
         .col_expr(Column::AcceptedAt, Expr::value(accepted_at))
         .col_expr(Column::PersonId, Expr::value(acceptance.person_id.as_uuid()))
         .filter(Column::Id.eq(id.as_uuid()))
-        .filter(Column::State.eq(PENDING))
+        .filter(Column::State.eq(name_of(Stage::Pending)))
         .filter(Column::ExpiresAt.gt(accepted_at))
         .exec(txn)
         .await?;
     Ok(updated.rows_affected == 1)
+}
+
+/// Those of `ids` that are open at `now`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_open(
+    conn: &impl ConnectionTrait,
+    ids: &[InvitationId],
+    now: Timestamp,
+) -> Result<Vec<Invitation>, StorageError> {
+    let mut found = Vec::new();
+    for chunk in ids.chunks(ROWS) {
+        found.extend(all(conn, open(now).filter(among(chunk))).await?);
+    }
+    Ok(found)
+}
+
+/// Notes where an invitation stands that the transaction has locked, and until when it is open.
+///
+/// # Errors
+/// When the database fails.
+pub async fn save(txn: &Txn, invitation: &Invitation) -> Result<(), StorageError> {
+    row::to_row(invitation).update(txn).await?;
+    Ok(())
 }
 
 /// Expires those of `ids` that are pending and whose moment has come by `now`, and returns these.
@@ -146,9 +164,9 @@ pub async fn expire(txn: &Txn, ids: &[InvitationId], now: Timestamp) -> Result<V
     let mut expired = Vec::new();
     for chunk in ids.chunks(ROWS) {
         let rows = Entity::update_many()
-            .col_expr(Column::State, Expr::value(EXPIRED))
+            .col_expr(Column::State, Expr::value(name_of(Stage::Expired)))
             .filter(among(chunk))
-            .filter(Column::State.eq(PENDING))
+            .filter(Column::State.eq(name_of(Stage::Pending)))
             .filter(Column::ExpiresAt.lte(now.as_micros()))
             .exec_with_returning(txn)
             .await?;
@@ -168,7 +186,7 @@ pub async fn save_hires(txn: &Txn, hires: &[Hire]) -> Result<Vec<InvitationId>, 
         let ids: Vec<_> = chunk.iter().map(|hire| hire.invitation_id).collect();
         let accepted: Vec<Model> = Entity::find()
             .filter(among(&ids))
-            .filter(Column::State.eq(ACCEPTED))
+            .filter(Column::State.eq(name_of(Stage::Accepted)))
             .all(txn)
             .await?;
         let accepted: HashSet<_> = accepted.iter().map(|row| row.id).collect();
@@ -179,7 +197,7 @@ pub async fn save_hires(txn: &Txn, hires: &[Hire]) -> Result<Vec<InvitationId>, 
         Entity::update_many()
             .col_expr(Column::HiredAt, hired_at.into())
             .filter(among(&ids))
-            .filter(Column::State.eq(ACCEPTED))
+            .filter(Column::State.eq(name_of(Stage::Accepted)))
             .filter(Column::HiredAt.is_null())
             .exec(txn)
             .await?;
@@ -189,7 +207,7 @@ pub async fn save_hires(txn: &Txn, hires: &[Hire]) -> Result<Vec<InvitationId>, 
 
 fn open(now: Timestamp) -> sea_orm::Select<Entity> {
     Entity::find()
-        .filter(Column::State.eq(PENDING))
+        .filter(Column::State.eq(name_of(Stage::Pending)))
         .filter(Column::ExpiresAt.gt(now.as_micros()))
 }
 

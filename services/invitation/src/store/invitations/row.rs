@@ -11,24 +11,52 @@ use super::{
     entity::{ActiveModel, Model},
 };
 use crate::{
-    domain::{Acceptance, ContractTerms, Invitation, Recipient, State, TalentType, TokenHash},
+    domain::{Acceptance, ContractTerms, Decline, Invitation, Recipient, Stage, State, TalentType},
     store::clients,
 };
 
-pub(super) const PENDING: &str = "PENDING";
-pub(super) const ACCEPTED: &str = "ACCEPTED";
-pub(super) const EXPIRED: &str = "EXPIRED";
+const STAGES: [Stage; 5] = [
+    Stage::Pending,
+    Stage::Accepted,
+    Stage::Declined,
+    Stage::Withdrawn,
+    Stage::Expired,
+];
 
 const FREELANCER: &str = "FREELANCER";
 
 /// An invitation with its client and its hiring manager, which the foreign keys guarantee.
 type Joined = (Model, Option<clients::entity::Model>, Option<clients::manager::Model>);
 
+/// How a stage is called in the table.
+pub(super) const fn name_of(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Pending => "PENDING",
+        Stage::Accepted => "ACCEPTED",
+        Stage::Declined => "DECLINED",
+        Stage::Withdrawn => "WITHDRAWN",
+        Stage::Expired => "EXPIRED",
+    }
+}
+
+/// The stage of that name.
+pub(super) fn stage_of(name: &str) -> Result<Stage, StorageError> {
+    let found = STAGES.into_iter().find(|stage| name_of(*stage) == name);
+    found.ok_or_else(|| unreadable("invitation.state", name))
+}
+
 pub(super) fn to_row(invitation: &Invitation) -> ActiveModel {
-    let (state, acceptance) = match invitation.state {
-        State::Pending => (PENDING, None),
-        State::Accepted(acceptance) => (ACCEPTED, Some(acceptance)),
-        State::Expired => (EXPIRED, None),
+    let acceptance = match invitation.state {
+        State::Accepted(acceptance) => Some(acceptance),
+        _ => None,
+    };
+    let decline = match &invitation.state {
+        State::Declined(decline) => Some(decline),
+        _ => None,
+    };
+    let withdrawn_at = match invitation.state {
+        State::Withdrawn(moment) => Some(moment.as_micros()),
+        _ => None,
     };
     let talent_type = match invitation.talent_type {
         TalentType::Freelancer => FREELANCER,
@@ -42,8 +70,7 @@ pub(super) fn to_row(invitation: &Invitation) -> ActiveModel {
         recipient_name: Set(invitation.recipient.name.clone()),
         contract_terms: Set(common::ContractTerms::from(&invitation.contract_terms).encode_to_vec()),
         personal_message: Set(invitation.personal_message.clone()),
-        token_hash: Set(invitation.token_hash.0.to_vec()),
-        state: Set(state.to_owned()),
+        state: Set(name_of(invitation.state.stage()).to_owned()),
         sent_at: Set(invitation.sent_at.as_micros()),
         expires_at: Set(invitation.expires_at.as_micros()),
         accepted_at: Set(acceptance.map(|acceptance| acceptance.accepted_at.as_micros())),
@@ -51,6 +78,9 @@ pub(super) fn to_row(invitation: &Invitation) -> ActiveModel {
         hired_at: Set(acceptance
             .and_then(|acceptance| acceptance.hired_at)
             .map(Timestamp::as_micros)),
+        declined_at: Set(decline.map(|decline| decline.declined_at.as_micros())),
+        decline_reason: Set(decline.map(|decline| decline.reason.clone()).unwrap_or_default()),
+        withdrawn_at: Set(withdrawn_at),
     }
 }
 
@@ -78,11 +108,6 @@ pub(super) fn from_row((row, client, manager): Joined) -> Result<Invitation, Sto
         recipient,
         contract_terms: contract_terms(&row.contract_terms)?,
         personal_message: row.personal_message,
-        token_hash: TokenHash(
-            row.token_hash
-                .try_into()
-                .map_err(|_| unreadable("invitation.token_hash", "not 32 bytes"))?,
-        ),
         sent_at: Timestamp::from_micros(row.sent_at),
         expires_at: Timestamp::from_micros(row.expires_at),
         state,
@@ -90,16 +115,26 @@ pub(super) fn from_row((row, client, manager): Joined) -> Result<Invitation, Sto
 }
 
 fn state(row: &Model) -> Result<State, StorageError> {
-    match (row.state.as_str(), row.accepted_at, row.person_id) {
-        (PENDING, None, None) => Ok(State::Pending),
-        (EXPIRED, None, None) => Ok(State::Expired),
-        (ACCEPTED, Some(accepted_at), Some(person_id)) => Ok(State::Accepted(Acceptance {
-            person_id: PersonId::from_uuid(person_id),
-            accepted_at: Timestamp::from_micros(accepted_at),
-            hired_at: row.hired_at.map(Timestamp::from_micros),
-        })),
-        (other, ..) => Err(unreadable("invitation.state", other)),
-    }
+    let moment = |micros: Option<i64>| micros.map(Timestamp::from_micros);
+    let read = match stage_of(&row.state)? {
+        Stage::Pending => Some(State::Pending),
+        Stage::Expired => Some(State::Expired),
+        Stage::Accepted => moment(row.accepted_at).zip(row.person_id).map(|(accepted_at, person)| {
+            State::Accepted(Acceptance {
+                person_id: PersonId::from_uuid(person),
+                accepted_at,
+                hired_at: moment(row.hired_at),
+            })
+        }),
+        Stage::Declined => moment(row.declined_at).map(|declined_at| {
+            State::Declined(Decline {
+                declined_at,
+                reason: row.decline_reason.clone(),
+            })
+        }),
+        Stage::Withdrawn => moment(row.withdrawn_at).map(State::Withdrawn),
+    };
+    read.ok_or_else(|| unreadable("invitation.state", &row.state))
 }
 
 fn contract_terms(bytes: &[u8]) -> Result<ContractTerms, StorageError> {

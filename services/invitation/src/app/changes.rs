@@ -1,0 +1,141 @@
+//! What client and talent make of an invitation that waits: it is sent again, withdrawn, declined.
+
+use prost::Name;
+use vouch_mail::Token;
+use vouch_messaging::{NewEvent, outbox};
+use vouch_primitives::{InvitationId, Timestamp};
+use vouch_proto::{convert::to_wire_time, invitation::v1 as pb};
+use vouch_storage::{Txn, idempotency::RequestKey, timers};
+
+use super::{
+    App, EXPIRE_INVITATION, REMIND_OF_INVITATION,
+    invitations::{Followed, follow},
+};
+use crate::{
+    domain::{Invitation, Refusal, TokenHash},
+    error::Error,
+    store::invitations as store,
+};
+
+/// Says no to an invitation.
+#[derive(Clone, Debug)]
+pub struct DeclineInvitation {
+    /// What was e-mailed.
+    pub token: Token,
+    /// Why; may be empty.
+    pub reason: String,
+}
+
+impl App {
+    /// Sends an invitation again, with a new token; the ones before are worth nothing from then on.
+    ///
+    /// # Errors
+    /// If there is no such invitation, or it was answered or withdrawn; if the database fails.
+    pub async fn resend_invitation(
+        &self,
+        key: &RequestKey,
+        id: InvitationId,
+    ) -> Result<pb::ResendInvitationResponse, Error> {
+        self.commands
+            .once(key, |txn, now| async move {
+                let mut invitation = locked(&txn, id).await?;
+                invitation.resend(now).map_err(|why| Error::Refused { id, why })?;
+                store::save(&txn, &invitation).await?;
+                store::revoke_tokens(&txn, id).await?;
+                vouch_mail::give_up(&txn, now, id.as_uuid(), "the invitation was sent again").await?;
+                self.dispatch(&txn, now, &invitation, &Token::try_new()?).await?;
+                let event = pb::InvitationResent {
+                    invitation_id: id.to_string(),
+                    client_id: invitation.client_id.to_string(),
+                    send_time: Some(to_wire_time(invitation.sent_at)),
+                    expire_time: Some(to_wire_time(invitation.expires_at)),
+                };
+                tell(&txn, now, id, &event).await?;
+                let invitation = Some(follow(&*txn, invitation).await?.into());
+                Ok(pb::ResendInvitationResponse { invitation })
+            })
+            .await
+    }
+
+    /// Takes an invitation back.
+    ///
+    /// # Errors
+    /// If there is no such invitation, or somebody has answered it; if the database fails.
+    pub async fn withdraw_invitation(
+        &self,
+        key: &RequestKey,
+        id: InvitationId,
+    ) -> Result<pb::WithdrawInvitationResponse, Error> {
+        self.commands
+            .once(key, |txn, now| async move {
+                let mut invitation = locked(&txn, id).await?;
+                if invitation.withdraw(now).map_err(|why| Error::Refused { id, why })? {
+                    close(&txn, now, &invitation).await?;
+                    let event = pb::InvitationWithdrawn {
+                        invitation_id: id.to_string(),
+                        client_id: invitation.client_id.to_string(),
+                        withdraw_time: Some(to_wire_time(now)),
+                    };
+                    tell(&txn, now, id, &event).await?;
+                }
+                let invitation = Some(follow(&*txn, invitation).await?.into());
+                Ok(pb::WithdrawInvitationResponse { invitation })
+            })
+            .await
+    }
+
+    /// Declines the open invitation of a token.
+    ///
+    /// # Errors
+    /// If the token opens nothing, whatever the reason; if the database fails.
+    pub async fn decline_invitation(
+        &self,
+        key: &RequestKey,
+        command: &DeclineInvitation,
+    ) -> Result<pb::DeclineInvitationResponse, Error> {
+        let token = &TokenHash(command.token.sha256());
+        self.commands
+            .once(key, |txn, now| async move {
+                let open = store::find_open_by_token(&*txn, token, now).await?;
+                let id = open.ok_or(Error::NoOpenInvitation)?.id;
+                let mut invitation = locked(&txn, id).await?;
+                let declined = invitation.decline(command.reason.clone(), now);
+                // Somebody was faster: the token opens nothing any more.
+                declined.map_err(|_: Refusal| Error::NoOpenInvitation)?;
+                close(&txn, now, &invitation).await?;
+                let event = pb::InvitationDeclined {
+                    invitation_id: id.to_string(),
+                    client_id: invitation.client_id.to_string(),
+                    decline_time: Some(to_wire_time(now)),
+                };
+                tell(&txn, now, id, &event).await?;
+                // How its e-mails fared is the client's business.
+                let invitation = Followed {
+                    invitation,
+                    delivery: None,
+                };
+                Ok(pb::DeclineInvitationResponse {
+                    invitation: Some(invitation.into()),
+                })
+            })
+            .await
+    }
+}
+
+async fn locked(txn: &Txn, id: InvitationId) -> Result<Invitation, Error> {
+    let found = store::lock(txn, id).await?;
+    found.ok_or_else(|| Error::not_found("invitation", id))
+}
+
+/// What ends with an invitation: its timers, and e-mails that have not left.
+async fn close(txn: &Txn, now: Timestamp, invitation: &Invitation) -> Result<(), Error> {
+    let key = invitation.id.as_uuid();
+    store::save(txn, invitation).await?;
+    timers::cancel(txn, EXPIRE_INVITATION, &[key]).await?;
+    timers::cancel(txn, REMIND_OF_INVITATION, &[key]).await?;
+    Ok(vouch_mail::give_up(txn, now, key, "the invitation is closed").await?)
+}
+
+async fn tell(txn: &Txn, now: Timestamp, id: InvitationId, event: &(impl Name + Sync)) -> Result<(), Error> {
+    Ok(outbox::append(txn, now, &[NewEvent::new(id.as_uuid(), event)]).await?)
+}
