@@ -118,7 +118,7 @@ struct Row {
 pub async fn ledger(url: &str) -> Result<Value, Error> {
     let config = DatabaseConfig {
         url: url.to_owned(),
-        max_connections: 4,
+        max_connections: 5,
     };
     let database = Db::connect(&config).await?;
     let sql = "SELECT a.kind, a.owner_id, a.currency, b.amount_minor AS balance, CAST(\

@@ -23,7 +23,7 @@ async fn two_batches_about_one_person_take_turns() {
     let database = TestDatabase::new(Engine::Postgres).await;
     let access = DatabaseConfig {
         url: database.url().to_owned(),
-        max_connections: 4,
+        max_connections: 5,
     };
     let db = &Db::connect(&access).await.expect("a database");
     vouch_storage::migrate::<Migrator>(db).await.expect("tables");
