@@ -5,9 +5,8 @@ use std::{sync::Arc, time::Duration};
 use futures::future::join_all;
 use lettre::{Address, address::AddressError};
 use sea_orm::{
-    ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{LockBehavior, LockType},
 };
 use tokio_util::sync::CancellationToken;
@@ -232,20 +231,29 @@ impl<'a> Attempted<'a> {
             .on_conflict_do_nothing_on([attempt::Column::MailId, attempt::Column::Number])
             .exec_without_returning(txn)
             .await?;
-        let mut mail = self.row.clone().into_active_model();
-        mail.attempts = Set(self.number);
-        mail.state = Set(self.state());
-        mail.last_error = Set((self.outcome != Outcome::Accepted).then(|| self.reply.clone()));
+        let mut after = mail::ActiveModel {
+            attempts: Set(self.number),
+            state: Set(self.state()),
+            last_error: Set((self.outcome != Outcome::Accepted).then(|| self.reply.clone())),
+            ..Default::default()
+        };
         match self.next {
-            Some(next) => mail.next_at = Set(next.as_micros()),
+            Some(next) => after.next_at = Set(next.as_micros()),
             None => {
-                mail.closed_at = Set(Some(self.at.as_micros()));
+                after.closed_at = Set(Some(self.at.as_micros()));
                 // The body may carry a one-time link, which nobody is to find in a backup.
-                mail.html = Set(String::new());
-                mail.plain = Set(String::new());
+                after.html = Set(String::new());
+                after.plain = Set(String::new());
             }
         }
-        mail.update(txn).await?;
+        let mut update = mail::Entity::update_many()
+            .set(after)
+            .filter(mail::Column::Id.eq(self.row.id));
+        if self.outcome != Outcome::Accepted {
+            // What was given up meanwhile stays so, unless it has arrived.
+            update = update.filter(mail::Column::State.eq(MailState::Queued));
+        }
+        update.exec(txn).await?;
         Ok(())
     }
 
