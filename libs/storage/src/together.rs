@@ -51,8 +51,8 @@ struct Member {
 enum Turn<T, E> {
     /// It is in, or will never be.
     Over(Result<T, E>),
-    /// It will be in when the group is.
-    Joined(T, oneshot::Receiver<Result<(), DbErr>>),
+    /// This is the answer when the group is in: also a refusal may come of what others of the group have written.
+    Joined(Result<T, E>, oneshot::Receiver<Result<(), DbErr>>),
     /// It is to be done again: it lost a race, or its group broke.
     Again,
 }
@@ -77,8 +77,8 @@ impl Db {
         }
         match self.turn(&work).await {
             Turn::Over(result) => return result,
-            Turn::Joined(value, answer) => match answer.await {
-                Ok(Ok(())) => return Ok(value),
+            Turn::Joined(result, answer) => match answer.await {
+                Ok(Ok(())) => return result,
                 Ok(Err(error)) if !is_lost_race(&error) => return Err(StorageError::from(error).into()),
                 Ok(Err(_)) | Err(_) => {}
             },
@@ -123,15 +123,18 @@ impl Db {
         };
         let ended = transaction.execute_unprepared(end).await.is_ok();
         let mut group = Group { transaction, members };
-        let turn = match result {
-            Ok(value) if whole && ended => Turn::Joined(value, group.join(wakes)),
-            Ok(_) if whole => Turn::Again,
-            result => refused(result, failure),
-        };
-        // Where the savepoint could not be ended the transaction is not what it was, and is dropped.
-        if ended {
-            *open = Some(group);
+        if !ended {
+            // The transaction is not what it was, and is dropped.
+            return Turn::Again;
         }
+        let turn = match result {
+            Ok(value) if whole => Turn::Joined(Ok(value), group.join(wakes)),
+            result => match refused(result, failure) {
+                Turn::Over(refusal) => Turn::Joined(refusal, group.join(Vec::new())),
+                turn => turn,
+            },
+        };
+        *open = Some(group);
         turn
     }
 
@@ -182,7 +185,7 @@ impl Db {
         let db = self.clone();
         // In a task of its own: the group is committed even if all of its callers have left.
         tokio::spawn(async move { db.commit_together().await });
-        Turn::Joined(value, answer)
+        Turn::Joined(Ok(value), answer)
     }
 
     /// Waits for the turn and commits whatever group is open.

@@ -247,3 +247,31 @@ async fn a_panic_or_a_caller_that_leaves_costs_the_others_nothing() {
     assert_eq!(kept(&db).await, [1, 2, 4, 6]);
     caller(&db, 7).await.expect("joined").expect("the line goes on");
 }
+
+#[tokio::test]
+async fn nobody_is_refused_for_what_never_came_to_be() {
+    let database = TestDatabase::new(Engine::Sqlite).await;
+    let db = open(&database).await;
+    let commits = commits(&db, true).await;
+    let (gate, callers) = four(&db).await;
+    let other = db.clone();
+    let refused = tokio::spawn(async move {
+        other
+            .write_together(|txn| async move {
+                let first = Statement::from_string(DbBackend::Sqlite, "SELECT id FROM kept WHERE id = 1");
+                match txn.query_one_raw(first).await? {
+                    Some(_) => Err(StorageError::Configuration("taken".to_owned())),
+                    None => Ok(()),
+                }
+            })
+            .await
+    });
+    stand_in_line(&db, 4).await;
+    gate.add_permits(1);
+    for caller in callers {
+        caller.await.expect("joined").expect_err("the commit fails");
+    }
+    let refusal = refused.await.expect("joined").expect_err("the commit fails");
+    assert!(!matches!(refusal, StorageError::Configuration(_)), "{refusal:?}");
+    assert_eq!(commits.load(Ordering::SeqCst), 1);
+}
