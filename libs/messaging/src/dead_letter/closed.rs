@@ -44,7 +44,7 @@ pub async fn close(
     txn: &Txn,
     now: Timestamp,
     letter: DeadLetter,
-    outcome: Outcome,
+    mut outcome: Outcome,
     by: &str,
     reason: &str,
 ) -> Result<ClosedLetter, StorageError> {
@@ -53,7 +53,11 @@ pub async fn close(
         && let Ok(event) = letter.event()
         && let Ok(hash) = ContentHash::try_from(letter.content_hash.as_slice())
     {
-        inbox::claim(txn, now, &[(event.id, hash)]).await?;
+        let claimed = inbox::claim(txn, now, &[(event.id, hash)]).await?;
+        if claimed.fresh.is_empty() && claimed.clashing.is_empty() {
+            // It came again, and was applied, while its letter waited.
+            outcome = Outcome::Applied;
+        }
     }
     let row = row::ActiveModel {
         id: Set(letter.id),

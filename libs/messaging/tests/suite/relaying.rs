@@ -16,6 +16,7 @@ use crate::{
 
 on_both_databases! {
     two_relays_publish_everything,
+    a_bus_that_works_gets_each_event_once,
     a_relay_killed_before_it_could_mark_publishes_again,
     an_event_that_becomes_visible_late_is_found,
     an_event_that_cannot_be_published_waits_and_the_others_pass,
@@ -59,6 +60,21 @@ async fn two_relays_publish_everything(database: TestDatabase) {
         );
     }
     consumer.stop().await;
+}
+
+async fn a_bus_that_works_gets_each_event_once(database: TestDatabase) {
+    let house = House::build(database).await;
+    let (bus, app) = (WatchedBus::new(Publishing::Works), Arc::<App>::default());
+    // More than three batches wait, so that one is noted while the next is on its way.
+    let ids = house.settle(0..2_000).await;
+    let workers = [house.relay(&bus), house.consumer(&bus, &app)];
+    house.quiet(&bus).await;
+    let stored = bus.stored.lock().unwrap().clone();
+    assert_eq!(stored.len(), ids.len());
+    assert!(stored.values().all(|times| *times == 1), "{stored:?}");
+    for worker in workers {
+        worker.stop().await;
+    }
 }
 
 async fn a_relay_killed_before_it_could_mark_publishes_again(database: TestDatabase) {

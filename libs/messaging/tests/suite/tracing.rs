@@ -130,10 +130,12 @@ async fn each_try_of_a_handler_has_a_span_and_one_that_failed_says_so() {
                 (count, failed, attribute(&span, "error.type"))
             })
             .collect();
-        let tries: Vec<_> = tries
+        let mut tries: Vec<_> = tries
             .iter()
             .map(|(count, failed, why)| (&**count, *failed, &**why))
             .collect();
+        // A span ends when the last part of the driver has let go of it, which may be after the next one.
+        tries.sort_unstable();
         assert_eq!(tries, [("1", true, "not_yet"), ("2", false, "")]);
     }
 }
