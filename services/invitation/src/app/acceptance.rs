@@ -100,6 +100,7 @@ async fn accept(txn: &Txn, now: Timestamp, command: &AcceptInvitation) -> Result
     }
     timers::cancel(txn, EXPIRE_INVITATION, &[id.as_uuid()]).await?;
     timers::cancel(txn, REMIND_OF_INVITATION, &[id.as_uuid()]).await?;
+    vouch_mail::give_up(txn, now, id.as_uuid(), "the invitation is accepted").await?;
     let event = pb::InvitationAccepted {
         invitation_id: id.to_string(),
         client_id: invitation.client_id.to_string(),

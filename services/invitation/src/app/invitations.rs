@@ -150,7 +150,11 @@ impl App {
     pub async fn look_up_invitation(&self, token: &Token) -> Result<Followed, Error> {
         let (conn, now) = (self.commands.db().reader(), self.commands.now());
         let found = store::find_open_by_token(conn, &TokenHash(token.sha256()), now).await?;
-        follow(conn, found.ok_or(Error::NoOpenInvitation)?).await
+        // How its e-mails fared is the client's business.
+        Ok(Followed {
+            invitation: found.ok_or(Error::NoOpenInvitation)?,
+            delivery: None,
+        })
     }
 
     /// One page of the open invitations of an address, the oldest first [B11]. What has become of their e-mails is left

@@ -45,7 +45,7 @@ pub async fn count_by_stage(
     let rows: Vec<(String, i64, i64)> = which(client, filter)
         .select_only()
         .column(Column::State)
-        .column_as(Column::Id.count(), "invitations")
+        .column_as(Column::State.count(), "invitations")
         .column_as(Column::HiredAt.count(), "hired")
         .group_by(Column::State)
         .into_tuple()
