@@ -1,5 +1,6 @@
 //! Events carry opaque ids: streams cannot be cleaned later.
 
+use vouch_primitives::Uuid;
 use vouch_proto::onboarding::v1 as pb;
 use vouch_testkit::{TestDatabase, on_both_databases};
 
@@ -44,9 +45,19 @@ async fn no_event_carries_a_name_or_an_address(database: TestDatabase) {
         "Europe/London",
     ] {
         for event in &events {
-            let event = String::from_utf8_lossy(event).to_lowercase();
+            let event = without_ids(&String::from_utf8_lossy(event)).to_lowercase();
             assert!(!event.contains(&personal.to_lowercase()), "{personal} is in {event:?}");
         }
     }
     world.stop().await;
+}
+
+/// The text without the ids in it, whose digits may come to a name. An id stands behind its length, 36, which is `$`.
+fn without_ids(text: &str) -> String {
+    let is_id = |text: &&str| text.parse::<Uuid>().is_ok();
+    let parts = text.split('$').map(|part| match part.get(..36).filter(is_id) {
+        Some(id) => &part[id.len()..],
+        None => part,
+    });
+    parts.collect()
 }
