@@ -42,7 +42,8 @@ struct Group {
 }
 
 struct Member {
-    wakes: Vec<Wake>,
+    /// Whom its work wakes; a refused one has done none.
+    wakes: Option<Vec<Wake>>,
     /// Is told what came of the commit.
     answer: oneshot::Sender<Result<(), DbErr>>,
 }
@@ -128,9 +129,9 @@ impl Db {
             return Turn::Again;
         }
         let turn = match result {
-            Ok(value) if whole => Turn::Joined(Ok(value), group.join(wakes)),
+            Ok(value) if whole => Turn::Joined(Ok(value), group.join(Some(wakes))),
             result => match refused(result, failure) {
-                Turn::Over(refusal) => Turn::Joined(refusal, group.join(Vec::new())),
+                Turn::Over(refusal) => Turn::Joined(refusal, group.join(None)),
                 turn => turn,
             },
         };
@@ -180,7 +181,7 @@ impl Db {
             transaction,
             members: Vec::new(),
         };
-        let answer = group.join(wakes);
+        let answer = group.join(Some(wakes));
         *open = Some(group);
         let db = self.clone();
         // In a task of its own: the group is committed even if all of its callers have left.
@@ -196,8 +197,8 @@ impl Db {
         };
         let outcome = transaction.commit().await;
         for Member { wakes, answer } in members {
-            if outcome.is_ok() {
-                self.committed(&wakes);
+            if let (Ok(()), Some(wakes)) = (&outcome, &wakes) {
+                self.committed(wakes);
             }
             // A caller that has left needs no answer.
             let _ = answer.send(outcome.clone());
@@ -225,7 +226,7 @@ impl Drop for Leaves<'_> {
 }
 
 impl Group {
-    fn join(&mut self, wakes: Vec<Wake>) -> oneshot::Receiver<Result<(), DbErr>> {
+    fn join(&mut self, wakes: Option<Vec<Wake>>) -> oneshot::Receiver<Result<(), DbErr>> {
         let (answer, told) = oneshot::channel();
         self.members.push(Member { wakes, answer });
         told
