@@ -1,6 +1,6 @@
 //! From the bus to the handlers.
 
-use std::{error::Error, ops::Range, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{error::Error, mem, ops::Range, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use tokio::{task::JoinSet, time::Instant};
@@ -122,8 +122,7 @@ where
         let mut in_hand = Vec::new();
         while !shutdown.is_cancelled() {
             // The next batch is fetched while this one is applied.
-            let (pulled, ()) = tokio::join!(self.pull(&from, batch), self.settle_all(&from, in_hand));
-            in_hand = Vec::new();
+            let (pulled, ()) = tokio::join!(self.pull(&from, batch), self.settle_all(&from, mem::take(&mut in_hand)));
             match pulled {
                 Ok(deliveries) => {
                     failures = 0;
