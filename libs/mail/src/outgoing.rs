@@ -139,12 +139,18 @@ fn row(id: MailId, now: Timestamp, new: &NewMail) -> Result<mail::ActiveModel, M
 /// If the database fails.
 pub async fn give_up(txn: &Txn, now: Timestamp, about: Uuid, why: &str) -> Result<(), StorageError> {
     // A sender may hold some of them for as long as a mail server takes to answer.
-    let queued = mail::Entity::find()
+    let queued: Vec<Uuid> = mail::Entity::find()
+        .select_only()
+        .column(mail::Column::Id)
         .filter(mail::Column::About.eq(about))
         .filter(mail::Column::State.eq(MailState::Queued))
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .into_tuple()
         .all(txn)
         .await?;
+    if queued.is_empty() {
+        return Ok(());
+    }
     mail::Entity::update_many()
         .set(mail::ActiveModel {
             state: Set(MailState::Failed),
@@ -154,7 +160,7 @@ pub async fn give_up(txn: &Txn, now: Timestamp, about: Uuid, why: &str) -> Resul
             plain: Set(String::new()),
             ..Default::default()
         })
-        .filter(mail::Column::Id.is_in(queued.iter().map(|mail| mail.id)))
+        .filter(mail::Column::Id.is_in(queued))
         .exec(txn)
         .await?;
     Ok(())

@@ -3,13 +3,9 @@
 use vouch_messaging::{NewEvent, outbox};
 use vouch_primitives::{InvitationId, PersonId, Timestamp};
 use vouch_proto::{convert::to_wire_time, invitation::v1 as pb};
-use vouch_storage::{
-    Txn,
-    idempotency::RequestKey,
-    timers::{self, Batch},
-};
+use vouch_storage::{Txn, idempotency::RequestKey, timers::Batch};
 
-use super::{App, EXPIRE_INVITATION, REMIND_OF_INVITATION, invitations::follow};
+use super::{App, changes::silence, invitations::follow};
 use crate::{
     domain::{Accepted, Hire, Invitation, Proof, Refusal},
     error::Error,
@@ -98,9 +94,7 @@ async fn accept(txn: &Txn, now: Timestamp, command: &AcceptInvitation) -> Result
     if !store::save_acceptance(txn, *id, &acceptance).await? {
         return Err(refused(Refusal::Taken));
     }
-    timers::cancel(txn, EXPIRE_INVITATION, &[id.as_uuid()]).await?;
-    timers::cancel(txn, REMIND_OF_INVITATION, &[id.as_uuid()]).await?;
-    vouch_mail::give_up(txn, now, id.as_uuid(), "the invitation is accepted").await?;
+    silence(txn, now, *id, "the invitation is accepted").await?;
     let event = pb::InvitationAccepted {
         invitation_id: id.to_string(),
         client_id: invitation.client_id.to_string(),

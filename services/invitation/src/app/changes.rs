@@ -127,13 +127,17 @@ async fn locked(txn: &Txn, id: InvitationId) -> Result<Invitation, Error> {
     found.ok_or_else(|| Error::not_found("invitation", id))
 }
 
-/// What ends with an invitation: its timers, and e-mails that have not left.
 async fn close(txn: &Txn, now: Timestamp, invitation: &Invitation) -> Result<(), Error> {
-    let key = invitation.id.as_uuid();
     store::save(txn, invitation).await?;
+    silence(txn, now, invitation.id, "the invitation is closed").await
+}
+
+/// What ends with an invitation that somebody has answered or withdrawn: its timers, and e-mails that have not left.
+pub(super) async fn silence(txn: &Txn, now: Timestamp, id: InvitationId, why: &str) -> Result<(), Error> {
+    let key = id.as_uuid();
     timers::cancel(txn, EXPIRE_INVITATION, &[key]).await?;
     timers::cancel(txn, REMIND_OF_INVITATION, &[key]).await?;
-    Ok(vouch_mail::give_up(txn, now, key, "the invitation is closed").await?)
+    Ok(vouch_mail::give_up(txn, now, key, why).await?)
 }
 
 async fn tell(txn: &Txn, now: Timestamp, id: InvitationId, event: &(impl Name + Sync)) -> Result<(), Error> {

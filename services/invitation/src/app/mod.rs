@@ -3,7 +3,7 @@
 //! | module | use cases |
 //! |---|---|
 //! | [`clients`] | create and read clients |
-//! | [`invitations`] | send, read, list, look up by token |
+//! | [`invitations`] | send, read, list, count, look up by token |
 //! | [`acceptance`] | accept; what time and other services make of an invitation |
 //! | [`changes`] | send again, withdraw, decline |
 //! | [`reminders`] | remind who has not answered |
