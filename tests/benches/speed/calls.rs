@@ -10,11 +10,11 @@ use tokio::{task::JoinSet, time::Instant};
 use vouch_messaging::{Bus, MemoryBus, NewEvent, outbox};
 use vouch_primitives::{Clock, RequestId, SystemClock, Uuid};
 use vouch_proto::invitation::v1::{CreateClientRequest, HiringManager, InvitationSent, Plan};
-use vouch_storage::{Db, StorageError, Txn, config::DatabaseConfig};
+use vouch_storage::{StorageError, Txn};
 use vouch_suite::{Clients, Error, World, cluster::access};
 use vouch_testkit::{Engine, TestDatabase};
 
-use crate::report::micros;
+use crate::{report::micros, stage::open};
 
 /// How long `callers`, each of whom sends the next call when it has the answer to the last, need for `count` calls.
 pub async fn writes(engine: Engine, callers: usize, count: usize) -> Result<u64, Error> {
@@ -46,11 +46,7 @@ pub async fn writes(engine: Engine, callers: usize, count: usize) -> Result<u64,
 /// How long `tasks` need for `count` transactions of two rows each, which share their commits or do not.
 pub async fn commits(engine: Engine, shared: bool, tasks: usize, count: usize) -> Result<u64, Error> {
     let database = TestDatabase::new(engine).await;
-    let config = DatabaseConfig {
-        url: database.url().to_owned(),
-        max_connections: 8,
-    };
-    let db = Db::connect(&config).await?;
+    let db = open(&database, None).await?;
     vouch_storage::migrate::<vouch_invitation::Migrator>(&db).await?;
     let begin = Instant::now();
     let mut running = JoinSet::new();

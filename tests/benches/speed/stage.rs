@@ -169,7 +169,8 @@ pub fn subscription(all: Vec<Subscription>, producer: &str) -> Result<Subscripti
     Ok(all.find(|one| one.producer == producer).ok_or("no such producer")?)
 }
 
-async fn open(database: &TestDatabase, tape: Option<&Arc<Tape>>) -> Result<Db, Error> {
+/// A database as services open it, whose statements go onto the tape if there is one.
+pub async fn open(database: &TestDatabase, tape: Option<&Arc<Tape>>) -> Result<Db, Error> {
     let config = DatabaseConfig {
         url: database.url().to_owned(),
         max_connections: 8,
