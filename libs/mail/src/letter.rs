@@ -24,6 +24,9 @@ pub struct Letter {
     pub button: Option<Button>,
     /// Small print at the end: why this mail came, one paragraph each.
     pub footer: Vec<String>,
+    /// Where its reader can say that they want no more: `https://…`. It stands at the end, and in the headers by which
+    /// mail programs offer that themselves (RFC 2369); a post to it does the same without a question (RFC 8058).
+    pub unsubscribe: Option<String>,
 }
 
 /// Somebody's own words, set apart so that nobody takes them for ours.
@@ -101,6 +104,9 @@ impl Letter {
         if let Some(button) = &self.button {
             filled_line("label of the button", &button.label)?;
             web_address("link of the button", &button.url)?;
+        }
+        if let Some(url) = &self.unsubscribe {
+            web_address("unsubscribe link", url)?;
         }
         Ok(())
     }

@@ -32,8 +32,10 @@ pub mod token;
 pub use config::{MailConfig, Tls, TransportKind};
 pub use letter::{Button, Letter, Quote};
 pub use migration::migrations;
-pub use outgoing::{Attempt, Delivery, NewMail, about, about_all, enqueue, enqueue_all, give_up, next_due, queued_due};
-pub use sender::Sender;
+pub use outgoing::{
+    Attempt, Delivery, NewMail, about, about_all, enqueue, enqueue_all, give_up, give_up_to, next_due, queued_due,
+};
+pub use sender::{OnBounce, Sender};
 pub use table::{MailState, Outcome};
 pub use token::{NoRandomness, Token};
 

@@ -39,11 +39,20 @@ pub(crate) fn message(row: &mail::Model, from: &Address) -> Result<Message, Mess
         .date(SystemTime::UNIX_EPOCH + written)
         .message_id(Some(format!("<{}@{}>", row.id, from.domain())))
         // Out-of-office programs do not answer what says this (RFC 3834).
-        .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()));
+        .raw_header(raw("Auto-Submitted", "auto-generated".to_owned()));
     if let Some(address) = &row.reply_to {
         message = message.reply_to(Mailbox::new(None, address.parse()?));
     }
+    if let Some(url) = &row.unsubscribe {
+        message = message
+            .raw_header(raw("List-Unsubscribe", format!("<{url}>")))
+            .raw_header(raw("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
+    }
     Ok(message.multipart(parts)?)
+}
+
+fn raw(name: &'static str, value: String) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
 }
 
 /// `=?` begins an encoded word, which the reader's program would decode into whatever somebody has hidden in a name.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{LockBehavior, LockType},
+    sea_query::{Expr, ExprTrait, LockBehavior, LockType},
 };
 use vouch_primitives::{EmailAddress, MailId, Timestamp, Uuid};
 use vouch_storage::{StorageError, Txn, Wake};
@@ -123,6 +123,7 @@ fn row(id: MailId, now: Timestamp, new: &NewMail) -> Result<mail::ActiveModel, M
         subject: Set(new.letter.subject.clone()),
         html: Set(rendered.html),
         plain: Set(rendered.text),
+        unsubscribe: Set(new.letter.unsubscribe.clone()),
         state: Set(MailState::Queued),
         attempts: Set(0),
         queued_at: Set(now.as_micros()),
@@ -138,11 +139,32 @@ fn row(id: MailId, now: Timestamp, new: &NewMail) -> Result<mail::ActiveModel, M
 /// # Errors
 /// If the database fails.
 pub async fn give_up(txn: &Txn, now: Timestamp, about: Uuid, why: &str) -> Result<(), StorageError> {
+    give_up_where(txn, now, mail::Column::About.eq(about), why).await
+}
+
+/// Gives up the mails of one kind, or several, that are still queued to an address.
+///
+/// # Errors
+/// If the database fails.
+pub async fn give_up_to(
+    txn: &Txn,
+    now: Timestamp,
+    address: &EmailAddress,
+    kinds: &[&str],
+    why: &str,
+) -> Result<(), StorageError> {
+    let which = mail::Column::ToAddress
+        .eq(address.as_str())
+        .and(mail::Column::Kind.is_in(kinds.iter().copied()));
+    give_up_where(txn, now, which, why).await
+}
+
+async fn give_up_where(txn: &Txn, now: Timestamp, which: Expr, why: &str) -> Result<(), StorageError> {
     // A sender may hold some of them for as long as a mail server takes to answer.
     let queued: Vec<Uuid> = mail::Entity::find()
         .select_only()
         .column(mail::Column::Id)
-        .filter(mail::Column::About.eq(about))
+        .filter(which)
         .filter(mail::Column::State.eq(MailState::Queued))
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .into_tuple()
@@ -158,6 +180,7 @@ pub async fn give_up(txn: &Txn, now: Timestamp, about: Uuid, why: &str) -> Resul
             last_error: Set(Some(why.to_owned())),
             html: Set(String::new()),
             plain: Set(String::new()),
+            unsubscribe: Set(None),
             ..Default::default()
         })
         .filter(mail::Column::Id.is_in(queued))

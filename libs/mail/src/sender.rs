@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
 use lettre::{Address, address::AddressError};
 use sea_orm::{
     ActiveValue::Set,
@@ -46,7 +46,11 @@ pub struct Sender {
     clock: Arc<dyn Clock>,
     from: Address,
     transport: Transport,
+    on_bounce: Option<OnBounce>,
 }
+
+/// Takes the addresses of which a mail server has said that there is no such mailbox, in the transaction that notes it.
+pub type OnBounce = Arc<dyn Fn(Arc<Txn>, Vec<String>) -> BoxFuture<'static, Result<(), StorageError>> + Send + Sync>;
 
 /// Why a mail was not taken.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,6 +59,8 @@ pub(crate) enum Refusal {
     Temporary(String),
     /// It will never be taken.
     Permanent(String),
+    /// It will never be taken, nor will any other mail to this address: there is no such mailbox.
+    NoMailbox(String),
 }
 
 enum Transport {
@@ -85,7 +91,15 @@ impl Sender {
             clock,
             from,
             transport,
+            on_bounce: None,
         })
+    }
+
+    /// Tells `on_bounce` of mailboxes that do not exist.
+    #[must_use]
+    pub fn on_bounce(mut self, on_bounce: Option<OnBounce>) -> Self {
+        self.on_bounce = on_bounce;
+        self
     }
 
     /// Delivers until `shutdown`; mails that are on their way then still arrive.
@@ -142,7 +156,12 @@ impl Sender {
             for attempt in attempts {
                 attempt.record(&txn).await?;
             }
-            Ok::<_, StorageError>(())
+            let bounced = attempts.iter().filter(|attempt| attempt.bounced);
+            let bounced: Vec<_> = bounced.map(|attempt| attempt.row.to_address.clone()).collect();
+            match &self.on_bounce {
+                Some(on_bounce) if !bounced.is_empty() => on_bounce(txn, bounced).await,
+                _ => Ok::<_, StorageError>(()),
+            }
         };
         // These mails are out. As long as that cannot be written nothing else is sent, least of all they again.
         let mut recorded = claim.finish(record).await;
@@ -184,6 +203,8 @@ struct Attempted<'a> {
     reply: String,
     /// The next attempt, if there is one.
     next: Option<Timestamp>,
+    /// Whether there is no such mailbox.
+    bounced: bool,
 }
 
 impl<'a> Attempted<'a> {
@@ -191,9 +212,10 @@ impl<'a> Attempted<'a> {
         let number = row.attempts + 1;
         // PostgreSQL's text has no NUL, which a server may say.
         let storable = |reply: String| reply.replace('\0', "\u{fffd}");
+        let bounced = matches!(answer, Err(Refusal::NoMailbox(_)));
         let (outcome, reply, next) = match answer {
             Ok(reply) => (Outcome::Accepted, storable(reply), None),
-            Err(Refusal::Permanent(reply)) => (Outcome::Refused, storable(reply), None),
+            Err(Refusal::Permanent(reply) | Refusal::NoMailbox(reply)) => (Outcome::Refused, storable(reply), None),
             Err(Refusal::Temporary(reply)) => (
                 Outcome::Deferred,
                 storable(reply),
@@ -207,6 +229,7 @@ impl<'a> Attempted<'a> {
             outcome,
             reply,
             next,
+            bounced,
         }
     }
 
@@ -244,6 +267,7 @@ impl<'a> Attempted<'a> {
                 // The body may carry a one-time link, which nobody is to find in a backup.
                 after.html = Set(String::new());
                 after.plain = Set(String::new());
+                after.unsubscribe = Set(None);
             }
         }
         let mut update = mail::Entity::update_many()

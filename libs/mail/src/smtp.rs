@@ -122,10 +122,29 @@ fn refusal(error: Error) -> Refusal {
     let reason = describe(&error);
     // 530 "authentication required" is about us. What lettre itself cannot send, it can never send.
     let about_us = error.status().is_some_and(|code| u16::from(code) == 530);
-    if (error.is_permanent() && !about_us) || error.is_client() {
+    if error
+        .status()
+        .is_some_and(|code| is_no_mailbox(u16::from(code), &reason))
+    {
+        Refusal::NoMailbox(reason)
+    } else if (error.is_permanent() && !about_us) || error.is_client() {
         Refusal::Permanent(reason)
     } else {
         Refusal::Temporary(reason)
+    }
+}
+
+/// Whether a server says that there is no such mailbox: by the enhanced code that most servers add (RFC 3463: 5.1.x is
+/// about the address, 5.2.1 about a mailbox that is closed), else by one of the old codes for it. 550 alone is said of
+/// unwanted content, too, mostly with 5.7.x.
+fn is_no_mailbox(code: u16, reply: &str) -> bool {
+    let enhanced = reply.split(|c: char| !c.is_ascii_digit() && c != '.').find(|word| {
+        let parts: Vec<_> = word.split('.').collect();
+        parts.len() == 3 && parts[0] == "5" && parts.iter().all(|part| !part.is_empty() && part.len() <= 3)
+    });
+    match enhanced {
+        Some(enhanced) => enhanced.starts_with("5.1.") || enhanced == "5.2.1",
+        None => [550, 551, 553].contains(&code),
     }
 }
 
@@ -147,5 +166,31 @@ fn certificates(file: &Path) -> Result<Vec<Certificate>, MailError> {
         Ok(certificates) if certificates.is_empty() => Err(bad("has no certificate".to_owned())),
         Ok(certificates) => Ok(certificates),
         Err(error) => Err(bad(describe(&error))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_no_mailbox;
+
+    #[test]
+    fn no_mailbox_is_told_from_no_thanks() {
+        for (code, reply, expected) in [
+            (
+                550,
+                "permanent error (550): 5.1.1 <ada@example.com>: no such user",
+                true,
+            ),
+            (553, "5.1.3 bad destination mailbox address syntax", true),
+            (550, "5.2.1 mailbox disabled", true),
+            (550, "no such user", true),
+            (551, "user not local", true),
+            (550, "5.7.1 message looks like spam, see 10.1.2.3", false),
+            (552, "5.2.2 mailbox full", false),
+            (554, "transaction failed", false),
+            (421, "try later", false),
+        ] {
+            assert_eq!(is_no_mailbox(code, reply), expected, "{code} {reply}");
+        }
     }
 }

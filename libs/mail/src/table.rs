@@ -50,6 +50,7 @@ pub(crate) mod mail {
         pub subject: String,
         pub html: String,
         pub plain: String,
+        pub unsubscribe: Option<String>,
         pub state: super::MailState,
         pub attempts: i32,
         pub queued_at: i64,

@@ -107,6 +107,10 @@ typed_ids! {
     ReversalId,
     /// A project room.
     RoomId,
+    /// A client's private group of talent.
+    TalentCloudId,
+    /// Somebody in a talent cloud, or invited to it.
+    TalentCloudMemberId,
     /// One movement of money between two ledger accounts.
     TransferId,
 }

@@ -8,6 +8,9 @@ use std::{
 
 use time::{Date, Month, OffsetDateTime, format_description::well_known::Rfc3339};
 
+/// One day in microseconds; UTC has no others, as leap seconds are not counted.
+const DAY: i64 = 86_400_000_000;
+
 /// A moment, in microseconds since the epoch, UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -74,6 +77,20 @@ impl Timestamp {
     #[must_use]
     pub fn add_days(self, days: u32) -> Self {
         self.saturating_add(Duration::from_secs(u64::from(days) * 86_400))
+    }
+
+    /// The first moment of its day, UTC.
+    #[must_use]
+    pub const fn start_of_day(self) -> Self {
+        Self(self.0.div_euclid(DAY).saturating_mul(DAY))
+    }
+
+    /// The first moment of its week, which begins on Monday, UTC.
+    #[must_use]
+    pub const fn start_of_week(self) -> Self {
+        // 1 January 1970 was a Thursday.
+        let weeks = self.0.saturating_add(3 * DAY).div_euclid(7 * DAY);
+        Self(weeks.saturating_mul(7 * DAY).saturating_sub(3 * DAY))
     }
 
     /// The same time of day `months` calendar months later; a day that the month does not have becomes its last
@@ -152,6 +169,29 @@ mod tests {
                 at(end),
                 "{start} + {months} months"
             );
+        }
+    }
+
+    #[test]
+    fn days_and_weeks_begin_at_midnight_and_on_monday() {
+        for (moment, day, week) in [
+            ("2026-03-01T23:59:59.999999Z", "2026-03-01", "2026-02-23"),
+            ("2026-03-02T00:00:00Z", "2026-03-02", "2026-03-02"),
+            ("2026-03-04T12:30:00Z", "2026-03-04", "2026-03-02"),
+            ("1970-01-01T00:00:00Z", "1970-01-01", "1969-12-29"),
+            ("1969-12-28T00:00:00.000001Z", "1969-12-28", "1969-12-22"),
+        ] {
+            let moment = at(moment);
+            assert_eq!(
+                (moment.start_of_day(), moment.start_of_week()),
+                (at(day), at(week)),
+                "{moment}"
+            );
+        }
+        for edge in [i64::MIN, i64::MAX] {
+            let edge = Timestamp::from_micros(edge);
+            assert!(edge.start_of_day() <= edge.max(Timestamp::from_micros(i64::MIN)));
+            let _ = edge.start_of_week();
         }
     }
 

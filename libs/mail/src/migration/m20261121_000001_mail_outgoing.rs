@@ -20,6 +20,7 @@ impl MigrationTrait for Migration {
             .col(text("subject"))
             .col(text("html"))
             .col(text("plain"))
+            .col(text_null("unsubscribe"))
             .col(text("state"))
             .col(integer("attempts").default(0))
             .col(big_integer("queued_at"))

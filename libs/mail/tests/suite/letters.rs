@@ -47,7 +47,7 @@ fn a_letter_may_be_short() {
 fn one_green_button_leads_on_and_both_parts_say_everything() {
     let letter = invitation().letter;
     let rendered = letter.render().unwrap();
-    assert_eq!(rendered.html.matches("<a ").count(), 1);
+    assert_eq!(rendered.html.matches("<a ").count(), 2, "the button, and the way out");
     assert_eq!(rendered.html.matches("bgcolor=\"#157f3c\"").count(), 1);
     assert!(
         rendered
@@ -91,6 +91,7 @@ fn markup_in_any_field_is_only_text() {
             url: "https://vouch.example/?a='&b=2".to_owned(),
         }),
         footer: vec![text()],
+        unsubscribe: Some("https://vouch.example/?c='&d=2".to_owned()),
     };
     let rendered = letter.render().unwrap();
     assert!(!rendered.html.contains("<script"), "{}", rendered.html);
@@ -237,6 +238,8 @@ async fn names_cannot_forge_headers(database: TestDatabase) {
         "Message-ID",
         "Auto-Submitted",
         "Reply-To",
+        "List-Unsubscribe",
+        "List-Unsubscribe-Post",
         "MIME-Version",
         "Content-Type",
         "X-Peer",

@@ -192,6 +192,7 @@ fn mail_about(about: Uuid) -> NewMail {
                 url: "https://vouch.example/activate?invitation=1&step=2#token".to_owned(),
             }),
             footer: vec!["You get this e-mail because Analytical Engines named your address.".to_owned()],
+            unsubscribe: Some("https://vouch.example/unsubscribe?token=out".to_owned()),
         },
     }
 }

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
-use vouch_mail::MailError;
+use vouch_mail::{MailError, OnBounce};
 use vouch_messaging::{Bus, BusError, Consumer, JetStream, PROVISIONER, Reapply, Router, Subscription, Verdict};
 use vouch_primitives::Clock;
 use vouch_storage::{BoxError, Db, DbBackend, StorageError, timers};
@@ -65,6 +65,7 @@ pub struct Chassis {
     timers: Vec<Work>,
     looks: Vec<Look>,
     sends_mail: bool,
+    on_bounce: Option<OnBounce>,
 }
 
 /// A service could not be started, or did not run to its end.
@@ -173,6 +174,7 @@ impl Chassis {
             timers: Vec::new(),
             looks: Vec::new(),
             sends_mail: false,
+            on_bounce: None,
         })
     }
 
@@ -229,6 +231,13 @@ impl Chassis {
     #[must_use]
     pub fn mail(mut self) -> Self {
         self.sends_mail = true;
+        self
+    }
+
+    /// Tells `on_bounce` of mailboxes that do not exist.
+    #[must_use]
+    pub fn on_bounce(mut self, on_bounce: OnBounce) -> Self {
+        self.on_bounce = Some(on_bounce);
         self
     }
 

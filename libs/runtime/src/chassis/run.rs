@@ -110,7 +110,10 @@ impl Chassis {
         let mail = match (self.sends_mail, &self.config.mail) {
             (false, _) => None,
             (true, None) => return Err(ChassisError::NoMail),
-            (true, Some(config)) => Some(Sender::try_new(self.db.clone(), self.clock.clock(), config)?),
+            (true, Some(config)) => {
+                let sender = Sender::try_new(self.db.clone(), self.clock.clock(), config)?;
+                Some(sender.on_bounce(self.on_bounce.take()))
+            }
         };
         let relay = Relay::new(self.db.clone(), self.bus.clone());
         let consumers = self.consumers.drain(..).map(|work| Running::start("consumer", work));

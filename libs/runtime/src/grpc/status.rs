@@ -93,6 +93,13 @@ pub fn unavailable(message: impl Into<String>, reason: &str) -> Status {
     Status::with_error_details(Code::Unavailable, message, details)
 }
 
+/// RESOURCE_EXHAUSTED with a stable reason and the time after which there is more.
+pub fn exhausted(reason: &str, message: impl Into<String>, retry_after: Duration) -> Status {
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    details.set_retry_info(Some(retry_after));
+    Status::with_error_details(Code::ResourceExhausted, message, details)
+}
+
 /// DEADLINE_EXCEEDED.
 pub fn deadline_exceeded(message: impl Into<String>) -> Status {
     with_reason(Code::DeadlineExceeded, DEADLINE_PASSED, message)
