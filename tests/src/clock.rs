@@ -152,11 +152,13 @@ impl TestClock {
     }
 
     async fn look(&self) -> Result<Vec<GetTestClockResponse>, Error> {
-        let answers = try_join_all(self.operations.clone().map(|mut service| async move {
-            service
-                .get_test_clock(GetTestClockRequest {})
-                .await
-                .map(tonic::Response::into_inner)
+        // A service that has just lost the bus, or found it again, cannot tell what is left there.
+        let answers = try_join_all(self.operations.iter().map(|service| async move {
+            let ask = || {
+                let mut service = service.clone();
+                async move { service.get_test_clock(GetTestClockRequest {}).await }
+            };
+            until_definite(ask).await.map(tonic::Response::into_inner)
         }));
         Ok(answers.await?)
     }

@@ -19,12 +19,12 @@ const ROWS: &str = "earning_id,referee,date,amount,currency,refund_of\n\
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whole_house_on_sqlite() {
-    story(Engine::Sqlite).await;
+    Box::pin(story(Engine::Sqlite)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whole_house_on_postgres() {
-    story(Engine::Postgres).await;
+    Box::pin(story(Engine::Postgres)).await;
 }
 
 async fn story(engine: Engine) {

@@ -4,6 +4,7 @@
 
 use std::{env, time::Duration};
 
+use vouch_proto::operations::v1::FailPoint;
 use vouch_suite::storm::{Storm, points};
 use vouch_testkit::Engine;
 
@@ -66,6 +67,7 @@ async fn storm(engine: Engine, seconds: u64, commands: u64, kills: u32) {
 }
 
 async fn fail_points(engine: Engine, times: u32) {
-    let verdict = points::play(engine, times, |point, time| eprintln!("{} {time}", point.as_str_name())).await;
+    let tell = |point: FailPoint, time| eprintln!("{} {time}", point.as_str_name());
+    let verdict = Box::pin(points::play(engine, times, tell)).await;
     eprintln!("{}", verdict.unwrap_or_else(|error| panic!("{error}")));
 }
