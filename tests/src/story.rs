@@ -69,7 +69,7 @@ impl Story {
         let request = invitation::CreateClientRequest {
             request_id: request_id(),
             company_name: name.to_owned(),
-            plan: invitation::Plan::BusinessPlus.into(),
+            plan: invitation::Plan::Enterprise.into(),
             hiring_managers: vec![manager],
         };
         let client = call!(self.clients.clients, create_client, request)?
@@ -117,7 +117,7 @@ impl Story {
             talent_type: TalentType::Freelancer.into(),
             recipient_email: email.to_owned(),
             recipient_name: name.to_owned(),
-            contract_terms: Some(terms),
+            content: Some(invitation::send_invitation_request::Content::ContractTerms(terms)),
             personal_message: format!("Dear {name}, let us go on working together here."),
         };
         Ok(call!(self.clients.invitations, send_invitation, request)?

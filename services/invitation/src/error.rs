@@ -3,12 +3,12 @@
 use tonic::{Code, Status};
 use vouch_mail::MailError;
 use vouch_messaging::Verdict;
-use vouch_primitives::InvitationId;
+use vouch_primitives::{InvitationId, TalentCloudId};
 use vouch_proto::Violations;
 use vouch_runtime::grpc::status;
 use vouch_storage::{StorageError, describe};
 
-use crate::domain::Refusal;
+use crate::domain::{Limit, Refusal, Unsendable};
 
 /// The reason of a token that opens nothing: unknown, used, dead or expired, which nobody is to tell apart.
 const NO_OPEN_INVITATION: &str = "NO_OPEN_INVITATION";
@@ -36,6 +36,21 @@ pub enum Error {
         #[source]
         why: Refusal,
     },
+    /// The invitation may not be sent.
+    #[error(transparent)]
+    Unsendable(#[from] Unsendable),
+    /// The client has another talent cloud of this name.
+    #[error("the client has another talent cloud of this name")]
+    CloudNameTaken,
+    /// The talent cloud takes nobody any more.
+    #[error("talent cloud {0} is archived")]
+    CloudArchived(TalentCloudId),
+    /// Nobody has accepted the invitation of whoever is to be added to a talent cloud.
+    #[error("nobody has accepted invitation {0}, so that it is not known who it is")]
+    NotAccepted(InvitationId),
+    /// Whoever is to be removed has only been invited.
+    #[error("nobody has answered yet: withdraw invitation {0}")]
+    StillInvited(InvitationId),
     /// An event tells of a hire by an invitation that nobody has accepted.
     #[error("nobody has accepted invitation {0}")]
     NeverAccepted(InvitationId),
@@ -85,10 +100,41 @@ impl From<Error> for Status {
                 Refusal::Expired => status::failed_precondition("INVITATION_EXPIRED", why.to_string()),
                 Refusal::Closed => status::failed_precondition("INVITATION_CLOSED", why.to_string()),
             },
+            Error::Unsendable(why) => unsendable(*why),
+            Error::CloudNameTaken => status::already_exists("TALENT_CLOUD_NAME_TAKEN", error.to_string()),
+            Error::CloudArchived(id) => unsendable(Unsendable::CloudArchived(*id)),
+            Error::NotAccepted(_) => status::failed_precondition("INVITATION_NOT_ACCEPTED", error.to_string()),
+            Error::StillInvited(_) => status::failed_precondition("MEMBER_STILL_INVITED", error.to_string()),
             Error::Mail(_) | Error::NeverAccepted(_) | Error::Unreadable(_) | Error::NoRandomness(_) => {
                 status::internal(&error)
             }
             Error::Storage(error) => status::storage(error),
+        }
+    }
+}
+
+/// The stable reason why an invitation may not be sent.
+#[must_use]
+pub const fn reason_of(why: Unsendable) -> &'static str {
+    match why {
+        Unsendable::NoCloud(_) => "NOT_FOUND",
+        Unsendable::CloudArchived(_) => "TALENT_CLOUD_ARCHIVED",
+        Unsendable::Suppressed => "ADDRESS_SUPPRESSED",
+        Unsendable::Repeated => "ADDRESS_REPEATED",
+        Unsendable::Over { limit: Limit::Plan, .. } => "INVITATION_LIMIT_REACHED",
+        Unsendable::Over {
+            limit: Limit::Address, ..
+        } => "ADDRESS_LIMIT_REACHED",
+    }
+}
+
+fn unsendable(why: Unsendable) -> Status {
+    let reason = reason_of(why);
+    match why {
+        Unsendable::NoCloud(id) => status::not_found("talent cloud", id),
+        Unsendable::Over { wait, .. } => status::exhausted(reason, why.to_string(), wait),
+        Unsendable::CloudArchived(_) | Unsendable::Suppressed | Unsendable::Repeated => {
+            status::failed_precondition(reason, why.to_string())
         }
     }
 }
@@ -102,6 +148,11 @@ impl From<&Error> for Verdict {
             Error::NotFound { .. }
             | Error::NoOpenInvitation
             | Error::Refused { .. }
+            | Error::Unsendable(_)
+            | Error::CloudNameTaken
+            | Error::CloudArchived(_)
+            | Error::NotAccepted(_)
+            | Error::StillInvited(_)
             | Error::Mail(_)
             | Error::NeverAccepted(_)
             | Error::Unreadable(_)

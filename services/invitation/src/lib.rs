@@ -1,9 +1,10 @@
 //! The service `invitation`: clients bring talent that they already know.
 //!
-//! A client invites somebody by e-mail, with the offer of a contract. The e-mail carries a token, which is stored
-//! nowhere else; whoever has it, or has verified the invited address, may accept the invitation, once. The client may
+//! A client invites a freelancer or an agency by e-mail, to a contract or to one of its talent clouds. The e-mail carries
+//! a token, which is stored nowhere else; whoever has it, or has verified the invited address, may accept the invitation, once. The client may
 //! send it again or take it back, whoever has the token may decline it. Who has not answered is reminded after seven and
-//! after twenty-one days; after thirty the invitation expires.
+//! after twenty-one days; after thirty the invitation expires. Addresses on the suppression list get nothing, and nobody
+//! may send more than the limits allow.
 //!
 //! | module | holds |
 //! |---|---|
@@ -18,7 +19,7 @@
 //! | [`config`] | the settings; every one stands in `config.default.toml` |
 //!
 //! Events out: `InvitationSent`, `InvitationResent`, `InvitationAccepted`, `InvitationDeclined`, `InvitationWithdrawn`,
-//! `InvitationExpired`. Events in: onboarding's `OfferAccepted`.
+//! `InvitationExpired`, `TalentCloudMemberChanged`, `AddressSuppressed`, `AddressReinstated`. Events in: onboarding's `OfferAccepted`.
 
 pub mod app;
 pub mod config;
@@ -35,6 +36,7 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio_util::sync::CancellationToken;
 use vouch_proto::invitation::v1::{
     client_service_server::ClientServiceServer, invitation_service_server::InvitationServiceServer,
+    suppression_service_server::SuppressionServiceServer, talent_cloud_service_server::TalentCloudServiceServer,
 };
 use vouch_runtime::{Chassis, ChassisError, chassis};
 use vouch_storage::timers::Worker;
@@ -69,8 +71,8 @@ impl Service {
     /// # Errors
     /// None here.
     pub async fn build_on(chassis: Chassis, config: &Config) -> Result<Self, ChassisError> {
-        let app = App::new(chassis.commands(), &config.links.public_url);
-        let on_time = app.clone();
+        let app = App::new(chassis.commands(), &config.links.public_url, config.limits);
+        let (on_time, on_bounce) = (app.clone(), app.clone());
         let worker = Worker::new(
             chassis.db().clone(),
             chassis.clock(),
@@ -78,10 +80,16 @@ impl Service {
         );
         let chassis = chassis
             .grpc(ClientServiceServer::new(grpc::Clients(app.clone())))
-            .grpc(InvitationServiceServer::new(grpc::Invitations(app.clone())))
+            .grpc(InvitationServiceServer::new(grpc::Invitations::new(app.clone())))
+            .grpc(SuppressionServiceServer::new(grpc::Suppressions(app.clone())))
+            .grpc(TalentCloudServiceServer::new(grpc::TalentClouds(app.clone())))
             .facts(events::router(), Arc::new(app))
             .timers(worker)
-            .mail();
+            .mail()
+            .on_bounce(Arc::new(move |txn, addresses| {
+                let app = on_bounce.clone();
+                Box::pin(async move { app.note_bounces(&txn, &addresses).await })
+            }));
         Ok(Self { chassis })
     }
 

@@ -89,6 +89,9 @@ impl From<MailError> for Error {
     }
 }
 
+/// The reason of an invitation of a type that has no way here yet.
+pub(crate) const INVITATION_NOT_SUPPORTED: &str = "INVITATION_NOT_SUPPORTED";
+
 /// To a caller.
 impl From<Error> for Status {
     fn from(error: Error) -> Self {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use vouch_primitives::Money;
-use vouch_proto::{onboarding::v1 as onboarding, payments::v1::contract::Pay};
+use vouch_primitives::{Money, RequestId};
+use vouch_proto::{invitation::v1 as invitation, onboarding::v1 as onboarding, payments::v1::contract::Pay};
 use vouch_suite::Story;
 
 /// Real things by the name of the field that names them, with the subjects of their owners.
@@ -42,11 +42,14 @@ pub async fn things(story: &Story) -> Things {
     };
     let case = story.clients.cases.clone().get_case(request).await.expect("the case");
     let case = case.into_inner().case.expect("a case");
+    let member = cloud_member(story, &company.id, &invitation.id).await;
     let ids = BTreeMap::from([
         ("client_id", company.id.clone()),
         ("person_id", ada.id.clone()),
         ("account_id", ada.account_id.clone()),
         ("invitation_id", invitation.id),
+        ("talent_cloud_id", member.talent_cloud_id),
+        ("member_id", member.id),
         ("case_id", case.id.clone()),
         ("room_id", room_of(&case)),
         ("contract_id", contract.id.clone()),
@@ -61,6 +64,28 @@ pub async fn things(story: &Story) -> Things {
         talent: format!("person:{}", ada.id),
         referrer: format!("person:{}", rosa.id),
     }
+}
+
+/// Who has accepted this invitation, in a talent cloud.
+async fn cloud_member(story: &Story, client_id: &str, invitation_id: &str) -> invitation::TalentCloudMember {
+    let mut clouds = story.clients.clouds.clone();
+    let request = invitation::CreateTalentCloudRequest {
+        request_id: RequestId::new().to_string(),
+        client_id: client_id.to_owned(),
+        name: "Friends".to_owned(),
+    };
+    let cloud = clouds.create_talent_cloud(request).await.expect("a cloud").into_inner();
+    let request = invitation::AddTalentCloudMemberRequest {
+        request_id: RequestId::new().to_string(),
+        talent_cloud_id: cloud.talent_cloud.expect("a cloud").id,
+        invitation_id: invitation_id.to_owned(),
+    };
+    let added = clouds
+        .add_talent_cloud_member(request)
+        .await
+        .expect("a member")
+        .into_inner();
+    added.member.expect("a member")
 }
 
 fn room_of(case: &onboarding::Case) -> String {

@@ -5,9 +5,9 @@ use vouch_primitives::{InvitationId, PersonId, Timestamp};
 use vouch_proto::{convert::to_wire_time, invitation::v1 as pb};
 use vouch_storage::{Txn, idempotency::RequestKey, timers::Batch};
 
-use super::{App, changes::silence, invitations::follow};
+use super::{App, changes::silence, invitations::follow, members};
 use crate::{
-    domain::{Accepted, Hire, Invitation, Proof, Refusal},
+    domain::{Accepted, Hire, Invitation, MemberState, Proof, Refusal},
     error::Error,
     store::invitations as store,
 };
@@ -61,7 +61,9 @@ impl App {
             NewEvent::new(unanswered.id.as_uuid(), &event)
         };
         let events: Vec<_> = expired.iter().map(event).collect();
-        Ok(outbox::append(txn, due.now, &events).await?)
+        outbox::append(txn, due.now, &events).await?;
+        let ids: Vec<_> = expired.iter().map(|unanswered| unanswered.id).collect();
+        members::shift(txn, due.now, &ids, MemberState::Invited, MemberState::Removed).await
     }
 
     /// Notes who was hired: the offers that came with these invitations were accepted.
@@ -69,10 +71,12 @@ impl App {
     /// # Errors
     /// If nobody has accepted one of the invitations; when the database fails.
     pub async fn record_hires(&self, txn: &Txn, hires: &[Hire]) -> Result<(), Error> {
-        match store::save_hires(txn, hires).await?.first() {
-            Some(id) => Err(Error::NeverAccepted(*id)),
-            None => Ok(()),
+        if let Some(id) = store::save_hires(txn, hires).await?.first() {
+            return Err(Error::NeverAccepted(*id));
         }
+        let (now, ids) = (self.commands.now(), hires.iter().map(|hire| hire.invitation_id));
+        let ids: Vec<_> = ids.collect();
+        members::shift(txn, now, &ids, MemberState::Onboarding, MemberState::Ready).await
     }
 }
 
@@ -95,6 +99,7 @@ async fn accept(txn: &Txn, now: Timestamp, command: &AcceptInvitation) -> Result
         return Err(refused(Refusal::Taken));
     }
     silence(txn, now, *id, "the invitation is accepted").await?;
+    members::join(txn, now, &invitation, *person_id).await?;
     let event = pb::InvitationAccepted {
         invitation_id: id.to_string(),
         client_id: invitation.client_id.to_string(),

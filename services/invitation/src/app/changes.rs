@@ -10,11 +10,12 @@ use vouch_storage::{Txn, idempotency::RequestKey, timers};
 use super::{
     App, EXPIRE_INVITATION, REMIND_OF_INVITATION,
     invitations::{Followed, follow},
+    members,
 };
 use crate::{
-    domain::{Invitation, Refusal, TokenHash},
+    domain::{Content, Invitation, MemberState, Refusal, TokenHash},
     error::Error,
-    store::invitations as store,
+    store::{clients::find_client, invitations as store},
 };
 
 /// Says no to an invitation.
@@ -40,10 +41,12 @@ impl App {
             .once(key, |txn, now| async move {
                 let mut invitation = locked(&txn, id).await?;
                 invitation.resend(now).map_err(|why| Error::Refused { id, why })?;
+                self.expect_sendable(&txn, now, &invitation).await?;
                 store::save(&txn, &invitation).await?;
                 store::revoke_tokens(&txn, id).await?;
                 vouch_mail::give_up(&txn, now, id.as_uuid(), "the invitation was sent again").await?;
-                self.dispatch(&txn, now, &invitation, &Token::try_new()?).await?;
+                self.dispatch(&txn, now, std::slice::from_ref(&invitation)).await?;
+                members::shift(&txn, now, &[id], MemberState::Removed, MemberState::Invited).await?;
                 let event = pb::InvitationResent {
                     invitation_id: id.to_string(),
                     client_id: invitation.client_id.to_string(),
@@ -55,6 +58,22 @@ impl App {
                 Ok(pb::ResendInvitationResponse { invitation })
             })
             .await
+    }
+
+    /// What would stand against a new invitation stands against sending it again, too.
+    async fn expect_sendable(&self, txn: &Txn, now: Timestamp, invitation: &Invitation) -> Result<(), Error> {
+        if let Content::Cloud(invited) = &invitation.content {
+            let cloud = super::clouds::locked(txn, invited.id).await?;
+            if cloud.archived_at.is_some() {
+                return Err(Error::CloudArchived(cloud.id));
+            }
+        }
+        let client = find_client(txn, invitation.client_id).await?;
+        let client = client.ok_or_else(|| Error::not_found("client", invitation.client_id))?;
+        let mut verdicts = [Ok(invitation.clone())];
+        self.refuse_addresses(txn, now, &client, &mut verdicts).await?;
+        let [verdict] = verdicts;
+        Ok(verdict.map(drop)?)
     }
 
     /// Takes an invitation back.
@@ -129,7 +148,8 @@ async fn locked(txn: &Txn, id: InvitationId) -> Result<Invitation, Error> {
 
 async fn close(txn: &Txn, now: Timestamp, invitation: &Invitation) -> Result<(), Error> {
     store::save(txn, invitation).await?;
-    silence(txn, now, invitation.id, "the invitation is closed").await
+    silence(txn, now, invitation.id, "the invitation is closed").await?;
+    members::shift(txn, now, &[invitation.id], MemberState::Invited, MemberState::Removed).await
 }
 
 /// What ends with an invitation that somebody has answered or withdrawn: its timers, and e-mails that have not left.

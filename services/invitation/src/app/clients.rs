@@ -1,5 +1,6 @@
 //! Clients: the companies that hire.
 
+use sea_orm::ConnectionTrait;
 use vouch_primitives::{ClientId, EmailAddress, HiringManagerId};
 use vouch_proto::invitation::v1 as pb;
 use vouch_storage::idempotency::RequestKey;
@@ -68,6 +69,12 @@ impl App {
             .await?
             .ok_or_else(|| Error::not_found("client", id))
     }
+}
+
+/// That there is such a client.
+pub(super) async fn expect_client(conn: &impl ConnectionTrait, id: ClientId) -> Result<(), Error> {
+    let found = store::find_client(conn, id).await?;
+    found.map(drop).ok_or_else(|| Error::not_found("client", id))
 }
 
 fn with_id(manager: &NewHiringManager) -> HiringManager {

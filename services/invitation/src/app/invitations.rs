@@ -1,46 +1,20 @@
-//! Invitations: sending them, and finding them again.
+//! Invitations: finding them again, and what is written about them.
 
 use sea_orm::ConnectionTrait;
 use vouch_mail::{Delivery, NewMail, Token};
-use vouch_messaging::{NewEvent, outbox};
-use vouch_primitives::{ClientId, EmailAddress, HiringManagerId, InvitationId, Timestamp};
-use vouch_proto::{Listed, Page, convert::to_wire_time, invitation::v1 as pb};
-use vouch_storage::{
-    Txn,
-    idempotency::RequestKey,
-    timers::{self, NewTimer},
-};
+use vouch_primitives::{ClientId, EmailAddress, InvitationId};
+use vouch_proto::{Listed, Page};
 
 use super::{
-    App, EXPIRE_INVITATION,
+    App, INVITATION_REMINDER, INVITATION_SENT,
+    clients::expect_client,
     letter::{self, Occasion},
-    reminders::reminder,
 };
 use crate::{
-    domain::{
-        Client, ContractTerms, Filter, Invitation, Order, Recipient, Stage, State, TalentType, TokenHash,
-        invitation::expiry_of,
-    },
+    domain::{Filter, Invitation, Order, Stage, TokenHash},
     error::Error,
-    store::{clients::find_client, invitations as store},
+    store::invitations as store,
 };
-
-/// Invites one e-mail address.
-#[derive(Clone, Debug)]
-pub struct SendInvitation {
-    /// Who invites.
-    pub client_id: ClientId,
-    /// In whose name; `None` for the client's first hiring manager.
-    pub hiring_manager_id: Option<HiringManagerId>,
-    /// Whom it invites.
-    pub talent_type: TalentType,
-    /// The invited address.
-    pub recipient: Recipient,
-    /// The offer.
-    pub contract_terms: ContractTerms,
-    /// The client's own words; may be empty.
-    pub personal_message: String,
-}
 
 /// Asks for one page of a client's invitations.
 #[derive(Clone, Debug)]
@@ -65,39 +39,6 @@ pub struct Followed {
 }
 
 impl App {
-    /// Invites one e-mail address: the invitation, its e-mail, its expiry and its event are in one transaction.
-    ///
-    /// # Errors
-    /// If the client or its hiring manager does not exist, or the database fails.
-    pub async fn send_invitation(
-        &self,
-        key: &RequestKey,
-        command: &SendInvitation,
-    ) -> Result<pb::SendInvitationResponse, Error> {
-        self.commands
-            .once(key, |txn, now| async move {
-                let client = find_client(&*txn, command.client_id)
-                    .await?
-                    .ok_or_else(|| Error::not_found("client", command.client_id))?;
-                let token = Token::try_new()?;
-                let invitation = invitation(&client, command, now)?;
-                store::insert(&txn, &invitation).await?;
-                self.dispatch(&txn, now, &invitation, &token).await?;
-                let event = pb::InvitationSent {
-                    invitation_id: invitation.id.to_string(),
-                    client_id: invitation.client_id.to_string(),
-                    send_time: Some(to_wire_time(invitation.sent_at)),
-                    expire_time: Some(to_wire_time(invitation.expires_at)),
-                };
-                outbox::append(&txn, now, &[NewEvent::new(invitation.id.as_uuid(), &event)]).await?;
-                let invitation = follow(&*txn, invitation).await?;
-                Ok(pb::SendInvitationResponse {
-                    invitation: Some(invitation.into()),
-                })
-            })
-            .await
-    }
-
     /// Reads an invitation.
     ///
     /// # Errors
@@ -122,7 +63,7 @@ impl App {
             page,
         } = query;
         let conn = self.commands.db().reader();
-        self.expect_client(*client).await?;
+        expect_client(conn, *client).await?;
         let found = store::list_of_client(conn, *client, filter, *order, page.after, page.limit()).await?;
         let Listed { items, next } = page.cut(found, |invitation| invitation.id);
         let items = follow_all(conn, items).await?;
@@ -134,13 +75,9 @@ impl App {
     /// # Errors
     /// If there is no such client, or the database fails.
     pub async fn count_invitations(&self, client: ClientId, filter: &Filter) -> Result<Vec<(Stage, u64, u64)>, Error> {
-        self.expect_client(client).await?;
-        Ok(store::count_by_stage(self.commands.db().reader(), client, filter).await?)
-    }
-
-    async fn expect_client(&self, client: ClientId) -> Result<(), Error> {
-        let found = find_client(self.commands.db().reader(), client).await?;
-        found.map(drop).ok_or_else(|| Error::not_found("client", client))
+        let conn = self.commands.db().reader();
+        expect_client(conn, client).await?;
+        Ok(store::count_by_stage(conn, client, filter).await?)
     }
 
     /// Finds the open invitation of a token, and changes nothing: mail scanners open links.
@@ -172,29 +109,8 @@ impl App {
         Ok(page.cut(found, |invitation| invitation.id))
     }
 
-    /// What an invitation sets in motion that is sent, for the first time or again: its token, its e-mail, its reminder, its
-    /// expiry.
-    pub(super) async fn dispatch(
-        &self,
-        txn: &Txn,
-        now: Timestamp,
-        invitation: &Invitation,
-        token: &Token,
-    ) -> Result<(), Error> {
-        store::add_tokens(txn, &[(invitation.id, TokenHash(token.sha256()))]).await?;
-        let mail = self.mail(invitation, token, Occasion::Invited);
-        vouch_mail::enqueue(txn, now, &mail).await?;
-        let expiry = NewTimer {
-            kind: EXPIRE_INVITATION,
-            key: invitation.id.as_uuid(),
-            due: invitation.expires_at,
-        };
-        let timers: Vec<_> = reminder(invitation, now).into_iter().chain([expiry]).collect();
-        Ok(timers::schedule(txn, &timers).await?)
-    }
-
-    /// The e-mail about an invitation, whose button carries `token`.
-    pub(super) fn mail(&self, invitation: &Invitation, token: &Token, occasion: Occasion) -> NewMail {
+    /// The e-mail about an invitation, whose button carries `token`, and whose reader wants no more by `way_out`.
+    pub(super) fn mail(&self, invitation: &Invitation, token: &Token, way_out: &Token, occasion: Occasion) -> NewMail {
         let Invitation {
             company_name,
             hiring_manager,
@@ -203,39 +119,21 @@ impl App {
         } = invitation;
         // A fragment is never sent to a server, so that the token stands in nobody's log.
         let link = format!("{}/invitations/accept#token={}", self.public_url, token.as_str());
+        // Mail programs post to this one, so that its token is where a server reads it (RFC 8058).
+        let unsubscribe = format!("{}/unsubscribe?token={}", self.public_url, way_out.as_str());
         NewMail {
             kind: match occasion {
-                Occasion::Invited => "invitation.sent",
-                Occasion::Reminded => "invitation.reminder",
+                Occasion::Invited => INVITATION_SENT,
+                Occasion::Reminded => INVITATION_REMINDER,
             },
             about: invitation.id.as_uuid(),
             to: recipient.email.clone(),
             to_name: (!recipient.name.is_empty()).then(|| recipient.name.clone()),
             from_name: format!("{} at {company_name} via Vouch", hiring_manager.display_name),
             reply_to: None,
-            letter: letter::of_invitation(invitation, occasion, link),
+            letter: letter::of_invitation(invitation, occasion, link, unsubscribe),
         }
     }
-}
-
-fn invitation(client: &Client, command: &SendInvitation, now: Timestamp) -> Result<Invitation, Error> {
-    let named = command.hiring_manager_id;
-    let hiring_manager = client
-        .hiring_manager(named)
-        .ok_or_else(|| Error::not_found("hiring manager", named.map(|id| id.to_string()).unwrap_or_default()))?;
-    Ok(Invitation {
-        id: InvitationId::new(),
-        client_id: client.id,
-        company_name: client.company_name.clone(),
-        hiring_manager: hiring_manager.clone(),
-        talent_type: command.talent_type,
-        recipient: command.recipient.clone(),
-        contract_terms: command.contract_terms.clone(),
-        personal_message: command.personal_message.clone(),
-        sent_at: now,
-        expires_at: expiry_of(now),
-        state: State::Pending,
-    })
 }
 
 /// Adds what has become of the latest e-mail.

@@ -3,7 +3,7 @@
 use vouch_mail::{Button, Letter, Quote};
 use vouch_primitives::Timestamp;
 
-use crate::domain::{ContractTerms, HourlyPay, Invitation, Pay};
+use crate::domain::{Content, ContractTerms, HourlyPay, Invitation, Pay, TalentType};
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -29,56 +29,107 @@ pub(super) enum Occasion {
     Reminded,
 }
 
-/// The letter of a freelancer's invitation to a contract [B13, B14]; `link` carries the token [B17].
-pub(super) fn of_invitation(invitation: &Invitation, occasion: Occasion, link: String) -> Letter {
+/// The letter of an invitation [B13-B16]; `link` carries the token [B17], `unsubscribe` the way out.
+pub(super) fn of_invitation(invitation: &Invitation, occasion: Occasion, link: String, unsubscribe: String) -> Letter {
     let Invitation {
         company_name,
         hiring_manager,
         recipient,
-        contract_terms,
         ..
     } = invitation;
     let manager = &hiring_manager.display_name;
-    let project = &contract_terms.project_name;
+    let Proposal {
+        aim,
+        opening,
+        texts,
+        facts,
+        open_until,
+    } = proposal(invitation);
     let greeting = (!recipient.name.is_empty()).then(|| format!("Hello {name},", name = recipient.name));
-    let opening = format!("{manager} at {company_name} would like to work with you.");
-    // Facts are lines of a table; these are texts.
-    let scope = format!("Scope of work:\n{}", contract_terms.scope_of_work);
-    let payment_terms =
-        (!contract_terms.payment_terms.is_empty()).then(|| format!("Payment terms:\n{}", contract_terms.payment_terms));
     let quote = (!invitation.personal_message.is_empty()).then(|| Quote {
         author: manager.clone(),
         text: invitation.personal_message.clone(),
     });
     let (subject, heading) = match occasion {
         Occasion::Invited => (
-            format!("{company_name} invites you to {project}"),
+            format!("{company_name} invites you to {aim}"),
             format!("{company_name} invites you"),
         ),
         Occasion::Reminded => (
-            format!("Reminder: {company_name} invites you to {project}"),
+            format!("Reminder: {company_name} invites you to {aim}"),
             format!("{company_name} is waiting for your answer"),
         ),
     };
     Letter {
         subject,
+        preheader: Some(opening.clone()),
         heading,
-        paragraphs: greeting
-            .into_iter()
-            .chain([opening, scope])
-            .chain(payment_terms)
-            .collect(),
-        facts: facts(contract_terms),
+        paragraphs: greeting.into_iter().chain([opening]).chain(texts).collect(),
+        facts,
         quote,
         button: Some(Button {
             label: "Activate your account".to_owned(),
             url: link,
         }),
         footer: vec![
-            format!("The offer is open until {}.", day(invitation.expires_at)),
+            format!("{open_until} {}.", day(invitation.expires_at)),
             format!("If you do not know {company_name}, you can ignore this e-mail."),
         ],
-        ..Letter::default()
+        unsubscribe: Some(unsubscribe),
+    }
+}
+
+/// What a letter says of what the invitation brings.
+struct Proposal {
+    /// To what somebody is invited.
+    aim: String,
+    /// The same as a sentence.
+    opening: String,
+    /// What is said of it in texts.
+    texts: Vec<String>,
+    /// What is said of it in a table.
+    facts: Vec<(String, String)>,
+    /// How the sentence begins that says until when it is open.
+    open_until: &'static str,
+}
+
+fn proposal(invitation: &Invitation) -> Proposal {
+    let Invitation {
+        company_name,
+        hiring_manager,
+        talent_type,
+        ..
+    } = invitation;
+    let manager = &hiring_manager.display_name;
+    let you = match talent_type {
+        TalentType::Freelancer => "you",
+        TalentType::Agency => "your agency",
+    };
+    match &invitation.content {
+        Content::Contract(terms) => {
+            let payment_terms =
+                (!terms.payment_terms.is_empty()).then(|| format!("Payment terms:\n{}", terms.payment_terms));
+            let scope = format!("Scope of work:\n{}", terms.scope_of_work);
+            Proposal {
+                aim: terms.project_name.clone(),
+                opening: format!("{manager} at {company_name} would like to work with {you}."),
+                texts: [scope].into_iter().chain(payment_terms).collect(),
+                facts: facts(terms),
+                open_until: "The offer is open until",
+            }
+        }
+        // Their words and no detail of any contract [B15, B16].
+        Content::Cloud(cloud) => Proposal {
+            aim: "their talent cloud".to_owned(),
+            opening: format!(
+                "{manager} at {company_name} would like to have {you} in the talent cloud “{}”, which hears first of \
+                 their next projects.",
+                cloud.name
+            ),
+            texts: Vec::new(),
+            facts: Vec::new(),
+            open_until: "The invitation is open until",
+        },
     }
 }
 
@@ -133,7 +184,147 @@ fn day(time: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::{env, fs, path::Path};
+
+    use vouch_primitives::{ClientId, Currency, HiringManagerId, InvitationId, Money, TalentCloudId};
+
     use super::*;
+    use crate::domain::{
+        FixedPay, HiringManager, InvitedCloud, MilestoneTerms, Recipient, Schedule, State, invitation::expiry_of,
+    };
+
+    fn terms(pay: Pay) -> Content {
+        Content::Contract(ContractTerms {
+            project_name: "Harbour website & <shop>".to_owned(),
+            pay,
+            scope_of_work: "A website for the harbour, in three languages.\nA shop for tickets.".to_owned(),
+            schedule: Schedule {
+                start: "2026-04-01".parse().expect("a moment"),
+                expected_weekly_hours: Some(20),
+            },
+            payment_terms: "On approval of each milestone.".to_owned(),
+        })
+    }
+
+    fn hourly() -> Content {
+        terms(Pay::Hourly(HourlyPay {
+            rate: Money::new(8_550, Currency::USD),
+            weekly_limit_minutes: 1_800,
+        }))
+    }
+
+    fn fixed() -> Content {
+        let milestone = |title: &str, minor| MilestoneTerms {
+            title: title.to_owned(),
+            amount: Money::new(minor, Currency::USD),
+        };
+        let milestones = vec![
+            milestone("Design of all pages, with a round of corrections", 250_000),
+            milestone("Website", 1_000_000),
+        ];
+        terms(Pay::Fixed(FixedPay::try_new(milestones).expect("a sum")))
+    }
+
+    fn cloud() -> Content {
+        Content::Cloud(InvitedCloud {
+            id: TalentCloudId::new(),
+            name: "Friends of the harbour".to_owned(),
+        })
+    }
+
+    fn letter(talent_type: TalentType, content: Content, occasion: Occasion) -> Letter {
+        let sent_at = "2026-03-01T09:00:00Z".parse().expect("a moment");
+        let invitation = Invitation {
+            id: InvitationId::new(),
+            client_id: ClientId::new(),
+            company_name: "Harbour & Sons".to_owned(),
+            hiring_manager: HiringManager {
+                id: HiringManagerId::new(),
+                display_name: "Henri Dupont".to_owned(),
+                email: "henri@harbour.example".parse().expect("an address"),
+            },
+            talent_type,
+            recipient: Recipient {
+                email: "ada@example.com".parse().expect("an address"),
+                name: "Ada Lovelace".to_owned(),
+            },
+            content,
+            personal_message: "Dear Ada,\n\nnobody else could <b>do</b> it. Shall we go on?".to_owned(),
+            sent_at,
+            expires_at: expiry_of(sent_at),
+            state: State::Pending,
+        };
+        let link = "https://vouch.example/invitations/accept#token=TOKEN".to_owned();
+        let way_out = "https://vouch.example/unsubscribe?token=WAY-OUT".to_owned();
+        of_invitation(&invitation, occasion, link, way_out)
+    }
+
+    /// Every letter, as `make mail-previews` shows it. `VOUCH_RENEW_GOLDEN=1` writes the files anew, on purpose.
+    #[test]
+    fn every_letter_looks_as_it_was_looked_at() {
+        use {Occasion::*, TalentType::*};
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+        for (name, letter) in [
+            ("freelancer-contract-hourly", letter(Freelancer, hourly(), Invited)),
+            ("freelancer-contract-fixed", letter(Freelancer, fixed(), Invited)),
+            ("freelancer-contract-reminder", letter(Freelancer, fixed(), Reminded)),
+            ("freelancer-cloud", letter(Freelancer, cloud(), Invited)),
+            ("agency-contract-hourly", letter(Agency, hourly(), Invited)),
+            ("agency-contract-fixed", letter(Agency, fixed(), Invited)),
+            ("agency-cloud", letter(Agency, cloud(), Invited)),
+            ("agency-cloud-reminder", letter(Agency, cloud(), Reminded)),
+        ] {
+            let rendered = letter.render().expect("a letter");
+            for (file, text) in [
+                (format!("{name}.html"), rendered.html),
+                (
+                    format!("{name}.txt"),
+                    format!("Subject: {}\n\n{}", letter.subject, rendered.text),
+                ),
+            ] {
+                let file = directory.join(file);
+                if env::var_os("VOUCH_RENEW_GOLDEN").is_some() {
+                    fs::write(&file, &text).expect("written");
+                }
+                let golden = fs::read_to_string(&file).unwrap_or_default();
+                assert!(
+                    text == golden,
+                    "{} has changed; look at it with `make mail-previews`, then renew it with VOUCH_RENEW_GOLDEN=1:\n{text}",
+                    file.display()
+                );
+            }
+        }
+    }
+
+    /// What stands in one type of letter and must not stand in another [B13-B17].
+    #[test]
+    fn each_type_says_what_it_must_and_nothing_else() {
+        for talent_type in [TalentType::Freelancer, TalentType::Agency] {
+            for (content, shown, hidden) in [
+                (hourly(), "USD 85.50", "Agreed amount"),
+                (fixed(), "USD 12,500.00", "Hourly rate"),
+            ] {
+                let html = letter(talent_type, content, Occasion::Invited)
+                    .render()
+                    .expect("a letter")
+                    .html;
+                assert!(html.contains(shown) && !html.contains(hidden), "{html}");
+                assert!(html.contains("Harbour website &#38; &#60;shop&#62;"), "{html}");
+            }
+            let cloud = letter(talent_type, cloud(), Occasion::Invited)
+                .render()
+                .expect("a letter");
+            for detail in ["USD", "Scope", "Project", "Start", "Milestone", "Payment terms"] {
+                assert!(!cloud.html.contains(detail) && !cloud.text.contains(detail), "{detail}");
+            }
+            assert!(
+                cloud.html.contains("nobody else could &#60;b&#62;do&#60;/b&#62; it"),
+                "{}",
+                cloud.html
+            );
+            assert_eq!(cloud.html.matches("bgcolor=\"#157f3c\"").count(), 1, "one green button");
+        }
+    }
 
     #[test]
     fn days_and_hours_are_written_as_people_do() {

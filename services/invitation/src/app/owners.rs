@@ -1,6 +1,6 @@
 //! Whose things are.
 
-use vouch_primitives::{InvitationId, Uuid};
+use vouch_primitives::{InvitationId, TalentCloudId, Uuid};
 use vouch_runtime::access::{FindOwners, Owners};
 use vouch_storage::StorageError;
 
@@ -13,6 +13,11 @@ impl FindOwners for App {
             "invitation_id" => {
                 let client =
                     store::invitations::client_of(self.commands.db().reader(), InvitationId::from_uuid(id)).await?;
+                Ok(client.map(Owners::client))
+            }
+            "talent_cloud_id" => {
+                let client =
+                    store::clouds::client_of(self.commands.db().reader(), TalentCloudId::from_uuid(id)).await?;
                 Ok(client.map(Owners::client))
             }
             _ => Ok(None),

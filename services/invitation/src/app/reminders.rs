@@ -1,6 +1,5 @@
 //! Reminders: who has not answered after seven days, and after twenty-one, gets the letter once more.
 
-use vouch_mail::{NewMail, Token};
 use vouch_primitives::{InvitationId, Timestamp};
 use vouch_storage::{
     Txn,
@@ -9,28 +8,28 @@ use vouch_storage::{
 
 use super::{App, REMIND_OF_INVITATION, letter::Occasion};
 use crate::{
-    domain::{Invitation, TokenHash},
+    domain::{AddressHash, Invitation},
     error::Error,
-    store::invitations as store,
+    store::{invitations as store, suppressions},
 };
 
 impl App {
-    /// Reminds of the invitations whose timers are due and that are still open. A reminder brings a token of its own, as
+    /// Reminds of the invitations whose timers are due and that are still open, unless the address is suppressed. A reminder brings a token of its own, as
     /// nobody knows the first one any more but who has the first letter; both work.
     ///
     /// # Errors
     /// When the operating system gives no random bytes, or the database fails.
     pub async fn remind_of_invitations(&self, txn: &Txn, due: &Batch) -> Result<(), Error> {
         let ids: Vec<_> = due.keys().into_iter().map(InvitationId::from_uuid).collect();
-        let (mut tokens, mut mails, mut next): (Vec<_>, Vec<NewMail>, Vec<_>) = Default::default();
-        for invitation in store::find_open(txn, &ids, due.now).await? {
-            let token = Token::try_new()?;
-            mails.push(self.mail(&invitation, &token, Occasion::Reminded));
-            tokens.push((invitation.id, TokenHash(token.sha256())));
-            next.extend(reminder(&invitation, due.now));
-        }
-        store::add_tokens(txn, &tokens).await?;
-        vouch_mail::enqueue_all(txn, due.now, &mails).await?;
+        let mut open = store::find_open(txn, &ids, due.now).await?;
+        let addresses: Vec<_> = open.iter().map(|it| AddressHash::from(&it.recipient.email)).collect();
+        let suppressed = suppressions::among(txn, &addresses).await?;
+        open.retain(|invitation| !suppressed.contains(&AddressHash::from(&invitation.recipient.email)));
+        self.post(txn, due.now, &open, Occasion::Reminded).await?;
+        let next: Vec<_> = open
+            .iter()
+            .filter_map(|invitation| reminder(invitation, due.now))
+            .collect();
         Ok(timers::schedule(txn, &next).await?)
     }
 }

@@ -8,11 +8,11 @@
 //!    └─────── 30 days without an answer ──────────────► EXPIRED ── resend ─► PENDING
 //! ```
 
-use std::{error::Error, fmt, ops::RangeInclusive};
+use std::ops::RangeInclusive;
 
-use vouch_primitives::{ClientId, EmailAddress, InvitationId, PersonId, Timestamp};
+use vouch_primitives::{ClientId, EmailAddress, InvitationId, PersonId, TalentCloudId, Timestamp};
 
-use super::{ContractTerms, HiringManager, Stage};
+use super::{Acceptance, Accepted, ContractTerms, Decline, HiringManager, Proof, Refusal, State, TokenHash};
 
 /// How many days an invitation waits for an answer [default].
 pub const EXPIRY_DAYS: u32 = 30;
@@ -40,8 +40,8 @@ pub struct Invitation {
     pub talent_type: TalentType,
     /// The invited address.
     pub recipient: Recipient,
-    /// The offer that comes with it.
-    pub contract_terms: ContractTerms,
+    /// What it brings.
+    pub content: Content,
     /// The client's own words; may be empty.
     pub personal_message: String,
     /// When it was sent, or sent again.
@@ -57,6 +57,27 @@ pub struct Invitation {
 pub enum TalentType {
     /// A person who works alone.
     Freelancer,
+    /// A company of several people.
+    Agency,
+}
+
+/// What an invitation brings: one or the other, so that an invitation to a cloud can say nothing of a contract
+/// [B15, B16].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// An offer of work [B13, B14].
+    Contract(ContractTerms),
+    /// A place in one of the client's talent clouds.
+    Cloud(InvitedCloud),
+}
+
+/// The talent cloud that somebody is invited to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvitedCloud {
+    /// Its id.
+    pub id: TalentCloudId,
+    /// Its name.
+    pub name: String,
 }
 
 /// Who is invited, as the client wrote it.
@@ -66,99 +87,6 @@ pub struct Recipient {
     pub email: EmailAddress,
     /// The invited person's name; may be empty.
     pub name: String,
-}
-
-/// The SHA-256 of a token as it stands in the e-mailed link. Whoever knows it has had the token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TokenHash(pub [u8; 32]);
-
-/// Where an invitation stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Sent, and waiting for an answer.
-    Pending,
-    /// Accepted by a person.
-    Accepted(Acceptance),
-    /// Refused by somebody who has the e-mail.
-    Declined(Decline),
-    /// Taken back by the client, at this moment.
-    Withdrawn(Timestamp),
-    /// Nobody answered in time.
-    Expired,
-}
-
-/// A refusal of whoever was invited.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decline {
-    /// When.
-    pub declined_at: Timestamp,
-    /// Why; may be empty.
-    pub reason: String,
-}
-
-/// Who accepted an invitation, and what came of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Acceptance {
-    /// Who.
-    pub person_id: PersonId,
-    /// When.
-    pub accepted_at: Timestamp,
-    /// When the offer was accepted too: the talent is hired.
-    pub hired_at: Option<Timestamp>,
-}
-
-/// That the offer of an invitation was accepted: the talent is hired.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hire {
-    /// The invitation that the offer came with.
-    pub invitation_id: InvitationId,
-    /// When.
-    pub hired_at: Timestamp,
-}
-
-/// What proves that a person may accept an invitation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Proof {
-    /// They have the token; their own address may be another [B12].
-    Token(TokenHash),
-    /// They have verified this address, which must be exactly the invited one [B11].
-    VerifiedEmail(EmailAddress),
-}
-
-/// What came of accepting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accepted {
-    /// It is accepted from now on.
-    Now(Acceptance),
-    /// The same person had accepted it before; nothing has changed.
-    Before,
-}
-
-/// Why something cannot be done with an invitation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The person proves nothing. Whoever asks must not learn that there is such an invitation.
-    WrongProof,
-    /// Somebody else was faster; it is for one person.
-    Taken,
-    /// Nobody answered in time.
-    Expired,
-    /// It was answered or withdrawn before.
-    Closed,
-}
-
-impl State {
-    /// Where that is.
-    #[must_use]
-    pub const fn stage(&self) -> Stage {
-        match self {
-            Self::Pending => Stage::Pending,
-            Self::Accepted(_) => Stage::Accepted,
-            Self::Declined(_) => Stage::Declined,
-            Self::Withdrawn(_) => Stage::Withdrawn,
-            Self::Expired => Stage::Expired,
-        }
-    }
 }
 
 impl Invitation {
@@ -264,19 +192,6 @@ impl Invitation {
     }
 }
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::WrongProof => "the proof does not fit the invitation",
-            Self::Taken => "the invitation was accepted by another person",
-            Self::Expired => "the invitation has expired",
-            Self::Closed => "the invitation was answered or withdrawn",
-        })
-    }
-}
-
-impl Error for Refusal {}
-
 /// The moment at which an invitation that is sent at `sent_at` expires.
 #[must_use]
 pub fn expiry_of(sent_at: Timestamp) -> Timestamp {
@@ -315,7 +230,7 @@ mod tests {
                 email: email("ada@example.com"),
                 name: String::new(),
             },
-            contract_terms: ContractTerms {
+            content: Content::Contract(ContractTerms {
                 project_name: "Engine".to_owned(),
                 pay: Pay::Hourly(HourlyPay {
                     rate: Money::new(8_500, Currency::USD),
@@ -327,7 +242,7 @@ mod tests {
                     expected_weekly_hours: None,
                 },
                 payment_terms: String::new(),
-            },
+            }),
             personal_message: String::new(),
             sent_at,
             expires_at: expiry_of(sent_at),

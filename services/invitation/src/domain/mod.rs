@@ -3,18 +3,31 @@
 //! | module | holds |
 //! |---|---|
 //! | [`client`] | the companies that hire, their plans and hiring managers |
+//! | [`cloud`] | talent clouds and their members |
+//! | [`draft`] | an invitation that is to be sent, and why it may not be |
+//! | [`limits`] | how many may be sent |
+//! | [`suppression`] | addresses that get nothing |
 //! | [`terms`] | what a contract invitation offers |
 //! | [`selection`] | which invitations are listed, and in which order |
-//! | [`invitation`] | an invitation and its life: pending, accepted, declined, withdrawn or expired |
+//! | [`invitation`] | an invitation of one of four types and its life |
+//! | [`state`] | where it stands: pending, accepted, declined, withdrawn or expired |
 
 pub mod client;
+pub mod cloud;
+pub mod draft;
 pub mod invitation;
+pub mod limits;
 pub mod selection;
+pub mod state;
+pub mod suppression;
 pub mod terms;
 
 pub use client::{Client, HiringManager, Plan};
-pub use invitation::{
-    Acceptance, Accepted, Decline, Hire, Invitation, Proof, Recipient, Refusal, State, TalentType, TokenHash,
-};
+pub use cloud::{Member, MemberState, TalentCloud};
+pub use draft::{Draft, DraftContent, Unsendable};
+pub use invitation::{Content, Invitation, InvitedCloud, Recipient, TalentType};
+pub use limits::{Limit, Limits};
 pub use selection::{Filter, Order, Stage};
+pub use state::{Acceptance, Accepted, Decline, Hire, Proof, Refusal, State, TokenHash};
+pub use suppression::{AddressHash, Suppression, SuppressionReason};
 pub use terms::{ContractTerms, FixedPay, HourlyPay, MilestoneTerms, Pay, PayError, Schedule};

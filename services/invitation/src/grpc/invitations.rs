@@ -1,38 +1,76 @@
 //! `vouch.invitation.v1.InvitationService`.
 
-use tonic::{Request, Response, Status};
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tonic::{Request, Response, Status, Streaming};
 use vouch_primitives::InvitationId;
 use vouch_proto::invitation::v1::{self as pb, invitation_service_server::InvitationService};
 use vouch_runtime::grpc::{parse_mutation, parse_query};
 
-use super::convert::{CountInvitations, Id, ListOpenInvitations, SentToken, counts};
+use super::{
+    convert::{CountInvitations, Id, ListOpenInvitations, SentToken, counts},
+    imports,
+};
 use crate::app::{
     App,
     acceptance::AcceptInvitation,
     changes::DeclineInvitation,
-    invitations::{ListInvitations, SendInvitation},
+    invitations::ListInvitations,
+    sending::{SendInvitation, SendInvitations},
 };
 
 /// The service, on its use cases.
 #[derive(Clone, Debug)]
-pub struct Invitations(pub App);
+pub struct Invitations {
+    app: App,
+    imports: Arc<Semaphore>,
+}
+
+impl Invitations {
+    /// The service on these use cases.
+    #[must_use]
+    pub fn new(app: App) -> Self {
+        Self {
+            app,
+            imports: Arc::new(Semaphore::new(imports::IMPORTS)),
+        }
+    }
+}
 
 #[tonic::async_trait]
 impl InvitationService for Invitations {
+    type ImportInvitationsStream = imports::Progress;
+
+    async fn import_invitations(
+        &self,
+        request: Request<Streaming<pb::ImportInvitationsRequest>>,
+    ) -> Result<Response<imports::Progress>, Status> {
+        Ok(Response::new(imports::begin(&self.app, &self.imports, request).await?))
+    }
+
     async fn send_invitation(
         &self,
         request: Request<pb::SendInvitationRequest>,
     ) -> Result<Response<pb::SendInvitationResponse>, Status> {
-        let (key, command) = parse_mutation::<_, SendInvitation>(&self.0, request).await?;
-        Ok(Response::new(self.0.send_invitation(&key, &command).await?))
+        let (key, command) = parse_mutation::<_, SendInvitation>(&self.app, request).await?;
+        Ok(Response::new(self.app.send_invitation(&key, &command).await?))
+    }
+
+    async fn send_invitations(
+        &self,
+        request: Request<pb::SendInvitationsRequest>,
+    ) -> Result<Response<pb::SendInvitationsResponse>, Status> {
+        let (key, command) = parse_mutation::<_, SendInvitations>(&self.app, request).await?;
+        Ok(Response::new(self.app.send_invitations(&key, &command).await?))
     }
 
     async fn get_invitation(
         &self,
         request: Request<pb::GetInvitationRequest>,
     ) -> Result<Response<pb::GetInvitationResponse>, Status> {
-        let Id::<InvitationId>(id) = parse_query(&self.0, request).await?;
-        let invitation = Some(self.0.get_invitation(id).await?.into());
+        let Id::<InvitationId>(id) = parse_query(&self.app, request).await?;
+        let invitation = Some(self.app.get_invitation(id).await?.into());
         Ok(Response::new(pb::GetInvitationResponse { invitation }))
     }
 
@@ -40,32 +78,32 @@ impl InvitationService for Invitations {
         &self,
         request: Request<pb::ResendInvitationRequest>,
     ) -> Result<Response<pb::ResendInvitationResponse>, Status> {
-        let (key, Id::<InvitationId>(id)) = parse_mutation(&self.0, request).await?;
-        Ok(Response::new(self.0.resend_invitation(&key, id).await?))
+        let (key, Id::<InvitationId>(id)) = parse_mutation(&self.app, request).await?;
+        Ok(Response::new(self.app.resend_invitation(&key, id).await?))
     }
 
     async fn withdraw_invitation(
         &self,
         request: Request<pb::WithdrawInvitationRequest>,
     ) -> Result<Response<pb::WithdrawInvitationResponse>, Status> {
-        let (key, Id::<InvitationId>(id)) = parse_mutation(&self.0, request).await?;
-        Ok(Response::new(self.0.withdraw_invitation(&key, id).await?))
+        let (key, Id::<InvitationId>(id)) = parse_mutation(&self.app, request).await?;
+        Ok(Response::new(self.app.withdraw_invitation(&key, id).await?))
     }
 
     async fn decline_invitation(
         &self,
         request: Request<pb::DeclineInvitationRequest>,
     ) -> Result<Response<pb::DeclineInvitationResponse>, Status> {
-        let (key, command) = parse_mutation::<_, DeclineInvitation>(&self.0, request).await?;
-        Ok(Response::new(self.0.decline_invitation(&key, &command).await?))
+        let (key, command) = parse_mutation::<_, DeclineInvitation>(&self.app, request).await?;
+        Ok(Response::new(self.app.decline_invitation(&key, &command).await?))
     }
 
     async fn list_invitations(
         &self,
         request: Request<pb::ListInvitationsRequest>,
     ) -> Result<Response<pb::ListInvitationsResponse>, Status> {
-        let query: ListInvitations = parse_query(&self.0, request).await?;
-        let listed = self.0.list_invitations(&query).await?;
+        let query: ListInvitations = parse_query(&self.app, request).await?;
+        let listed = self.app.list_invitations(&query).await?;
         Ok(Response::new(pb::ListInvitationsResponse {
             next_page_token: listed.next_page_token(),
             invitations: listed.items.into_iter().map(Into::into).collect(),
@@ -76,8 +114,8 @@ impl InvitationService for Invitations {
         &self,
         request: Request<pb::CountInvitationsRequest>,
     ) -> Result<Response<pb::CountInvitationsResponse>, Status> {
-        let CountInvitations { client_id, filter } = parse_query(&self.0, request).await?;
-        let counted = self.0.count_invitations(client_id, &filter).await?;
+        let CountInvitations { client_id, filter } = parse_query(&self.app, request).await?;
+        let counted = self.app.count_invitations(client_id, &filter).await?;
         Ok(Response::new(counts(&counted)))
     }
 
@@ -85,8 +123,8 @@ impl InvitationService for Invitations {
         &self,
         request: Request<pb::LookUpInvitationRequest>,
     ) -> Result<Response<pb::LookUpInvitationResponse>, Status> {
-        let SentToken(token) = parse_query(&self.0, request).await?;
-        let invitation = Some(self.0.look_up_invitation(&token).await?.into());
+        let SentToken(token) = parse_query(&self.app, request).await?;
+        let invitation = Some(self.app.look_up_invitation(&token).await?.into());
         Ok(Response::new(pb::LookUpInvitationResponse { invitation }))
     }
 
@@ -94,8 +132,8 @@ impl InvitationService for Invitations {
         &self,
         request: Request<pb::ListOpenInvitationsRequest>,
     ) -> Result<Response<pb::ListOpenInvitationsResponse>, Status> {
-        let ListOpenInvitations { verified_email, page } = parse_query(&self.0, request).await?;
-        let listed = self.0.list_open_invitations(&verified_email, &page).await?;
+        let ListOpenInvitations { verified_email, page } = parse_query(&self.app, request).await?;
+        let listed = self.app.list_open_invitations(&verified_email, &page).await?;
         Ok(Response::new(pb::ListOpenInvitationsResponse {
             next_page_token: listed.next_page_token(),
             invitations: listed.items.into_iter().map(Into::into).collect(),
@@ -106,7 +144,7 @@ impl InvitationService for Invitations {
         &self,
         request: Request<pb::AcceptInvitationRequest>,
     ) -> Result<Response<pb::AcceptInvitationResponse>, Status> {
-        let (key, command) = parse_mutation::<_, AcceptInvitation>(&self.0, request).await?;
-        Ok(Response::new(self.0.accept_invitation(&key, &command).await?))
+        let (key, command) = parse_mutation::<_, AcceptInvitation>(&self.app, request).await?;
+        Ok(Response::new(self.app.accept_invitation(&key, &command).await?))
     }
 }

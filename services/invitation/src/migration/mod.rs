@@ -2,7 +2,10 @@
 //! released.
 
 mod m20261121_000101_invitation_client;
-mod m20261121_000102_invitation_invitation;
+mod m20261121_000102_invitation_talent_cloud;
+mod m20261121_000103_invitation_invitation;
+mod m20261121_000104_invitation_member;
+mod m20261121_000105_invitation_limits;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -16,7 +19,10 @@ impl MigratorTrait for Migrator {
         all.extend(vouch_messaging::migrations());
         all.extend(vouch_mail::migrations());
         all.push(Box::new(m20261121_000101_invitation_client::Migration));
-        all.push(Box::new(m20261121_000102_invitation_invitation::Migration));
+        all.push(Box::new(m20261121_000102_invitation_talent_cloud::Migration));
+        all.push(Box::new(m20261121_000103_invitation_invitation::Migration));
+        all.push(Box::new(m20261121_000104_invitation_member::Migration));
+        all.push(Box::new(m20261121_000105_invitation_limits::Migration));
         all
     }
 }

@@ -2,7 +2,10 @@
 //! transaction; none of them commits.
 
 pub mod clients;
+pub mod clouds;
 pub mod invitations;
+pub mod quota;
+pub mod suppressions;
 
 use std::fmt::Display;
 

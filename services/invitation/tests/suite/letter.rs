@@ -3,18 +3,19 @@
 use vouch_proto::{
     common::v1::{ContractTerms, HourlyPay, Schedule, contract_terms::Pay},
     convert::to_wire_time,
-    invitation::v1::{self as pb, mail_delivery::State},
+    invitation::v1::{self as pb, mail_delivery::State, send_invitation_request::Content as SentContent},
 };
 use vouch_testkit::{
     SmtpSink, TestDatabase, eventually, on_both_databases,
     smtp::{Received, Stage},
 };
 
-use crate::world::{SOON, World, at, fixed_terms, invite, token_in, usd};
+use crate::world::{SOON, World, at, cloud_invitation, fixed_terms, invite, token_in, usd, way_out_in};
 
 on_both_databases! {
     an_hourly_offer_shows_the_rate,
     a_fixed_offer_shows_the_agreed_amount,
+    a_place_in_a_cloud_shows_the_client_s_words_and_no_contract,
     a_refused_e_mail_is_shown_to_the_client,
 }
 
@@ -38,7 +39,11 @@ fn lines(mail: &Received) -> Vec<String> {
         Some(&token),
         "both parts have the same link"
     );
-    let text = mail.text.replace(&token, "TOKEN");
+    let way_out = way_out_in(&mail.text).expect("a way out");
+    let expected = format!("<https://vouch.example/unsubscribe?token={way_out}>");
+    assert_eq!(mail.header("List-Unsubscribe"), Some(&*expected));
+    assert_eq!(mail.header("List-Unsubscribe-Post"), Some("List-Unsubscribe=One-Click"));
+    let text = mail.text.replace(&token, "TOKEN").replace(&way_out, "WAY-OUT");
     text.lines()
         .filter(|line| !line.is_empty())
         .map(str::to_owned)
@@ -64,7 +69,7 @@ async fn an_hourly_offer_shows_the_rate(database: TestDatabase) {
     let request = pb::SendInvitationRequest {
         recipient_name: "Ada Lovelace".to_owned(),
         personal_message: "Größte <b>Bewunderung</b> &\nbest regards".to_owned(),
-        contract_terms: Some(terms),
+        content: Some(SentContent::ContractTerms(terms)),
         ..invite(&client.id, "ada@example.com")
     };
     world.send(request).await.expect("an invitation");
@@ -97,6 +102,7 @@ async fn an_hourly_offer_shows_the_rate(database: TestDatabase) {
         "-- ",
         "The offer is open until 31 March 2026.",
         "If you do not know Acme, you can ignore this e-mail.",
+        "Unsubscribe: https://vouch.example/unsubscribe?token=WAY-OUT",
     ];
     assert_eq!(lines(&mail), expected);
     for shown in [
@@ -109,10 +115,9 @@ async fn an_hourly_offer_shows_the_rate(database: TestDatabase) {
         assert!(mail.html.contains(shown), "{shown} is not in {}", mail.html);
     }
     assert!(!mail.html.contains("<b>"), "the client's words are escaped");
-    assert_eq!(mail.html.matches("<a ").count(), 1, "one button and no other link");
-    for address in ["grace@acme.example", "joan@acme.example", &client.id] {
-        assert!(!mail.raw.contains(address), "{address} is nobody's business");
-    }
+    assert_eq!(mail.html.matches("<a ").count(), 2, "one button, and the way out");
+    let business = ["grace@acme.example", "joan@acme.example", &client.id];
+    assert_eq!(business.into_iter().find(|it| mail.raw.contains(it)), None);
     world.stop().await;
 }
 
@@ -144,8 +149,40 @@ async fn a_fixed_offer_shows_the_agreed_amount(database: TestDatabase) {
         "-- ",
         "The offer is open until 31 March 2026.",
         "If you do not know Acme, you can ignore this e-mail.",
+        "Unsubscribe: https://vouch.example/unsubscribe?token=WAY-OUT",
     ];
     assert_eq!(lines(&mail), expected);
+    world.stop().await;
+}
+
+async fn a_place_in_a_cloud_shows_the_client_s_words_and_no_contract(database: TestDatabase) {
+    let sink = SmtpSink::start().await.expect("a mail server");
+    let world = World::mailing_to(database, &sink).await;
+    let client = world.acme().await;
+    let cloud = world.cloud(&client.id, "Friends of Acme").await;
+    let request = pb::SendInvitationRequest {
+        talent_type: pb::TalentType::Agency.into(),
+        personal_message: "We would <i>love</i> to go on.".to_owned(),
+        ..cloud_invitation(&cloud, "ada@example.com")
+    };
+    world.send(request).await.expect("an invitation");
+    let mail = arrived(&sink).await;
+    assert_eq!(mail.header("Subject"), Some("Acme invites you to their talent cloud"));
+    let expected = [
+        "Acme invites you",
+        "Grace Hopper at Acme would like to have your agency in the talent cloud “Friends of Acme”, which hears first \
+         of their next projects.",
+        "Grace Hopper:",
+        "> We would <i>love</i> to go on.",
+        "Activate your account:",
+        "https://vouch.example/invitations/accept#token=TOKEN",
+        "-- ",
+        "The invitation is open until 31 March 2026.",
+        "If you do not know Acme, you can ignore this e-mail.",
+        "Unsubscribe: https://vouch.example/unsubscribe?token=WAY-OUT",
+    ];
+    assert_eq!(lines(&mail), expected);
+    assert!(!mail.html.contains("<i>"), "the client's words are escaped");
     world.stop().await;
 }
 

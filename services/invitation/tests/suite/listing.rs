@@ -46,7 +46,7 @@ async fn pages_stay_as_they_are_while_invitations_arrive(database: TestDatabase)
                 .id,
         );
         world
-            .send(invite(&other.id, "talent@example.com"))
+            .send(invite(&other.id, &format!("other{number}@example.com")))
             .await
             .expect("an invitation");
     }

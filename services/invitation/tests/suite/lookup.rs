@@ -89,8 +89,7 @@ async fn tokens_that_open_nothing_cannot_be_told_apart(database: TestDatabase) {
     world.look_up(&late_token).await.expect("this one is open");
 
     let altered = late_token.chars().rev().collect::<String>();
-    let mut answers = Vec::new();
-    for token in [
+    let dead = [
         altered.as_str(),
         &used_token,
         &withdrawn_token,
@@ -100,20 +99,38 @@ async fn tokens_that_open_nothing_cannot_be_told_apart(database: TestDatabase) {
         "x",
         "a\0b",
         &"y".repeat(10_000),
-    ] {
-        answers.push(bytes(&world.look_up(token).await.expect_err("no open invitation")));
-        answers.push(bytes(
-            &world.decline(token, "no").await.expect_err("no open invitation"),
-        ));
-    }
+    ];
+    let (answers, work) = asked(&world, &dead).await;
+    assert_eq!(work[0].len(), 1, "one query: {:?}", work[0]);
+    assert!(
+        work.iter().all(|queries| *queries == work[0]),
+        "the same work: {work:#?}"
+    );
     assert_eq!(answers[0].0, Code::NotFound);
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
     assert_eq!(violations(world.look_up("").await), ["token REQUIRED"]);
     world.stop().await;
 }
 
+/// What is answered when these are looked up and declined, and what the database was asked for it.
+async fn asked(world: &World, tokens: &[&str]) -> (Vec<Bytes>, Vec<Vec<String>>) {
+    let (mut answers, mut work) = (Vec::new(), Vec::new());
+    for token in tokens {
+        world.asked_about("");
+        answers.push(bytes(&world.look_up(token).await.expect_err("no open invitation")));
+        work.push(world.asked_about("invitation_token"));
+        answers.push(bytes(
+            &world.decline(token, "no").await.expect_err("no open invitation"),
+        ));
+        work.push(world.asked_about("invitation_token"));
+    }
+    (answers, work)
+}
+
+type Bytes = (Code, String, Vec<u8>, Vec<String>);
+
 /// All of a refusal that goes over the wire, without the date of the answer.
-fn bytes(status: &Status) -> (Code, String, Vec<u8>, Vec<String>) {
+fn bytes(status: &Status) -> Bytes {
     let headers = status.metadata().keys().map(|key| format!("{key:?}")).collect();
     (
         status.code(),

@@ -2,14 +2,21 @@
 //! services would say is published by hand.
 
 mod accepting;
+mod bulk;
 mod changes;
 mod clients;
+mod clouds;
 mod expiry;
 mod hiring;
+mod importing;
 mod letter;
+mod limits;
 mod listing;
 mod lookup;
+mod outage;
 mod reminders;
 mod sending;
+mod suppression;
 mod tables;
+mod types;
 mod world;

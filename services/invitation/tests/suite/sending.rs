@@ -6,7 +6,7 @@ use vouch_primitives::{ClientId, HiringManagerId};
 use vouch_proto::{
     common::v1::{ContractTerms, FixedPay, HourlyPay, MilestoneTerms, Money, Schedule, contract_terms::Pay},
     convert::to_wire_time,
-    invitation::v1 as pb,
+    invitation::v1::{self as pb, invitation, send_invitation_request::Content as SentContent},
 };
 use vouch_testkit::{TestDatabase, on_both_databases};
 
@@ -41,9 +41,9 @@ async fn an_invitation_is_sent_and_read_again(database: TestDatabase) {
         talent_type: pb::TalentType::Freelancer.into(),
         recipient_email: "ada@example.com".to_owned(),
         recipient_name: "Ada Lovelace".to_owned(),
-        contract_terms: Some(fixed_terms()),
+        content: Some(invitation::Content::ContractTerms(fixed_terms())),
         personal_message: "Nobody else\ncould do it.".to_owned(),
-        state: pb::invitation::State::Pending.into(),
+        state: invitation::State::Pending.into(),
         send_time: Some(to_wire_time(start())),
         expire_time: Some(to_wire_time(at("2026-03-31T09:00:00Z"))),
         delivery: Some(pb::MailDelivery {
@@ -113,8 +113,8 @@ async fn a_bad_invitation_is_told_everything_and_written_nowhere(database: TestD
         "request_id REQUIRED",
         "client_id REQUIRED",
         "talent_type REQUIRED",
+        "content REQUIRED",
         "recipient_email REQUIRED",
-        "contract_terms REQUIRED",
     ];
     assert_eq!(violations(nothing), expected);
 
@@ -122,31 +122,31 @@ async fn a_bad_invitation_is_told_everything_and_written_nowhere(database: TestD
         request_id: "once".to_owned(),
         client_id: "acme".to_owned(),
         hiring_manager_id: "grace".to_owned(),
-        talent_type: pb::TalentType::Agency.into(),
+        talent_type: pb::TalentType::Unspecified.into(),
         recipient_email: "ada@example.com\r\nBcc: all@example.com".to_owned(),
         recipient_name: "Ada\nLovelace".to_owned(),
-        contract_terms: Some(ContractTerms {
+        content: Some(SentContent::ContractTerms(ContractTerms {
             schedule: Some(Schedule {
                 start_time: None,
                 expected_weekly_hours: 169,
             }),
             ..Default::default()
-        }),
+        })),
         personal_message: "é".repeat(2_001),
     };
     let expected = [
         "request_id INVALID_FORMAT",
         "client_id INVALID_FORMAT",
         "hiring_manager_id INVALID_FORMAT",
-        "talent_type NOT_SUPPORTED",
-        "recipient_email INVALID_FORMAT",
-        "recipient_name INVALID_FORMAT",
+        "talent_type REQUIRED",
         "contract_terms.project_name REQUIRED",
         "contract_terms.pay REQUIRED",
         "contract_terms.scope_of_work REQUIRED",
         "contract_terms.schedule.start_time REQUIRED",
         "contract_terms.schedule.expected_weekly_hours OUT_OF_RANGE",
         "personal_message TOO_LONG",
+        "recipient_email INVALID_FORMAT",
+        "recipient_name INVALID_FORMAT",
     ];
     assert_eq!(violations(world.send(everything).await), expected);
     for (pay, expected) in bad_pay() {
@@ -155,7 +155,7 @@ async fn a_bad_invitation_is_told_everything_and_written_nowhere(database: TestD
             ..fixed_terms()
         };
         let request = pb::SendInvitationRequest {
-            contract_terms: Some(terms),
+            content: Some(SentContent::ContractTerms(terms)),
             ..invite(&client.id, "ada@example.com")
         };
         assert_eq!(violations(world.send(request).await), expected);
@@ -270,7 +270,7 @@ async fn what_cannot_stand_in_an_e_mail_is_refused(database: TestDatabase) {
         ..fixed_terms()
     };
     let request = pb::SendInvitationRequest {
-        contract_terms: Some(terms),
+        content: Some(SentContent::ContractTerms(terms)),
         ..invite(&client.id, "ada@example.com")
     };
     let (code, _) = refusal(world.send(request).await);

@@ -1,8 +1,13 @@
 //! The service as its callers see it, and what a test says to it.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use prost::{Message, Name};
+use sea_orm::Statement;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +21,8 @@ use vouch_proto::{
     convert::to_wire_time,
     invitation::v1::{
         self as pb, accept_invitation_request::Proof, client_service_client::ClientServiceClient,
-        invitation_service_client::InvitationServiceClient,
+        invitation_service_client::InvitationServiceClient, send_invitation_request::Content as SentContent,
+        suppression_service_client::SuppressionServiceClient, talent_cloud_service_client::TalentCloudServiceClient,
     },
 };
 use vouch_runtime::{
@@ -39,8 +45,12 @@ pub const SOON: Duration = Duration::from_secs(30);
 pub struct World {
     pub clients: ClientServiceClient<Signed>,
     pub invitations: InvitationServiceClient<Signed>,
+    pub clouds: TalentCloudServiceClient<Signed>,
+    pub suppressions: SuppressionServiceClient<Signed>,
     pub db: Db,
     pub clock: Arc<TestClock>,
+    /// Every statement that the database was asked.
+    asked: Arc<Mutex<Vec<String>>>,
     bus: Arc<MemoryBus>,
     mail: TempDir,
     stop: CancellationToken,
@@ -97,7 +107,10 @@ impl World {
             url: database.url().to_owned(),
             max_connections: 8,
         };
-        let db = Db::connect(&access).await.expect("a database");
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&asked);
+        let observe = move |statement: &Statement| heard.lock().expect("no panic").push(statement.sql.clone());
+        let db = Db::connect_observed(&access, observe).await.expect("a database");
         vouch_storage::migrate::<Migrator>(&db).await.expect("tables");
         let (bus, clock) = (Arc::new(MemoryBus::faultless()), Arc::new(TestClock::new(start())));
         let test_clock = ServiceClock::test(clock.clone());
@@ -111,9 +124,12 @@ impl World {
         let channel = Signer::new(&config.common.access, Caller::Operator("test".to_owned())).on(channel);
         Self {
             clients: ClientServiceClient::new(channel.clone()),
+            clouds: TalentCloudServiceClient::new(channel.clone()),
+            suppressions: SuppressionServiceClient::new(channel.clone()),
             invitations: InvitationServiceClient::new(channel),
             db,
             clock,
+            asked,
             bus,
             mail,
             stop,
@@ -152,6 +168,37 @@ impl World {
         self.send(invite(&client.id, "ada@example.com"))
             .await
             .expect("an invitation")
+    }
+
+    /// A client of this plan, whose name nobody asks for.
+    pub async fn client(&self, plan: pb::Plan) -> pb::Client {
+        let request = pb::CreateClientRequest {
+            plan: plan.into(),
+            ..create_client("Acme", &[("Grace Hopper", "grace@acme.example")])
+        };
+        let answer = self.clients.clone().create_client(request).await.expect("a client");
+        answer.into_inner().client.expect("a client")
+    }
+
+    pub async fn cloud(&self, client_id: &str, name: &str) -> pb::TalentCloud {
+        let request = pb::CreateTalentCloudRequest {
+            request_id: request_id(),
+            client_id: client_id.to_owned(),
+            name: name.to_owned(),
+        };
+        let answer = self.clouds.clone().create_talent_cloud(request).await;
+        answer.expect("a cloud").into_inner().talent_cloud.expect("a cloud")
+    }
+
+    /// Everybody in a talent cloud, in the order in which they came.
+    pub async fn members(&self, cloud: &pb::TalentCloud) -> Vec<pb::TalentCloudMember> {
+        let request = pb::ListTalentCloudMembersRequest {
+            talent_cloud_id: cloud.id.clone(),
+            page_size: 100,
+            ..Default::default()
+        };
+        let answer = self.clouds.clone().list_talent_cloud_members(request).await;
+        answer.expect("members").into_inner().members
     }
 
     pub async fn get(&self, id: &str) -> Result<pb::Invitation, Status> {
@@ -244,6 +291,15 @@ impl World {
         Ok(answer.into_inner().invitation.expect("an invitation"))
     }
 
+    /// The statements about a table since the last time.
+    pub fn asked_about(&self, table: &str) -> Vec<String> {
+        let asked = std::mem::take(&mut *self.asked.lock().expect("no panic"));
+        asked
+            .into_iter()
+            .filter(|statement| statement.contains(table))
+            .collect()
+    }
+
     /// All e-mails that have been written as files, the oldest first.
     pub fn letters(&self) -> Vec<String> {
         read_all(self.mail.path())
@@ -284,9 +340,18 @@ impl World {
     }
 }
 
+/// What stands behind the unsubscribe link in a text.
+pub fn way_out_in(text: &str) -> Option<String> {
+    after("https://vouch.example/unsubscribe?token=", text)
+}
+
 /// What stands behind `#token=` in a text.
 pub fn token_in(text: &str) -> Option<String> {
-    let (_, rest) = text.split_once("https://vouch.example/invitations/accept#token=")?;
+    after("https://vouch.example/invitations/accept#token=", text)
+}
+
+fn after(link: &str, text: &str) -> Option<String> {
+    let (_, rest) = text.split_once(link)?;
     let fits = |c: &char| c.is_ascii_alphanumeric() || *c == '-' || *c == '_';
     Some(rest.chars().take_while(fits).collect())
 }
@@ -330,8 +395,17 @@ pub fn invite(client_id: &str, recipient: &str) -> pb::SendInvitationRequest {
         talent_type: pb::TalentType::Freelancer.into(),
         recipient_email: recipient.to_owned(),
         recipient_name: String::new(),
-        contract_terms: Some(fixed_terms()),
+        content: Some(SentContent::ContractTerms(fixed_terms())),
         personal_message: String::new(),
+    }
+}
+
+/// An invitation of a freelancer to a talent cloud.
+pub fn cloud_invitation(cloud: &pb::TalentCloud, recipient: &str) -> pb::SendInvitationRequest {
+    pb::SendInvitationRequest {
+        content: Some(SentContent::TalentCloudId(cloud.id.clone())),
+        personal_message: "Stay with us.".to_owned(),
+        ..invite(&cloud.client_id, recipient)
     }
 }
 

@@ -7,8 +7,9 @@ use tonic_types::StatusExt;
 use vouch_primitives::{ClientId, EmailAddress, InvitationId, RequestId, Timestamp};
 use vouch_proto::common::v1::ContractTerms;
 use vouch_proto::invitation::v1::{
-    AcceptInvitationRequest, HiringManager, Invitation, ListOpenInvitationsRequest, LookUpInvitationRequest,
-    accept_invitation_request, invitation_service_client::InvitationServiceClient,
+    AcceptInvitationRequest, GetInvitationRequest, HiringManager, Invitation, ListOpenInvitationsRequest,
+    LookUpInvitationRequest, TalentType, accept_invitation_request, invitation::Content,
+    invitation_service_client::InvitationServiceClient,
 };
 use vouch_proto::{Fields, Violations};
 use vouch_runtime::Peer;
@@ -16,7 +17,7 @@ use vouch_runtime::Peer;
 use super::{Token, cases::OpenInvitation};
 use crate::{
     domain::{Acceptance, Client, HiringManager as Manager, TokenHash},
-    error::Error,
+    error::{Error, INVITATION_NOT_SUPPORTED},
 };
 
 /// The invitation service.
@@ -69,30 +70,35 @@ impl Invitations {
             .await
             .map_err(refusal)?
             .into_inner();
+        let invitation = answer.invitation.unwrap_or_default();
+        expect_supported(&invitation)?;
         let mut fields = Fields::new();
-        let id = fields.id("invitation.id", &answer.invitation.unwrap_or_default().id);
+        let id = fields.id("invitation.id", &invitation.id);
         id.ok_or_else(|| Error::InvitationUnreadable(fields.into()))
     }
 
-    /// The oldest open invitation of a verified address.
+    /// The oldest open invitation of a verified address, of those that lead somewhere yet.
     ///
     /// # Errors
     /// When the service cannot be asked.
     pub async fn first_open(&self, verified: &EmailAddress) -> Result<Option<OpenInvitation>, Error> {
-        let request = ListOpenInvitationsRequest {
+        let mut request = ListOpenInvitationsRequest {
             verified_email: verified.to_string(),
+            // A hundred may be more than an answer can hold.
             page_size: 1,
             page_token: String::new(),
         };
-        let answer = self
-            .0
-            .clone()
-            .list_open_invitations(request)
-            .await
-            .map_err(refusal)?
-            .into_inner();
-        let first = answer.invitations.into_iter().next().map(open_invitation).transpose();
-        first.map_err(Error::InvitationUnreadable)
+        loop {
+            let answer = self.0.clone().list_open_invitations(request.clone()).await;
+            let answer = answer.map_err(refusal)?.into_inner();
+            let mut invitations = answer.invitations.into_iter();
+            let first = invitations.find(|invitation| expect_supported(invitation).is_ok());
+            if first.is_some() || answer.next_page_token.is_empty() {
+                let first = first.map(open_invitation).transpose();
+                return first.map_err(Error::InvitationUnreadable);
+            }
+            request.page_token = answer.next_page_token;
+        }
     }
 
     /// Accepts an invitation for a person. However often it is asked for the same acceptance, the answer is the same.
@@ -103,7 +109,11 @@ impl Invitations {
     pub async fn accept(&self, acceptance: &Acceptance, evidence: Evidence) -> Result<AcceptedInvitation, Error> {
         let proof = match evidence {
             Evidence::Token(hash) => accept_invitation_request::Proof::TokenSha256(hash.0.to_vec()),
-            Evidence::VerifiedEmail(email) => accept_invitation_request::Proof::VerifiedEmail(email.to_string()),
+            Evidence::VerifiedEmail(email) => {
+                // Nobody has looked at this one yet.
+                self.expect_supported(acceptance.invitation_id).await?;
+                accept_invitation_request::Proof::VerifiedEmail(email.to_string())
+            }
         };
         let request = AcceptInvitationRequest {
             request_id: RequestId::derived(acceptance.request_id.as_uuid(), "accept invitation").to_string(),
@@ -119,6 +129,14 @@ impl Invitations {
             .map_err(refusal)?
             .into_inner();
         accepted_invitation(answer.invitation.unwrap_or_default()).map_err(Error::InvitationUnreadable)
+    }
+
+    async fn expect_supported(&self, id: InvitationId) -> Result<(), Error> {
+        let request = GetInvitationRequest {
+            invitation_id: id.to_string(),
+        };
+        let answer = self.0.clone().get_invitation(request).await;
+        expect_supported(&answer.map_err(refusal)?.into_inner().invitation.unwrap_or_default())
     }
 }
 
@@ -142,11 +160,30 @@ fn refusal(status: Status) -> Error {
     }
 }
 
+/// Only freelancers who are invited to a contract have a way here yet. Whoever else accepted an invitation would be stuck,
+/// so that nobody does.
+fn expect_supported(invitation: &Invitation) -> Result<(), Error> {
+    match invitation.content {
+        Some(Content::ContractTerms(_)) if invitation.talent_type() == TalentType::Freelancer => Ok(()),
+        _ => Err(Error::InvitationRefused {
+            reason: INVITATION_NOT_SUPPORTED.to_owned(),
+        }),
+    }
+}
+
+/// The terms of an invitation to a contract.
+fn offered(content: Option<Content>) -> Option<ContractTerms> {
+    match content {
+        Some(Content::ContractTerms(terms)) => Some(terms),
+        Some(Content::TalentCloud(_)) | None => None,
+    }
+}
+
 fn open_invitation(invitation: Invitation) -> Result<OpenInvitation, Violations> {
     let mut fields = Fields::new();
     let id = fields.id("invitation.id", &invitation.id);
     let expires_at = fields.time("invitation.expire_time", invitation.expire_time.as_ref());
-    let terms = terms(&mut fields, invitation.contract_terms);
+    let terms = terms(&mut fields, offered(invitation.content));
     let (Some(id), Some(expires_at), Some(terms)) = (id, expires_at, terms) else {
         return Err(fields.into());
     };
@@ -168,7 +205,7 @@ fn accepted_invitation(invitation: Invitation) -> Result<AcceptedInvitation, Vio
         display_name, email, ..
     } = invitation.hiring_manager.unwrap_or_default();
     let email = fields.email("invitation.hiring_manager.email", &email);
-    let terms = terms(&mut fields, invitation.contract_terms);
+    let terms = terms(&mut fields, offered(invitation.content));
     let (Some(id), Some(client_id), Some(recipient)) = (id, client_id, recipient) else {
         return Err(fields.into());
     };

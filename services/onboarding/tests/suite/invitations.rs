@@ -7,10 +7,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
+use futures::stream;
 use sha2::{Digest, Sha256};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Request, Response, Status, transport::server::TcpIncoming};
+use tonic::{Code, Request, Response, Status, Streaming, transport::server::TcpIncoming};
 use tonic_types::{ErrorDetails, StatusExt};
 use vouch_primitives::{Clock, InvitationId, TestClock};
 use vouch_proto::{
@@ -19,7 +20,7 @@ use vouch_proto::{
     invitation::v1::{
         self as pb,
         accept_invitation_request::Proof,
-        invitation::State,
+        invitation::{Content, State},
         invitation_service_server::{InvitationService, InvitationServiceServer},
     },
 };
@@ -113,7 +114,7 @@ impl Invitations {
             }),
             talent_type: pb::TalentType::Freelancer.into(),
             recipient_email: recipient.to_owned(),
-            contract_terms: Some(terms),
+            content: Some(Content::ContractTerms(terms)),
             state: State::Pending.into(),
             send_time: Some(to_wire_time(now)),
             expire_time: Some(to_wire_time(now.add_days(30))),
@@ -121,6 +122,15 @@ impl Invitations {
         };
         self.shared.book().invitations.push(invitation.clone());
         invitation
+    }
+
+    /// Changes an invitation that has been sent.
+    pub fn change(&self, id: &str, change: impl Fn(&mut pb::Invitation)) {
+        let mut book = self.shared.book();
+        book.invitations
+            .iter_mut()
+            .filter(|invitation| invitation.id == id)
+            .for_each(change);
     }
 
     pub fn get(&self, id: &str) -> pb::Invitation {
@@ -239,19 +249,25 @@ impl InvitationService for Service {
         let pb::ListOpenInvitationsRequest {
             verified_email: email,
             page_size,
-            ..
+            page_token,
         } = request.into_inner();
         let size = usize::try_from(page_size).expect("a small page");
-        let open =
-            |invitation: &&pb::Invitation| invitation.state() == State::Pending && invitation.recipient_email == email;
+        let open = |invitation: &&pb::Invitation| {
+            invitation.state() == State::Pending && invitation.recipient_email == email && invitation.id > page_token
+        };
         assert_eq!(
             size, 1,
             "home shows one, and a hundred may be more than an answer can hold"
         );
-        let invitations = book.invitations.iter().filter(open).take(size).cloned().collect();
+        let invitations: Vec<_> = book.invitations.iter().filter(open).take(size).cloned().collect();
+        let more = book.invitations.iter().filter(open).count() > size;
+        let next = invitations
+            .last()
+            .filter(|_| more)
+            .map(|invitation| invitation.id.clone());
         Ok(Response::new(pb::ListOpenInvitationsResponse {
             invitations,
-            next_page_token: String::new(),
+            next_page_token: next.unwrap_or_default(),
         }))
     }
 
@@ -287,6 +303,22 @@ impl InvitationService for Service {
         Err(Status::unimplemented("onboarding does not ask this"))
     }
 
+    async fn send_invitations(
+        &self,
+        _: Request<pb::SendInvitationsRequest>,
+    ) -> Result<Response<pb::SendInvitationsResponse>, Status> {
+        Err(Status::unimplemented("onboarding does not ask this"))
+    }
+
+    type ImportInvitationsStream = stream::Empty<Result<pb::ImportInvitationsResponse, Status>>;
+
+    async fn import_invitations(
+        &self,
+        _: Request<Streaming<pb::ImportInvitationsRequest>>,
+    ) -> Result<Response<Self::ImportInvitationsStream>, Status> {
+        Err(Status::unimplemented("onboarding does not ask this"))
+    }
+
     async fn resend_invitation(
         &self,
         _: Request<pb::ResendInvitationRequest>,
@@ -317,9 +349,14 @@ impl InvitationService for Service {
 
     async fn get_invitation(
         &self,
-        _: Request<pb::GetInvitationRequest>,
+        request: Request<pb::GetInvitationRequest>,
     ) -> Result<Response<pb::GetInvitationResponse>, Status> {
-        Err(Status::unimplemented("onboarding does not ask this"))
+        let book = self.0.book();
+        book.answering()?;
+        let id = request.into_inner().invitation_id;
+        let found = book.invitations.iter().find(|invitation| invitation.id == id).cloned();
+        let invitation = Some(found.ok_or_else(|| Status::not_found("no such invitation"))?);
+        Ok(Response::new(pb::GetInvitationResponse { invitation }))
     }
 
     async fn list_invitations(

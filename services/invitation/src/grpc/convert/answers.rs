@@ -3,12 +3,16 @@
 use vouch_mail::{Delivery, MailState};
 use vouch_proto::{
     convert::to_wire_time,
-    invitation::v1::{self as pb, invitation::State as WireState, mail_delivery::State as WireDeliveryState},
+    invitation::v1::{
+        self as pb,
+        invitation::{Content as WireContent, State as WireState},
+        mail_delivery::State as WireDeliveryState,
+    },
 };
 
 use crate::{
     app::invitations::Followed,
-    domain::{Invitation, Stage, State, TalentType},
+    domain::{Content, Invitation, Stage, State, TalentType},
 };
 
 impl From<Followed> for pb::Invitation {
@@ -31,11 +35,23 @@ impl From<Invitation> for pb::Invitation {
             talent_type: pb::TalentType::from(invitation.talent_type).into(),
             recipient_email: invitation.recipient.email.to_string(),
             recipient_name: invitation.recipient.name,
-            contract_terms: Some((&invitation.contract_terms).into()),
+            content: Some(invitation.content.into()),
             personal_message: invitation.personal_message,
             send_time: Some(to_wire_time(invitation.sent_at)),
             expire_time: Some(to_wire_time(invitation.expires_at)),
             ..stands
+        }
+    }
+}
+
+impl From<Content> for WireContent {
+    fn from(content: Content) -> Self {
+        match content {
+            Content::Contract(terms) => Self::ContractTerms((&terms).into()),
+            Content::Cloud(cloud) => Self::TalentCloud(pb::InvitedCloud {
+                id: cloud.id.to_string(),
+                name: cloud.name,
+            }),
         }
     }
 }
@@ -95,6 +111,7 @@ impl From<TalentType> for pb::TalentType {
     fn from(talent_type: TalentType) -> Self {
         match talent_type {
             TalentType::Freelancer => Self::Freelancer,
+            TalentType::Agency => Self::Agency,
         }
     }
 }

@@ -7,76 +7,11 @@ use vouch_proto::{
     invitation::v1::{self as pb, accept_invitation_request::Proof as WireProof},
 };
 
-use super::{Id, ListOpenInvitations, SentToken, terms::contract_terms};
+use super::{Id, ListOpenInvitations, SentToken};
 use crate::{
-    app::{acceptance::AcceptInvitation, changes::DeclineInvitation, invitations::SendInvitation},
-    domain::{
-        ContractTerms, Proof, Recipient, TalentType, TokenHash,
-        invitation::{DECLINE_REASON_LENGTH, PERSONAL_MESSAGE_LENGTH, RECIPIENT_NAME_LENGTH},
-    },
+    app::{acceptance::AcceptInvitation, changes::DeclineInvitation},
+    domain::{Proof, TokenHash, invitation::DECLINE_REASON_LENGTH},
 };
-
-impl TryFrom<pb::SendInvitationRequest> for SendInvitation {
-    type Error = Violations;
-
-    fn try_from(request: pb::SendInvitationRequest) -> Result<Self, Violations> {
-        let mut fields = Fields::new();
-        let client_id = fields.id("client_id", &request.client_id);
-        let hiring_manager_id = match request.hiring_manager_id.as_str() {
-            "" => Some(None),
-            named => fields.id("hiring_manager_id", named).map(Some),
-        };
-        let talent_type = talent_type(&mut fields, request.talent_type());
-        let email = fields.email("recipient_email", &request.recipient_email);
-        let name = fields.line("recipient_name", &request.recipient_name, RECIPIENT_NAME_LENGTH);
-        let contract_terms = offer(&mut fields, request.contract_terms.as_ref());
-        let personal_message = fields.text("personal_message", &request.personal_message, PERSONAL_MESSAGE_LENGTH);
-        let read = || {
-            Some(Self {
-                client_id: client_id?,
-                hiring_manager_id: hiring_manager_id?,
-                talent_type: talent_type?,
-                recipient: Recipient {
-                    email: email?,
-                    name: name?,
-                },
-                contract_terms: contract_terms?,
-                personal_message: personal_message?,
-            })
-        };
-        match read() {
-            Some(command) => fields.finish(command),
-            None => Err(fields.into()),
-        }
-    }
-}
-
-fn talent_type(fields: &mut Fields, talent_type: pb::TalentType) -> Option<TalentType> {
-    match talent_type {
-        pb::TalentType::Unspecified => {
-            fields.refuse("talent_type", "REQUIRED", "is required");
-            None
-        }
-        pb::TalentType::Freelancer => Some(TalentType::Freelancer),
-        pb::TalentType::Agency => {
-            fields.refuse("talent_type", "NOT_SUPPORTED", "must be a freelancer for now");
-            None
-        }
-    }
-}
-
-/// An invitation without an offer would be one to a talent cloud.
-fn offer(fields: &mut Fields, terms: Option<&vouch_proto::common::v1::ContractTerms>) -> Option<ContractTerms> {
-    let Some(terms) = terms else {
-        fields.refuse(
-            "contract_terms",
-            "REQUIRED",
-            "is required: clouds cannot be invited to yet",
-        );
-        return None;
-    };
-    fields.within("contract_terms", |fields| contract_terms(fields, terms))
-}
 
 fn invitation_id(text: &str) -> Result<Id<InvitationId>, Violations> {
     let mut fields = Fields::new();
@@ -133,7 +68,7 @@ impl TryFrom<pb::LookUpInvitationRequest> for SentToken {
 }
 
 /// Anything is a token, so that a wrong one says no more than an unknown one; only a missing one is refused.
-fn token(fields: &mut Fields, text: String) -> Token {
+pub(super) fn token(fields: &mut Fields, text: String) -> Token {
     if text.is_empty() {
         fields.refuse("token", "REQUIRED", "is required");
     }

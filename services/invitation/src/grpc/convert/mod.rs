@@ -2,8 +2,11 @@
 
 mod answers;
 mod clients;
+mod clouds;
 mod invitations;
 mod listing;
+mod sending;
+mod suppressions;
 mod terms;
 
 pub(super) use answers::counts;
@@ -12,13 +15,39 @@ use vouch_mail::Token;
 use vouch_primitives::{ClientId, EmailAddress, InvitationId};
 use vouch_proto::Page;
 
-use crate::domain::Filter;
+use crate::{
+    app::sending::Inviter,
+    domain::{DraftContent, Filter, TalentType},
+};
 
 /// A request that names one thing by its id.
 pub(super) struct Id<I>(pub(super) I);
 
 /// A token as it stands in a link, whatever it may be.
 pub(super) struct SentToken(pub(super) Token);
+
+/// An address, about which the suppression list is asked or told.
+pub(super) struct Address(pub(super) EmailAddress);
+
+/// Asks who is ready for a client's next project.
+pub(super) struct FindTalent {
+    pub(super) client_id: ClientId,
+    pub(super) limit: u64,
+}
+
+/// Begins an import.
+pub(super) struct ImportInvitations {
+    pub(super) inviter: Inviter,
+    pub(super) template: Template,
+    pub(super) dry_run: bool,
+}
+
+/// What many recipients are invited to, and what is said to all who have no words of their own.
+pub(super) struct Template {
+    talent_type: TalentType,
+    content: DraftContent,
+    personal_message: String,
+}
 
 /// Asks how many invitations of a client stand where.
 pub(super) struct CountInvitations {

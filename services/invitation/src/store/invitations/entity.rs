@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::store::clients;
+use crate::store::{clients, clouds};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "invitation")]
@@ -14,8 +14,9 @@ pub struct Model {
     pub talent_type: String,
     pub recipient_email: String,
     pub recipient_name: String,
-    /// The encoded `vouch.common.v1.ContractTerms`.
-    pub contract_terms: Vec<u8>,
+    /// The encoded `vouch.common.v1.ContractTerms`; none in an invitation to a cloud.
+    pub contract_terms: Option<Vec<u8>>,
+    pub talent_cloud_id: Option<Uuid>,
     pub personal_message: String,
     pub state: String,
     pub sent_at: i64,
@@ -42,6 +43,12 @@ pub enum Relation {
         to = "clients::manager::Column::Id"
     )]
     HiringManager,
+    #[sea_orm(
+        belongs_to = "clouds::entity::Entity",
+        from = "Column::TalentCloudId",
+        to = "clouds::entity::Column::Id"
+    )]
+    TalentCloud,
 }
 
 impl Related<clients::entity::Entity> for Entity {
@@ -53,6 +60,12 @@ impl Related<clients::entity::Entity> for Entity {
 impl Related<clients::manager::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::HiringManager.def()
+    }
+}
+
+impl Related<clouds::entity::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::TalentCloud.def()
     }
 }
 

@@ -18,7 +18,7 @@ use self::{
     entity::{Column, Entity, Model},
     row::name_of,
 };
-use super::clients;
+use super::{clients, clouds};
 use crate::domain::{Acceptance, Hire, Invitation, Stage, TokenHash};
 
 pub use listing::{count_by_stage, list_of_client};
@@ -38,14 +38,16 @@ pub struct Unanswered {
     pub expires_at: Timestamp,
 }
 
-/// Adds an invitation.
+/// Adds invitations.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn insert(txn: &Txn, invitation: &Invitation) -> Result<(), StorageError> {
-    Entity::insert(row::to_row(invitation))
-        .exec_without_returning(txn)
-        .await?;
+pub async fn insert(txn: &Txn, invitations: &[Invitation]) -> Result<(), StorageError> {
+    for chunk in invitations.chunks(ROWS) {
+        Entity::insert_many(chunk.iter().map(row::to_row))
+            .exec_without_returning(txn)
+            .await?;
+    }
     Ok(())
 }
 
@@ -227,11 +229,12 @@ async fn one(conn: &impl ConnectionTrait, query: sea_orm::Select<Entity>) -> Res
     Ok(all(conn, query.limit(1)).await?.pop())
 }
 
-/// The rows of `query`, each with the names of its client and hiring manager.
+/// The rows of `query`, each with the names of its client, its hiring manager and its cloud.
 async fn all(conn: &impl ConnectionTrait, query: sea_orm::Select<Entity>) -> Result<Vec<Invitation>, StorageError> {
     let rows = query
         .find_also_related(clients::entity::Entity)
         .find_also_related(clients::manager::Entity)
+        .find_also(Entity, clouds::entity::Entity)
         .all(conn)
         .await?;
     rows.into_iter().map(row::from_row).collect()

@@ -2,7 +2,7 @@
 
 use prost::Message;
 use sea_orm::Set;
-use vouch_primitives::{ClientId, InvitationId, PersonId, Timestamp};
+use vouch_primitives::{ClientId, InvitationId, PersonId, TalentCloudId, Timestamp};
 use vouch_proto::common::v1 as common;
 use vouch_storage::StorageError;
 
@@ -11,8 +11,10 @@ use super::{
     entity::{ActiveModel, Model},
 };
 use crate::{
-    domain::{Acceptance, ContractTerms, Decline, Invitation, Recipient, Stage, State, TalentType},
-    store::clients,
+    domain::{
+        Acceptance, Content, ContractTerms, Decline, Invitation, InvitedCloud, Recipient, Stage, State, TalentType,
+    },
+    store::{clients, clouds},
 };
 
 const STAGES: [Stage; 5] = [
@@ -24,9 +26,16 @@ const STAGES: [Stage; 5] = [
 ];
 
 const FREELANCER: &str = "FREELANCER";
+const AGENCY: &str = "AGENCY";
 
-/// An invitation with its client and its hiring manager, which the foreign keys guarantee.
-type Joined = (Model, Option<clients::entity::Model>, Option<clients::manager::Model>);
+/// An invitation with its client and its hiring manager, which the foreign keys guarantee, and its talent cloud if it is
+/// to one.
+type Joined = (
+    Model,
+    Option<clients::entity::Model>,
+    Option<clients::manager::Model>,
+    Option<clouds::entity::Model>,
+);
 
 /// How a stage is called in the table.
 pub(super) const fn name_of(stage: Stage) -> &'static str {
@@ -60,6 +69,11 @@ pub(super) fn to_row(invitation: &Invitation) -> ActiveModel {
     };
     let talent_type = match invitation.talent_type {
         TalentType::Freelancer => FREELANCER,
+        TalentType::Agency => AGENCY,
+    };
+    let (terms, cloud) = match &invitation.content {
+        Content::Contract(terms) => (Some(common::ContractTerms::from(terms).encode_to_vec()), None),
+        Content::Cloud(cloud) => (None, Some(cloud.id.as_uuid())),
     };
     ActiveModel {
         id: Set(invitation.id.as_uuid()),
@@ -68,7 +82,8 @@ pub(super) fn to_row(invitation: &Invitation) -> ActiveModel {
         talent_type: Set(talent_type.to_owned()),
         recipient_email: Set(invitation.recipient.email.as_str().to_owned()),
         recipient_name: Set(invitation.recipient.name.clone()),
-        contract_terms: Set(common::ContractTerms::from(&invitation.contract_terms).encode_to_vec()),
+        contract_terms: Set(terms),
+        talent_cloud_id: Set(cloud),
         personal_message: Set(invitation.personal_message.clone()),
         state: Set(name_of(invitation.state.stage()).to_owned()),
         sent_at: Set(invitation.sent_at.as_micros()),
@@ -84,11 +99,20 @@ pub(super) fn to_row(invitation: &Invitation) -> ActiveModel {
     }
 }
 
-pub(super) fn from_row((row, client, manager): Joined) -> Result<Invitation, StorageError> {
+pub(super) fn from_row((row, client, manager, cloud): Joined) -> Result<Invitation, StorageError> {
     let state = state(&row)?;
     let talent_type = match row.talent_type.as_str() {
         FREELANCER => TalentType::Freelancer,
+        AGENCY => TalentType::Agency,
         other => return Err(unreadable("invitation.talent_type", other)),
+    };
+    let content = match (&row.contract_terms, cloud) {
+        (Some(terms), None) => Content::Contract(contract_terms(terms)?),
+        (None, Some(cloud)) => Content::Cloud(InvitedCloud {
+            id: TalentCloudId::from_uuid(cloud.id),
+            name: cloud.name,
+        }),
+        _ => return Err(unreadable("invitation.talent_cloud_id", row.id)),
     };
     let client = client.ok_or_else(|| unreadable("invitation.client_id", row.client_id))?;
     let manager = manager.ok_or_else(|| unreadable("invitation.hiring_manager_id", row.hiring_manager_id))?;
@@ -106,7 +130,7 @@ pub(super) fn from_row((row, client, manager): Joined) -> Result<Invitation, Sto
         hiring_manager: clients::hiring_manager(manager)?,
         talent_type,
         recipient,
-        contract_terms: contract_terms(&row.contract_terms)?,
+        content,
         personal_message: row.personal_message,
         sent_at: Timestamp::from_micros(row.sent_at),
         expires_at: Timestamp::from_micros(row.expires_at),

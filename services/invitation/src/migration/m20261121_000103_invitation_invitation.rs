@@ -19,7 +19,7 @@ impl MigrationTrait for Migration {
 }
 
 fn table() -> TableCreateStatement {
-    Table::create()
+    let mut table = Table::create()
         .table("invitation")
         .col(pk_uuid("id"))
         .col(uuid("client_id"))
@@ -27,7 +27,8 @@ fn table() -> TableCreateStatement {
         .col(text("talent_type"))
         .col(text("recipient_email"))
         .col(text("recipient_name"))
-        .col(blob("contract_terms"))
+        .col(blob_null("contract_terms"))
+        .col(uuid_null("talent_cloud_id"))
         .col(text("personal_message"))
         .col(text("state"))
         .col(big_integer("sent_at"))
@@ -50,41 +51,66 @@ fn table() -> TableCreateStatement {
                 .from("invitation", ("client_id", "hiring_manager_id"))
                 .to("hiring_manager", ("client_id", "id")),
         )
-        .check((
+        .foreign_key(
+            ForeignKey::create()
+                .name("invitation_talent_cloud")
+                .from("invitation", ("client_id", "talent_cloud_id"))
+                .to("talent_cloud", ("client_id", "id")),
+        )
+        .to_owned();
+    for rule in rules() {
+        table.check(rule);
+    }
+    table
+}
+
+/// What holds of every invitation, whoever writes it.
+fn rules() -> [(&'static str, Expr); 10] {
+    [
+        (
             "invitation_talent_type_is_known",
-            Expr::cust("talent_type = 'FREELANCER'"),
-        ))
-        .check((
+            Expr::col("talent_type").is_in(["FREELANCER", "AGENCY"]),
+        ),
+        (
+            // An invitation to a cloud says nothing of a contract [B15, B16].
+            "invitation_brings_one_thing",
+            Expr::cust("(contract_terms IS NULL) <> (talent_cloud_id IS NULL)"),
+        ),
+        (
+            "invitation_hires_by_contract",
+            Expr::cust("hired_at IS NULL OR contract_terms IS NOT NULL"),
+        ),
+        (
             "invitation_state_is_known",
             Expr::col("state").is_in(["PENDING", "ACCEPTED", "DECLINED", "WITHDRAWN", "EXPIRED"]),
-        ))
-        .check(("invitation_waits_for_an_answer", Expr::cust("expires_at > sent_at")))
-        .check((
+        ),
+        ("invitation_waits_for_an_answer", Expr::cust("expires_at > sent_at")),
+        (
             "invitation_accepted_by_somebody",
             Expr::cust(
                 "(state = 'ACCEPTED') = (accepted_at IS NOT NULL) \
                  AND (state = 'ACCEPTED') = (person_id IS NOT NULL)",
             ),
-        ))
-        .check((
+        ),
+        (
             "invitation_declined_at_some_time",
             Expr::cust(
                 "(state = 'DECLINED') = (declined_at IS NOT NULL) AND (decline_reason = '' OR state = 'DECLINED')",
             ),
-        ))
-        .check((
+        ),
+        (
             "invitation_withdrawn_at_some_time",
             Expr::cust("(state = 'WITHDRAWN') = (withdrawn_at IS NOT NULL)"),
-        ))
-        .check((
+        ),
+        (
             "invitation_accepted_in_time",
             Expr::cust("accepted_at IS NULL OR accepted_at < expires_at"),
-        ))
-        .check((
+        ),
+        (
             "invitation_accepted_before_hired",
             Expr::cust("hired_at IS NULL OR state = 'ACCEPTED'"),
-        ))
-        .to_owned()
+        ),
+    ]
 }
 
 /// More than one may be alive: a reminder brings another, and the first link goes on working.

@@ -1,0 +1,191 @@
+//! Talent clouds: a client's private groups of talent.
+
+use std::collections::HashSet;
+
+use vouch_primitives::{ClientId, TalentCloudId, TalentCloudMemberId, Timestamp};
+use vouch_proto::{Listed, Page, invitation::v1 as pb};
+use vouch_storage::{Txn, idempotency::RequestKey};
+
+use super::App;
+use crate::{
+    domain::{Member, MemberState, TalentCloud},
+    error::Error,
+    store::clouds::{self as store, members},
+};
+
+/// Creates a talent cloud.
+#[derive(Clone, Debug)]
+pub struct CreateTalentCloud {
+    /// Whose it is.
+    pub client_id: ClientId,
+    /// Its name.
+    pub name: String,
+}
+
+/// Gives a talent cloud another name.
+#[derive(Clone, Debug)]
+pub struct RenameTalentCloud {
+    /// Which.
+    pub id: TalentCloudId,
+    /// Its new name.
+    pub name: String,
+}
+
+/// Asks for one page of a client's talent clouds.
+#[derive(Clone, Debug)]
+pub struct ListTalentClouds {
+    /// Whose.
+    pub client_id: ClientId,
+    /// Whether archived ones count.
+    pub include_archived: bool,
+    /// Which part.
+    pub page: Page<TalentCloudId>,
+}
+
+/// Asks for one page of the members of a talent cloud.
+#[derive(Clone, Debug)]
+pub struct ListMembers {
+    /// Of which.
+    pub cloud_id: TalentCloudId,
+    /// Those in these states; empty for all.
+    pub states: Vec<MemberState>,
+    /// Which part.
+    pub page: Page<TalentCloudMemberId>,
+}
+
+impl App {
+    /// Creates a talent cloud.
+    ///
+    /// # Errors
+    /// If there is no such client, or it has another cloud of this name; if the database fails.
+    pub async fn create_talent_cloud(
+        &self,
+        key: &RequestKey,
+        command: &CreateTalentCloud,
+    ) -> Result<pb::CreateTalentCloudResponse, Error> {
+        self.commands
+            .once(key, |txn, now| async move {
+                super::clients::expect_client(&*txn, command.client_id).await?;
+                let cloud = TalentCloud {
+                    id: TalentCloudId::new(),
+                    client_id: command.client_id,
+                    name: command.name.clone(),
+                    created_at: now,
+                    archived_at: None,
+                };
+                if !store::insert(&txn, &cloud).await? {
+                    return Err(Error::CloudNameTaken);
+                }
+                let talent_cloud = Some(cloud.into());
+                Ok(pb::CreateTalentCloudResponse { talent_cloud })
+            })
+            .await
+    }
+
+    /// Gives a talent cloud another name.
+    ///
+    /// # Errors
+    /// If there is no such cloud, or the client has another one of this name; if the database fails.
+    pub async fn rename_talent_cloud(
+        &self,
+        key: &RequestKey,
+        command: &RenameTalentCloud,
+    ) -> Result<pb::RenameTalentCloudResponse, Error> {
+        self.commands
+            .once(key, |txn, _| async move {
+                let mut cloud = locked(&txn, command.id).await?;
+                cloud.name.clone_from(&command.name);
+                if store::has_name(&txn, &cloud).await? {
+                    return Err(Error::CloudNameTaken);
+                }
+                store::save(&txn, &cloud).await?;
+                let talent_cloud = Some(cloud.into());
+                Ok(pb::RenameTalentCloudResponse { talent_cloud })
+            })
+            .await
+    }
+
+    /// Archives a talent cloud.
+    ///
+    /// # Errors
+    /// If there is no such cloud, or the database fails.
+    pub async fn archive_talent_cloud(
+        &self,
+        key: &RequestKey,
+        id: TalentCloudId,
+    ) -> Result<pb::ArchiveTalentCloudResponse, Error> {
+        self.commands
+            .once(key, |txn, now: Timestamp| async move {
+                let mut cloud = locked(&txn, id).await?;
+                if cloud.archived_at.is_none() {
+                    cloud.archived_at = Some(now);
+                    store::save(&txn, &cloud).await?;
+                }
+                let talent_cloud = Some(cloud.into());
+                Ok(pb::ArchiveTalentCloudResponse { talent_cloud })
+            })
+            .await
+    }
+
+    /// Reads a talent cloud.
+    ///
+    /// # Errors
+    /// If there is none, or the database fails.
+    pub async fn get_talent_cloud(&self, id: TalentCloudId) -> Result<TalentCloud, Error> {
+        let found = store::find(self.commands.db().reader(), id).await?;
+        found.ok_or_else(|| Error::not_found("talent cloud", id))
+    }
+
+    /// Reads one page of a client's talent clouds.
+    ///
+    /// # Errors
+    /// If there is no such client, or the database fails.
+    pub async fn list_talent_clouds(
+        &self,
+        query: &ListTalentClouds,
+    ) -> Result<Listed<TalentCloud, TalentCloudId>, Error> {
+        let ListTalentClouds {
+            client_id,
+            include_archived,
+            page,
+        } = query;
+        let conn = self.commands.db().reader();
+        super::clients::expect_client(conn, *client_id).await?;
+        let found = store::list(conn, *client_id, *include_archived, page.after, page.limit()).await?;
+        Ok(page.cut(found, |cloud| cloud.id))
+    }
+
+    /// Reads one page of the members of a talent cloud.
+    ///
+    /// # Errors
+    /// If there is no such cloud, or the database fails.
+    pub async fn list_members(&self, query: &ListMembers) -> Result<Listed<Member, TalentCloudMemberId>, Error> {
+        let ListMembers { cloud_id, states, page } = query;
+        self.get_talent_cloud(*cloud_id).await?;
+        let conn = self.commands.db().reader();
+        let found = members::list(conn, *cloud_id, states, page.after, page.limit()).await?;
+        Ok(page.cut(found, |member| member.id))
+    }
+
+    /// Finds who is ready for a client's next project, the best choice first, everybody once [B10].
+    ///
+    /// # Errors
+    /// If there is no such client, or the database fails.
+    pub async fn find_talent(&self, client: ClientId, limit: u64) -> Result<Vec<Member>, Error> {
+        let conn = self.commands.db().reader();
+        super::clients::expect_client(conn, client).await?;
+        // Nobody comes more often than there are clouds.
+        let clouds = store::count_in_use(conn, client).await?;
+        let mut found = members::ready(conn, client, clouds.saturating_mul(limit)).await?;
+        let mut met = HashSet::new();
+        found.retain(|member| met.insert(member.person_id));
+        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(found)
+    }
+}
+
+/// The talent cloud, which nobody else changes until the transaction ends.
+pub(super) async fn locked(txn: &Txn, id: TalentCloudId) -> Result<TalentCloud, Error> {
+    let found = store::lock(txn, id).await?;
+    found.ok_or_else(|| Error::not_found("talent cloud", id))
+}

@@ -1,0 +1,345 @@
+//! Sending invitations: one, or many at once, each within the limits and to somebody who takes them.
+
+use std::collections::{HashMap, HashSet};
+
+use vouch_mail::{NewMail, Token};
+use vouch_messaging::{NewEvent, outbox};
+use vouch_primitives::{ClientId, HiringManagerId, InvitationId, TalentCloudId, Timestamp};
+use vouch_proto::{Violations, convert::to_wire_time, invitation::v1 as pb};
+use vouch_storage::{
+    Txn,
+    idempotency::RequestKey,
+    timers::{self, NewTimer},
+};
+
+use super::{App, EXPIRE_INVITATION, invitations::follow, letter::Occasion, members, reminders::reminder};
+use crate::{
+    domain::{
+        AddressHash, Client, Content, Draft, DraftContent, HiringManager, Invitation, InvitedCloud, Limit, State,
+        TalentCloud, TokenHash, Unsendable, invitation::expiry_of,
+    },
+    error::Error,
+    store::{clients::find_client, clouds, invitations as store, quota, suppressions},
+};
+
+/// In whose name invitations are sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Inviter {
+    /// Who invites.
+    pub client_id: ClientId,
+    /// In whose name; `None` for the client's first hiring manager.
+    pub hiring_manager_id: Option<HiringManagerId>,
+}
+
+/// Invites one e-mail address.
+#[derive(Clone, Debug)]
+pub struct SendInvitation {
+    /// In whose name.
+    pub inviter: Inviter,
+    /// Whom, and to what.
+    pub draft: Draft,
+}
+
+/// Invites many e-mail addresses.
+#[derive(Clone, Debug)]
+pub struct SendInvitations {
+    /// In whose name.
+    pub inviter: Inviter,
+    /// Whom, and to what; or why not, where that is known already.
+    pub drafts: Vec<Result<Draft, Verdict>>,
+}
+
+/// What became of one of many invitations.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// It was sent.
+    Sent(InvitationId),
+    /// It may not be sent.
+    Unsendable(Unsendable),
+    /// It cannot be read.
+    Unreadable(Violations),
+}
+
+impl App {
+    /// Invites one e-mail address: the invitation, its e-mail, its expiry and its event are in one transaction.
+    ///
+    /// # Errors
+    /// If the client, its hiring manager or its talent cloud does not exist, the address is suppressed or a limit is
+    /// reached; if the database fails.
+    pub async fn send_invitation(
+        &self,
+        key: &RequestKey,
+        command: &SendInvitation,
+    ) -> Result<pb::SendInvitationResponse, Error> {
+        self.commands
+            .once(key, |txn, now| async move {
+                let mut sent = self.send(&txn, now, command.inviter, &[&command.draft]).await?;
+                let invitation = sent.pop().unwrap_or(Err(Unsendable::Repeated))?;
+                let invitation = follow(&*txn, invitation).await?;
+                Ok(pb::SendInvitationResponse {
+                    invitation: Some(invitation.into()),
+                })
+            })
+            .await
+    }
+
+    /// Invites many e-mail addresses; those that can be invited are, in one transaction.
+    ///
+    /// # Errors
+    /// If the client or its hiring manager does not exist, or the database fails.
+    pub async fn send_invitations(
+        &self,
+        key: &RequestKey,
+        command: &SendInvitations,
+    ) -> Result<pb::SendInvitationsResponse, Error> {
+        self.commands
+            .once(key, |txn, now| async move {
+                let drafts: Vec<_> = command.drafts.iter().flatten().collect();
+                let sent = self.send(&txn, now, command.inviter, &drafts).await?;
+                Ok(verdicts(&command.drafts, sent))
+            })
+            .await
+    }
+
+    /// Writes the invitations that can be sent, and counts them; why the others cannot.
+    pub(super) async fn write(
+        &self,
+        txn: &Txn,
+        now: Timestamp,
+        inviter: Inviter,
+        drafts: &[&Draft],
+    ) -> Result<Vec<Result<Invitation, Unsendable>>, Error> {
+        let client = find_client(txn, inviter.client_id)
+            .await?
+            .ok_or_else(|| Error::not_found("client", inviter.client_id))?;
+        let named = inviter.hiring_manager_id;
+        let hiring_manager = client
+            .hiring_manager(named)
+            .ok_or_else(|| Error::not_found("hiring manager", named.map(|id| id.to_string()).unwrap_or_default()))?;
+        let clouds = clouds_of(txn, drafts).await?;
+        let written = drafts
+            .iter()
+            .map(|draft| written(&client, hiring_manager, &clouds, draft, now));
+        let mut verdicts: Vec<_> = written.collect();
+        self.refuse_addresses(txn, now, &client, &mut verdicts).await?;
+        Ok(verdicts)
+    }
+
+    /// Sends what can be sent; what became of each, in order.
+    async fn send(
+        &self,
+        txn: &Txn,
+        now: Timestamp,
+        inviter: Inviter,
+        drafts: &[&Draft],
+    ) -> Result<Vec<Result<Invitation, Unsendable>>, Error> {
+        let verdicts = self.write(txn, now, inviter, drafts).await?;
+        let sent: Vec<_> = verdicts.iter().flatten().cloned().collect();
+        store::insert(txn, &sent).await?;
+        members::invite(txn, now, &sent).await?;
+        self.dispatch(txn, now, &sent).await?;
+        let events: Vec<_> = sent.iter().map(told).collect();
+        outbox::append(txn, now, &events).await?;
+        Ok(verdicts)
+    }
+
+    /// Refuses what goes to addresses that want nothing, or is over a limit; what is left counts.
+    pub(super) async fn refuse_addresses(
+        &self,
+        txn: &Txn,
+        now: Timestamp,
+        client: &Client,
+        verdicts: &mut [Result<Invitation, Unsendable>],
+    ) -> Result<(), Error> {
+        let mut met = HashSet::new();
+        for verdict in &mut *verdicts {
+            if verdict.as_ref().is_ok_and(|sent| !met.insert(address_of(sent))) {
+                *verdict = Err(Unsendable::Repeated);
+            }
+        }
+        let addresses: Vec<_> = met.into_iter().collect();
+        let suppressed = suppressions::among(txn, &addresses).await?;
+        for verdict in &mut *verdicts {
+            if verdict
+                .as_ref()
+                .is_ok_and(|sent| suppressed.contains(&address_of(sent)))
+            {
+                *verdict = Err(Unsendable::Suppressed);
+            }
+        }
+        let mut left: Vec<_> = verdicts.iter_mut().filter(|verdict| verdict.is_ok()).collect();
+        let addresses: Vec<_> = left
+            .iter()
+            .flat_map(|verdict| verdict.as_ref())
+            .map(address_of)
+            .collect();
+        let over = self.over_limits(txn, now, client, &addresses).await?;
+        for (verdict, over) in left.iter_mut().zip(over) {
+            if let Some(limit) = over {
+                let until = limit.begins_anew(now);
+                let wait = until.since(now);
+                **verdict = Err(Unsendable::Over { limit, until, wait });
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts invitations to a client as if they had been sent.
+    pub(super) async fn count_as_sent(
+        &self,
+        txn: &Txn,
+        now: Timestamp,
+        client: ClientId,
+        count: u64,
+    ) -> Result<(), Error> {
+        let today = Limit::Plan.begun(now);
+        quota::used_by(txn, client, today).await?;
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        Ok(quota::use_up(txn, client, today, count).await?)
+    }
+
+    /// Which limit stands against an invitation to each of these addresses; what none stands against is counted.
+    async fn over_limits(
+        &self,
+        txn: &Txn,
+        now: Timestamp,
+        client: &Client,
+        addresses: &[AddressHash],
+    ) -> Result<Vec<Option<Limit>>, Error> {
+        let (today, week) = (Limit::Plan.begun(now), Limit::Address.begun(now));
+        let used = quota::used_by(txn, client.id, today).await?;
+        let room = self.limits.per_day(client.plan).saturating_sub(used);
+        let mut room = usize::try_from(room).unwrap_or(usize::MAX);
+        let (mut verdicts, mut sent) = (Vec::with_capacity(addresses.len()), 0);
+        // An address that has had enough leaves room for another.
+        while room > 0 && verdicts.len() < addresses.len() {
+            let rest = &addresses[verdicts.len()..];
+            let chunk = &rest[..room.min(rest.len())];
+            let taken = quota::take(txn, chunk, week, self.limits.address_per_week).await?;
+            verdicts.extend(chunk.iter().map(|one| (!taken.contains(one)).then_some(Limit::Address)));
+            room = room.saturating_sub(taken.len());
+            sent += taken.len();
+        }
+        verdicts.resize(addresses.len(), Some(Limit::Plan));
+        quota::use_up(txn, client.id, today, sent).await?;
+        Ok(verdicts)
+    }
+
+    /// What invitations set in motion that are sent, for the first time or again: their e-mails, reminders, expiries.
+    pub(super) async fn dispatch(&self, txn: &Txn, now: Timestamp, invitations: &[Invitation]) -> Result<(), Error> {
+        self.post(txn, now, invitations, Occasion::Invited).await?;
+        let timers = invitations.iter().flat_map(|invitation| {
+            let expiry = NewTimer {
+                kind: EXPIRE_INVITATION,
+                key: invitation.id.as_uuid(),
+                due: invitation.expires_at,
+            };
+            reminder(invitation, now).into_iter().chain([expiry])
+        });
+        Ok(timers::schedule(txn, &timers.collect::<Vec<_>>()).await?)
+    }
+
+    /// Writes the e-mail about each of these invitations, with a token of its own.
+    pub(super) async fn post(
+        &self,
+        txn: &Txn,
+        now: Timestamp,
+        invitations: &[Invitation],
+        occasion: Occasion,
+    ) -> Result<(), Error> {
+        let (mut mails, mut tokens, mut ways_out): (Vec<NewMail>, Vec<_>, Vec<_>) = Default::default();
+        for invitation in invitations {
+            let (token, way_out) = (Token::try_new()?, Token::try_new()?);
+            mails.push(self.mail(invitation, &token, &way_out, occasion));
+            tokens.push((invitation.id, TokenHash(token.sha256())));
+            ways_out.push((TokenHash(way_out.sha256()), invitation.recipient.email.clone()));
+        }
+        store::add_tokens(txn, &tokens).await?;
+        suppressions::add_tokens(txn, &ways_out).await?;
+        Ok(vouch_mail::enqueue_all(txn, now, &mails).await?)
+    }
+}
+
+/// What became of each, where `sent` says it of those of which nothing was known.
+pub(super) fn verdicts(
+    drafts: &[Result<Draft, Verdict>],
+    sent: Vec<Result<Invitation, Unsendable>>,
+) -> pb::SendInvitationsResponse {
+    let mut sent = sent.into_iter();
+    let verdicts = drafts.iter().filter_map(|draft| match draft {
+        Err(verdict) => Some(verdict.clone()),
+        Ok(_) => sent.next().map(|sent| match sent {
+            Ok(invitation) => Verdict::Sent(invitation.id),
+            Err(why) => Verdict::Unsendable(why),
+        }),
+    });
+    pb::SendInvitationsResponse {
+        verdicts: verdicts.map(Into::into).collect(),
+    }
+}
+
+async fn clouds_of(txn: &Txn, drafts: &[&Draft]) -> Result<HashMap<TalentCloudId, TalentCloud>, Error> {
+    let ids: HashSet<_> = drafts
+        .iter()
+        .filter_map(|draft| match draft.content {
+            DraftContent::Contract(_) => None,
+            DraftContent::Cloud(id) => Some(id),
+        })
+        .collect();
+    let mut found = HashMap::new();
+    for id in ids {
+        // Locked, so that nobody archives it meanwhile.
+        found.extend(clouds::lock(txn, id).await?.map(|cloud| (id, cloud)));
+    }
+    Ok(found)
+}
+
+fn written(
+    client: &Client,
+    hiring_manager: &HiringManager,
+    clouds: &HashMap<TalentCloudId, TalentCloud>,
+    draft: &Draft,
+    now: Timestamp,
+) -> Result<Invitation, Unsendable> {
+    let content = match &draft.content {
+        DraftContent::Contract(terms) => Content::Contract(terms.clone()),
+        DraftContent::Cloud(id) => {
+            let cloud = clouds.get(id).filter(|cloud| cloud.client_id == client.id);
+            let cloud = cloud.ok_or(Unsendable::NoCloud(*id))?;
+            if cloud.archived_at.is_some() {
+                return Err(Unsendable::CloudArchived(*id));
+            }
+            Content::Cloud(InvitedCloud {
+                id: *id,
+                name: cloud.name.clone(),
+            })
+        }
+    };
+    Ok(Invitation {
+        id: InvitationId::new(),
+        client_id: client.id,
+        company_name: client.company_name.clone(),
+        hiring_manager: hiring_manager.clone(),
+        talent_type: draft.talent_type,
+        recipient: draft.recipient.clone(),
+        content,
+        personal_message: draft.personal_message.clone(),
+        sent_at: now,
+        expires_at: expiry_of(now),
+        state: State::Pending,
+    })
+}
+
+fn address_of(invitation: &Invitation) -> AddressHash {
+    AddressHash::from(&invitation.recipient.email)
+}
+
+fn told(invitation: &Invitation) -> NewEvent {
+    let event = pb::InvitationSent {
+        invitation_id: invitation.id.to_string(),
+        client_id: invitation.client_id.to_string(),
+        send_time: Some(to_wire_time(invitation.sent_at)),
+        expire_time: Some(to_wire_time(invitation.expires_at)),
+    };
+    NewEvent::new(invitation.id.as_uuid(), &event)
+}

@@ -1,0 +1,131 @@
+//! The suppression list: addresses that get no invitation and no referral mail.
+
+use vouch_mail::Token;
+use vouch_messaging::{NewEvent, outbox};
+use vouch_primitives::{ClientId, EmailAddress, Timestamp, Uuid};
+use vouch_proto::{convert::to_wire_time, invitation::v1 as pb};
+use vouch_storage::{StorageError, Txn, idempotency::RequestKey};
+
+use super::App;
+use crate::{
+    domain::{AddressHash, Suppression, SuppressionReason, TokenHash},
+    error::Error,
+    store::suppressions as store,
+};
+
+/// The e-mails that an address on the list does not get.
+const UNWANTED: [&str; 2] = [super::INVITATION_SENT, super::INVITATION_REMINDER];
+
+/// Puts an address on the list.
+#[derive(Clone, Debug)]
+pub struct SuppressAddress {
+    /// Which.
+    pub email: EmailAddress,
+    /// Why.
+    pub reason: SuppressionReason,
+}
+
+impl App {
+    /// Puts the reader of an e-mail on the list. A token that nobody has been sent gets the same answer.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn unsubscribe(&self, key: &RequestKey, token: &Token) -> Result<pb::UnsubscribeResponse, Error> {
+        let token = &TokenHash(token.sha256());
+        self.commands
+            .once(key, |txn, now| async move {
+                if let Some(email) = store::find_by_token(&txn, token).await? {
+                    suppress(&txn, now, &email, SuppressionReason::Unsubscribed).await?;
+                }
+                Ok(pb::UnsubscribeResponse {})
+            })
+            .await
+    }
+
+    /// Puts an address on the list; one that is on it stays as it is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn suppress_address(
+        &self,
+        key: &RequestKey,
+        command: &SuppressAddress,
+    ) -> Result<pb::SuppressAddressResponse, Error> {
+        self.commands
+            .once(key, |txn, now| async move {
+                suppress(&txn, now, &command.email, command.reason).await?;
+                let suppression = store::find(&*txn, AddressHash::from(&command.email)).await?;
+                let suppression = suppression.map(Into::into);
+                Ok(pb::SuppressAddressResponse { suppression })
+            })
+            .await
+    }
+
+    /// Takes an address off the list.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reinstate_address(
+        &self,
+        key: &RequestKey,
+        email: &EmailAddress,
+    ) -> Result<pb::ReinstateAddressResponse, Error> {
+        self.commands
+            .once(key, |txn, now| async move {
+                let address = AddressHash::from(email);
+                if store::delete(&txn, address).await? {
+                    let event = pb::AddressReinstated {
+                        email_sha256: address.0.to_vec(),
+                        reinstate_time: Some(to_wire_time(now)),
+                    };
+                    outbox::append(&txn, now, &[NewEvent::new(aggregate(address), &event)]).await?;
+                }
+                Ok(pb::ReinstateAddressResponse {})
+            })
+            .await
+    }
+
+    /// What the list says of an address.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn get_suppression(&self, email: &EmailAddress) -> Result<Option<Suppression>, Error> {
+        Ok(store::find(self.commands.db().reader(), AddressHash::from(email)).await?)
+    }
+
+    /// Puts addresses on the list of which a mail server has said that there is no such mailbox.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note_bounces(&self, txn: &Txn, addresses: &[String]) -> Result<(), StorageError> {
+        let now = self.commands.now();
+        for address in addresses.iter().filter_map(|address| address.parse().ok()) {
+            suppress(txn, now, &address, SuppressionReason::Bounced).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn suppress(
+    txn: &Txn,
+    now: Timestamp,
+    email: &EmailAddress,
+    reason: SuppressionReason,
+) -> Result<(), StorageError> {
+    let address = AddressHash::from(email);
+    if !store::insert(txn, address, Suppression { reason, since: now }).await? {
+        return Ok(());
+    }
+    vouch_mail::give_up_to(txn, now, email, &UNWANTED, "the address wants or takes no invitations").await?;
+    let event = pb::AddressSuppressed {
+        email_sha256: address.0.to_vec(),
+        reason: pb::suppression::Reason::from(reason).into(),
+        suppress_time: Some(to_wire_time(now)),
+    };
+    outbox::append(txn, now, &[NewEvent::new(aggregate(address), &event)]).await
+}
+
+/// The id under which the events about an address come in their order.
+fn aggregate(address: AddressHash) -> Uuid {
+    ClientId::derived(Uuid::nil(), &format!("{:02x?}", address.0)).as_uuid()
+}

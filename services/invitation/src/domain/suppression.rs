@@ -1,0 +1,34 @@
+//! Addresses that get no invitation and no referral mail.
+
+use sha2::{Digest, Sha256};
+use vouch_primitives::{EmailAddress, Timestamp};
+
+/// The SHA-256 of an address, by which the suppression list knows it: the list outlives the erasure of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddressHash(pub [u8; 32]);
+
+/// Why and since when an address gets nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suppression {
+    /// Why.
+    pub reason: SuppressionReason,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Why an address gets nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SuppressionReason {
+    /// Its reader wants no more.
+    Unsubscribed,
+    /// There is no such mailbox.
+    Bounced,
+    /// Its reader has called an e-mail spam.
+    Complained,
+}
+
+impl From<&EmailAddress> for AddressHash {
+    fn from(address: &EmailAddress) -> Self {
+        Self(Sha256::digest(address.as_str()).into())
+    }
+}
