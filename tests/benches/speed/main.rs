@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`path`] | earnings that wait on the stream until they are posted; how long one takes; NATS by itself |
 //! | [`tape`] | the statements of that path once more, by themselves |
+//! | [`lookups`] | tokens that open nothing, by what became of them |
 //! | [`calls`] | unary calls, one transaction each; transactions that share commits |
 //! | [`scene`], [`stage`] | whom it is about, and where it plays |
 //! | [`report`] | the table, the JSON, the picture |
@@ -14,6 +15,7 @@
 #![expect(clippy::print_stdout, reason = "what it tells is what it is for")]
 
 mod calls;
+mod lookups;
 mod path;
 mod report;
 mod scene;
@@ -105,6 +107,9 @@ async fn measure() -> Result<(), Error> {
         if wanted(&format!("calls {engine}")) {
             writes(&mut report, &size, engine).await?;
         }
+        if wanted(&format!("lookups {engine}")) {
+            lookups(&mut report, &size, engine).await?;
+        }
         if wanted(&format!("commits {engine}")) {
             commits(&mut report, &size, engine).await?;
         }
@@ -184,6 +189,31 @@ async fn bus(report: &mut Report, size: &Size, scene: &Scene) -> Result<(), Erro
     }
     report.rate("nats alone: publish, acked, by 512", "-", size.earnings, &published);
     report.rate("nats alone: pull and ack, by 512", "-", size.earnings, &pulled);
+    Ok(())
+}
+
+/// Tokens that are looked up, each kind as often.
+async fn lookups(report: &mut Report, size: &Size, engine: Engine) -> Result<(), Error> {
+    let mut runs = lookups::KINDS.map(|_| Vec::new());
+    for _ in 0..size.runs {
+        let busy = load();
+        let times = lookups::times(engine, size.calls / 4).await?;
+        for (run, of_kind) in runs.iter_mut().zip(times) {
+            run.push((of_kind, busy.clone()));
+        }
+    }
+    let database = engine.to_string();
+    for (kind, runs) in lookups::KINDS.iter().zip(&runs) {
+        for percent in [50, 99] {
+            let at = |times: &Vec<u64>| times.get(times.len() * percent / 100).copied().unwrap_or(0);
+            let values: Vec<_> = runs.iter().map(|(times, busy)| (at(times), busy.clone())).collect();
+            report.time(
+                &format!("look up a token that is {kind}, p{percent}"),
+                &database,
+                &values,
+            );
+        }
+    }
     Ok(())
 }
 
