@@ -1,5 +1,7 @@
 //! Who is in a talent cloud: what becomes of those who are invited to it, and whom the client adds, ranks and removes.
 
+use std::collections::BTreeSet;
+
 use vouch_messaging::{NewEvent, outbox};
 use vouch_primitives::{ClientId, InvitationId, PersonId, TalentCloudId, TalentCloudMemberId, Timestamp};
 use vouch_proto::{convert::to_wire_time, invitation::v1 as pb};
@@ -56,11 +58,12 @@ impl App {
         } = command;
         self.commands
             .once(key, |txn, now| async move {
+                // Invitations are locked before clouds, here as everywhere.
+                let invitation = store::invitations::lock(&txn, invitation_id).await?;
                 let cloud = locked(&txn, cloud_id).await?;
                 if cloud.archived_at.is_some() {
                     return Err(Error::CloudArchived(cloud_id));
                 }
-                let invitation = store::invitations::lock(&txn, invitation_id).await?;
                 let invitation = invitation.filter(|it| it.client_id == cloud.client_id);
                 let invitation = invitation.ok_or_else(|| Error::not_found("invitation", invitation_id))?;
                 let State::Accepted(acceptance) = invitation.state else {
@@ -79,7 +82,8 @@ impl App {
                     priority: 0,
                     since: now,
                 };
-                let member = settle(&txn, now, cloud.client_id, new).await?;
+                let contract = matches!(invitation.content, Content::Contract(_));
+                let member = settle(&txn, now, cloud.client_id, new, contract).await?;
                 let member = Some(member.into());
                 Ok(pb::AddTalentCloudMemberResponse { member })
             })
@@ -166,12 +170,10 @@ pub(super) async fn invite(txn: &Txn, now: Timestamp, invitations: &[Invitation]
 
 /// Who is invited to a talent cloud has accepted: they are being onboarded.
 pub(super) async fn join(txn: &Txn, now: Timestamp, invitation: &Invitation, person: PersonId) -> Result<(), Error> {
-    for (mut member, client) in store_members::of_invitations(txn, &[invitation.id]).await? {
+    for (mut member, client) in of_invitations(txn, &[invitation.id]).await? {
         if member.state == MemberState::Invited {
-            // Locked, so that nobody makes another member of the same person meanwhile.
-            locked(txn, member.cloud_id).await?;
             (member.person_id, member.state, member.since) = (Some(person), MemberState::Onboarding, now);
-            settle(txn, now, client, member).await?;
+            settle(txn, now, client, member, false).await?;
         }
     }
     Ok(())
@@ -185,7 +187,7 @@ pub(super) async fn shift(
     from: MemberState,
     to: MemberState,
 ) -> Result<(), Error> {
-    let mut moved = store_members::of_invitations(txn, invitations).await?;
+    let mut moved = of_invitations(txn, invitations).await?;
     moved.retain(|(member, _)| member.state == from);
     for (member, _) in &mut moved {
         (member.state, member.since) = (to, now);
@@ -195,8 +197,23 @@ pub(super) async fn shift(
     tell(txn, now, &moved).await
 }
 
-/// Somebody who is known comes into a cloud: as `new`, or as the member that they have been there all the time.
-async fn settle(txn: &Txn, now: Timestamp, client: ClientId, new: Member) -> Result<Member, Error> {
+/// The members that these invitations brought, whom nobody else changes until the transaction ends: the lock of a cloud
+/// is that of its members.
+async fn of_invitations(txn: &Txn, invitations: &[InvitationId]) -> Result<Vec<(Member, ClientId)>, Error> {
+    let found = store_members::of_invitations(txn, invitations).await?;
+    let clouds: BTreeSet<_> = found.iter().map(|(member, _)| member.cloud_id).collect();
+    if clouds.is_empty() {
+        return Ok(found);
+    }
+    for cloud in clouds {
+        locked(txn, cloud).await?;
+    }
+    Ok(store_members::of_invitations(txn, invitations).await?)
+}
+
+/// Somebody who is known comes into a cloud: as `new`, or as the member that they have been there all the time. With a
+/// `contract` it is that one whose hire makes them ready.
+async fn settle(txn: &Txn, now: Timestamp, client: ClientId, new: Member, contract: bool) -> Result<Member, Error> {
     let earlier = match new.person_id {
         Some(person) => store_members::find_person(txn, new.cloud_id, person).await?,
         None => None,
@@ -211,11 +228,18 @@ async fn settle(txn: &Txn, now: Timestamp, client: ClientId, new: Member) -> Res
     };
     // An invitation that the member has accepted here for a second time brings nobody else.
     store_members::delete(txn, new.id).await?;
-    if member.state == MemberState::Removed {
-        (member.state, member.since) = (new.state, now);
-        store_members::save(txn, &member).await?;
+    let before = member.state;
+    member.state = match before {
+        MemberState::Invited | MemberState::Removed => new.state,
+        MemberState::Onboarding if contract => new.state,
+        MemberState::Onboarding | MemberState::Ready => return Ok(member),
+    };
+    member.invitation_id = new.invitation_id;
+    if member.state != before {
+        member.since = now;
         tell(txn, now, &[(member.clone(), client)]).await?;
     }
+    store_members::save(txn, &member).await?;
     Ok(member)
 }
 

@@ -1,6 +1,6 @@
 //! Sending invitations: one, or many at once, each within the limits and to somebody who takes them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use vouch_mail::{NewMail, Token};
 use vouch_messaging::{NewEvent, outbox};
@@ -210,17 +210,24 @@ impl App {
         let used = quota::used_by(txn, client.id, today).await?;
         let room = self.limits.per_day(client.plan).saturating_sub(used);
         let mut room = usize::try_from(room).unwrap_or(usize::MAX);
-        let (mut verdicts, mut sent) = (Vec::with_capacity(addresses.len()), 0);
-        // An address that has had enough leaves room for another.
-        while room > 0 && verdicts.len() < addresses.len() {
-            let rest = &addresses[verdicts.len()..];
-            let chunk = &rest[..room.min(rest.len())];
-            let taken = quota::take(txn, chunk, week, self.limits.address_per_week).await?;
-            verdicts.extend(chunk.iter().map(|one| (!taken.contains(one)).then_some(Limit::Address)));
-            room = room.saturating_sub(taken.len());
-            sent += taken.len();
+        let taken = quota::take(txn, addresses, week, self.limits.address_per_week).await?;
+        let (mut verdicts, mut given_back) = (Vec::with_capacity(addresses.len()), Vec::new());
+        for address in addresses {
+            verdicts.push(match (taken.contains(address), room) {
+                // An address that has had enough leaves room for another.
+                (false, _) => Some(Limit::Address),
+                (true, 0) => {
+                    given_back.push(*address);
+                    Some(Limit::Plan)
+                }
+                (true, _) => {
+                    room -= 1;
+                    None
+                }
+            });
         }
-        verdicts.resize(addresses.len(), Some(Limit::Plan));
+        quota::give_back(txn, &given_back, week).await?;
+        let sent = taken.len() - given_back.len();
         quota::use_up(txn, client.id, today, sent).await?;
         Ok(verdicts)
     }
@@ -279,7 +286,8 @@ pub(super) fn verdicts(
 }
 
 async fn clouds_of(txn: &Txn, drafts: &[&Draft]) -> Result<HashMap<TalentCloudId, TalentCloud>, Error> {
-    let ids: HashSet<_> = drafts
+    // In one order, so that two who send to the same clouds wait for one another and not in a circle.
+    let ids: BTreeSet<_> = drafts
         .iter()
         .filter_map(|draft| match draft.content {
             DraftContent::Contract(_) => None,

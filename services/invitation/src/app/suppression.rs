@@ -1,5 +1,7 @@
 //! The suppression list: addresses that get no invitation and no referral mail.
 
+use std::collections::BTreeSet;
+
 use vouch_mail::Token;
 use vouch_messaging::{NewEvent, outbox};
 use vouch_primitives::{ClientId, EmailAddress, Timestamp, Uuid};
@@ -99,7 +101,9 @@ impl App {
     /// When the database fails.
     pub async fn note_bounces(&self, txn: &Txn, addresses: &[String]) -> Result<(), StorageError> {
         let now = self.commands.now();
-        for address in addresses.iter().filter_map(|address| address.parse().ok()) {
+        // In one order, so that two replicas wait for one another and not in a circle.
+        let addresses: BTreeSet<EmailAddress> = addresses.iter().filter_map(|address| address.parse().ok()).collect();
+        for address in addresses {
             suppress(txn, now, &address, SuppressionReason::Bounced).await?;
         }
         Ok(())

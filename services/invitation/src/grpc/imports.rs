@@ -13,11 +13,15 @@ use std::{
     mem,
     rc::Rc,
     sync::Arc,
+    time::Duration,
 };
 
 use csv::{ByteRecord, ReaderBuilder, StringRecord, Trim};
 use sha2::{Digest, Sha256};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::timeout,
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status, Streaming};
 use vouch_proto::{Fields, Violation, Violations, invitation::v1 as pb};
@@ -44,6 +48,9 @@ const MOST_ROWS: u64 = 100_000;
 /// How long a row may be, in bytes: one that never ends would be held in memory.
 const LONGEST_ROW: usize = 256 * 1024;
 
+/// How long a caller may let the service wait for a piece, or for the next answer to be read.
+const IDLE: Duration = Duration::from_secs(60);
+
 /// The progress of one import.
 pub(super) type Progress = ReceiverStream<Result<pb::ImportInvitationsResponse, Status>>;
 
@@ -55,7 +62,7 @@ pub(super) async fn begin(
 ) -> Result<Progress, Status> {
     let (metadata, extensions, mut messages) = request.into_parts();
     let mut first = messages.message().await?.unwrap_or_default();
-    let head = mem::take(&mut first.data);
+    let head = (mem::take(&mut first.data), mem::take(&mut first.last));
     let (key, command) =
         parse_mutation::<_, ImportInvitations>(app, Request::from_parts(metadata, extensions, first)).await?;
     let slot = Arc::clone(slots).try_acquire_owned();
@@ -90,12 +97,12 @@ pub(super) async fn begin(
                     ..answer.clone()
                 };
             }
-            if told.send(answer).await.is_err() || over {
+            if !matches!(timeout(IDLE, told.send(answer)).await, Ok(Ok(()))) || over {
                 return;
             }
         }
         last.done = true;
-        let _ = told.send(Ok(last)).await;
+        let _ = timeout(IDLE, told.send(Ok(last))).await;
     });
     Ok(ReceiverStream::new(progress))
 }
@@ -103,17 +110,26 @@ pub(super) async fn begin(
 /// A piece of the file, or that no more will come although it is not at its end.
 type Piece = Result<Vec<u8>, Status>;
 
-async fn feed(head: Vec<u8>, mut messages: Streaming<pb::ImportInvitationsRequest>, pieces: mpsc::Sender<Piece>) {
+/// A stream that ends before its last piece was cut off: it looks like one that its caller has ended.
+async fn feed(
+    (head, mut last): (Vec<u8>, bool),
+    mut messages: Streaming<pb::ImportInvitationsRequest>,
+    pieces: mpsc::Sender<Piece>,
+) {
     let mut piece = Ok(head);
     loop {
         let broken = piece.is_err();
-        if pieces.send(piece).await.is_err() || broken {
+        if pieces.send(piece).await.is_err() || broken || last {
             return;
         }
-        piece = match messages.message().await {
-            Ok(Some(message)) => Ok(message.data),
-            Ok(None) => return,
-            Err(status) => Err(status),
+        piece = match timeout(IDLE, messages.message()).await {
+            Ok(Ok(Some(message))) => {
+                last = message.last;
+                Ok(message.data)
+            }
+            Ok(Ok(None)) => Err(refuse("INCOMPLETE", "ends before the piece that is marked as the last")),
+            Ok(Err(status)) => Err(status),
+            Err(_) => Err(status::deadline_exceeded("the next piece of the file has not come")),
         };
     }
 }
@@ -144,8 +160,10 @@ fn read_rows(
     row_bytes: &Cell<usize>,
     mut send: impl FnMut(Batch) -> bool,
 ) -> Result<(), Status> {
-    let columns = Columns::of(reader.headers().map_err(unreadable)?)?;
-    let (mut rows, mut hash, mut count) = (Vec::with_capacity(ROWS), Sha256::new(), 0);
+    let headers = reader.headers().map_err(unreadable)?;
+    let columns = Columns::of(headers)?;
+    let head = Sha256::new().chain_update(headers.as_slice()).chain_update([0]);
+    let (mut rows, mut hash, mut count) = (Vec::with_capacity(ROWS), head.clone(), 0);
     let mut record = ByteRecord::new();
     loop {
         row_bytes.set(0);
@@ -174,7 +192,7 @@ fn read_rows(
         if rows.len() == ROWS {
             let batch = Batch {
                 rows: mem::replace(&mut rows, Vec::with_capacity(ROWS)),
-                hash: mem::take(&mut hash).finalize().into(),
+                hash: mem::replace(&mut hash, head.clone()).finalize().into(),
             };
             if !send(batch) {
                 return Ok(());

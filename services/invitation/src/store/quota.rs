@@ -81,6 +81,23 @@ pub async fn take(
     Ok(taken)
 }
 
+/// Takes the count of [`take`] back.
+///
+/// # Errors
+/// When the database fails.
+pub async fn give_back(txn: &Txn, addresses: &[AddressHash], begun: Timestamp) -> Result<(), StorageError> {
+    for chunk in addresses.chunks(ROWS) {
+        Entity::update_many()
+            .col_expr(Column::Used, Expr::col(Column::Used).sub(1))
+            .filter(Column::Kind.eq(name_of(Limit::Address)))
+            .filter(Column::Holder.is_in(chunk.iter().map(|hash| hash.0.to_vec())))
+            .filter(Column::Begun.eq(begun.as_micros()))
+            .exec(txn)
+            .await?;
+    }
+    Ok(())
+}
+
 const fn name_of(limit: Limit) -> &'static str {
     match limit {
         Limit::Plan => "PLAN",

@@ -253,6 +253,26 @@ async fn a_person_is_in_a_cloud_once(database: TestDatabase) {
     world.accept(&invited.id, ada, proof).await.expect("accepted");
     assert_eq!(world.members(&cloud).await, std::slice::from_ref(&member));
 
+    // With another contract, that one counts.
+    let other = world
+        .send(invite(&client.id, "ada@work.example"))
+        .await
+        .expect("an invitation");
+    let proof = Proof::VerifiedEmail("ada@work.example".to_owned());
+    world.accept(&other.id, ada, proof).await.expect("accepted");
+    let same = add(&world, &cloud, &other.id).await.expect("a member");
+    assert_eq!(
+        (same.id, same.invitation_id.clone()),
+        (member.id.clone(), other.id.clone())
+    );
+    hire(&world, &other.id).await;
+    let ready = async || world.members(&cloud).await[0].state();
+    eventually("ada is ready", SOON, async || match ready().await {
+        State::Ready => Ok(()),
+        state => Err(format!("{state:?}")),
+    })
+    .await;
+
     remove(&world, &cloud, &member.id).await.expect("removed");
     hire(&world, &contract).await;
     assert_eq!(

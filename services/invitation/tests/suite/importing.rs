@@ -38,24 +38,30 @@ fn file(rows: usize) -> String {
     file
 }
 
+/// The file in pieces, of which the last one says so if it is `whole`.
+fn messages(first: pb::ImportInvitationsRequest, file: &str, whole: bool) -> Vec<pb::ImportInvitationsRequest> {
+    let pieces = file
+        .as_bytes()
+        .chunks(10_007)
+        .map(|piece| pb::ImportInvitationsRequest {
+            data: piece.to_vec(),
+            ..Default::default()
+        });
+    let mut messages: Vec<_> = [first].into_iter().chain(pieces).collect();
+    if let Some(last) = messages.last_mut() {
+        last.last = whole;
+    }
+    messages
+}
+
 /// All answers, and how the stream ended.
 async fn send(
     world: &World,
     first: pb::ImportInvitationsRequest,
     file: &str,
 ) -> (Vec<pb::ImportInvitationsResponse>, Result<(), Status>) {
-    let mut pieces: Vec<_> = file.as_bytes().chunks(10_007).map(<[u8]>::to_vec).collect();
-    pieces.resize(pieces.len().max(1), Vec::new());
-    let messages = pieces.into_iter().enumerate().map(move |(nth, data)| {
-        let head = if nth == 0 { first.clone() } else { Default::default() };
-        pb::ImportInvitationsRequest { data, ..head }
-    });
-    let mut answers = match world
-        .invitations
-        .clone()
-        .import_invitations(stream::iter(messages))
-        .await
-    {
+    let messages = stream::iter(messages(first, file, true));
+    let mut answers = match world.invitations.clone().import_invitations(messages).await {
         Ok(answer) => answer.into_inner(),
         Err(status) => return (Vec::new(), Err(status)),
     };
@@ -181,17 +187,21 @@ async fn a_file_that_was_cut_off_is_resumed(database: TestDatabase) {
     let world = World::new(database).await;
     let client = world.client(pb::Plan::Enterprise).await;
     let (request, rows) = (import(&client), file(1_200));
-    // The caller leaves after the first batch, in the midst of the second.
-    let (head, _) = rows.split_at(rows.len() * 6 / 10);
-    let first = pb::ImportInvitationsRequest {
-        data: head.as_bytes().to_vec(),
-        ..request.clone()
-    };
-    let messages = stream::iter([first]).chain(stream::pending());
-    let answer = world.invitations.clone().import_invitations(messages).await;
+    // The stream ends in the midst of a row of the second batch, as if its caller had ended it.
+    let (head, _) = rows.split_at(rows.find("talent700@example.com").expect("a row") + "talent700@example.co".len());
+    let cut_off = stream::iter(messages(request.clone(), head, false));
+    let answer = world.invitations.clone().import_invitations(cut_off).await;
     let mut answers = answer.expect("a stream").into_inner();
     let batch = answers.next().await.expect("an answer").expect("progress");
     assert_eq!((batch.accepted, batch.done), (500, false));
+    let end = answers.next().await.expect("an end").map(|_| ());
+    assert_eq!(violations(end), ["data INCOMPLETE"]);
+    assert_eq!(count(&world.db, "invitation").await, 500);
+    // Or its caller leaves.
+    let left = stream::iter(messages(request.clone(), head, false)).chain(stream::pending());
+    let answer = world.invitations.clone().import_invitations(left).await;
+    let mut answers = answer.expect("a stream").into_inner();
+    assert_eq!(answers.next().await.expect("an answer").expect("progress"), batch);
     drop(answers);
     let answers = whole(&world, request, &rows).await;
     assert_eq!(answers.last().expect("an answer").accepted, 1_200);
@@ -269,11 +279,7 @@ async fn long_a_hundred_thousand_rows_are_queued_and_not_held_in_memory() {
 /// How much memory the last four fifths of 100,000 rows have cost.
 async fn grown_by_import(world: &World, request: pb::ImportInvitationsRequest) -> u64 {
     let rows = file(100_000);
-    let pieces: Vec<_> = rows.as_bytes().chunks(10_007).map(<[u8]>::to_vec).collect();
-    let messages = pieces.into_iter().enumerate().map(move |(nth, data)| {
-        let head = if nth == 0 { request.clone() } else { Default::default() };
-        pb::ImportInvitationsRequest { data, ..head }
-    });
+    let messages = messages(request, &rows, true);
     let answer = world
         .invitations
         .clone()
