@@ -71,7 +71,7 @@ impl Service {
     /// # Errors
     /// None here.
     pub async fn build_on(chassis: Chassis, config: &Config) -> Result<Self, ChassisError> {
-        let app = App::new(chassis.commands(), &config.links.public_url, config.limits);
+        let app = App::new(chassis.commands(), &config.links.public_url, config.limits.into());
         let (on_time, on_bounce) = (app.clone(), app.clone());
         let worker = Worker::new(
             chassis.db().clone(),

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     domain::{AddressHash, Draft, Unsendable},
     error::Error,
+    store::suppressions,
 };
 
 /// An import that is going on.
@@ -116,7 +117,7 @@ impl Import {
 
     fn unrepeated(&mut self, row: Result<Draft, Violations>) -> Result<Draft, Verdict> {
         let draft = row.map_err(Verdict::Unreadable)?;
-        if self.met.insert(AddressHash::from(&draft.recipient.email)) {
+        if self.met.insert(suppressions::hash_of(&draft.recipient.email)) {
             Ok(draft)
         } else {
             Err(Verdict::Unsendable(Unsendable::Repeated))

@@ -8,7 +8,7 @@ use vouch_storage::{
 
 use super::{App, REMIND_OF_INVITATION, letter::Occasion};
 use crate::{
-    domain::{AddressHash, Invitation},
+    domain::Invitation,
     error::Error,
     store::{invitations as store, suppressions},
 };
@@ -22,9 +22,12 @@ impl App {
     pub async fn remind_of_invitations(&self, txn: &Txn, due: &Batch) -> Result<(), Error> {
         let ids: Vec<_> = due.keys().into_iter().map(InvitationId::from_uuid).collect();
         let mut open = store::find_open(txn, &ids, due.now).await?;
-        let addresses: Vec<_> = open.iter().map(|it| AddressHash::from(&it.recipient.email)).collect();
+        let addresses: Vec<_> = open
+            .iter()
+            .map(|it| suppressions::hash_of(&it.recipient.email))
+            .collect();
         let suppressed = suppressions::among(txn, &addresses).await?;
-        open.retain(|invitation| !suppressed.contains(&AddressHash::from(&invitation.recipient.email)));
+        open.retain(|invitation| !suppressed.contains(&suppressions::hash_of(&invitation.recipient.email)));
         self.post(txn, due.now, &open, Occasion::Reminded).await?;
         let next: Vec<_> = open
             .iter()

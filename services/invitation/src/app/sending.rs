@@ -339,7 +339,7 @@ fn written(
 }
 
 fn address_of(invitation: &Invitation) -> AddressHash {
-    AddressHash::from(&invitation.recipient.email)
+    suppressions::hash_of(&invitation.recipient.email)
 }
 
 fn told(invitation: &Invitation) -> NewEvent {

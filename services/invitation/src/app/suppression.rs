@@ -56,7 +56,7 @@ impl App {
         self.commands
             .once(key, |txn, now| async move {
                 suppress(&txn, now, &command.email, command.reason).await?;
-                let suppression = store::find(&*txn, AddressHash::from(&command.email)).await?;
+                let suppression = store::find(&*txn, store::hash_of(&command.email)).await?;
                 let suppression = suppression.map(Into::into);
                 Ok(pb::SuppressAddressResponse { suppression })
             })
@@ -74,7 +74,7 @@ impl App {
     ) -> Result<pb::ReinstateAddressResponse, Error> {
         self.commands
             .once(key, |txn, now| async move {
-                let address = AddressHash::from(email);
+                let address = store::hash_of(email);
                 if store::delete(&txn, address).await? {
                     let event = pb::AddressReinstated {
                         email_sha256: address.0.to_vec(),
@@ -92,7 +92,7 @@ impl App {
     /// # Errors
     /// When the database fails.
     pub async fn get_suppression(&self, email: &EmailAddress) -> Result<Option<Suppression>, Error> {
-        Ok(store::find(self.commands.db().reader(), AddressHash::from(email)).await?)
+        Ok(store::find(self.commands.db().reader(), store::hash_of(email)).await?)
     }
 
     /// Puts addresses on the list of which a mail server has said that there is no such mailbox.
@@ -116,7 +116,7 @@ async fn suppress(
     email: &EmailAddress,
     reason: SuppressionReason,
 ) -> Result<(), StorageError> {
-    let address = AddressHash::from(email);
+    let address = store::hash_of(email);
     if !store::insert(txn, address, Suppression { reason, since: now }).await? {
         return Ok(());
     }

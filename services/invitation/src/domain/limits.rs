@@ -1,12 +1,11 @@
 //! How many invitations may be sent: on a client's plan in a day, to one address in a week [default].
 
-use serde::Deserialize;
 use vouch_primitives::Timestamp;
 
 use super::Plan;
 
-/// `[limits]`: how many invitations may be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+/// How many invitations may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// By a client of the free plan, in a day.
     pub basic_per_day: u32,
@@ -36,20 +35,6 @@ impl Limits {
             Plan::BusinessPlus => self.business_plus_per_day,
             Plan::Enterprise => self.enterprise_per_day,
         }
-    }
-
-    /// What cannot work, as `key: reason` lines.
-    #[must_use]
-    pub fn validate(&self) -> Vec<String> {
-        let limits = [
-            ("basic_per_day", self.basic_per_day),
-            ("business_plus_per_day", self.business_plus_per_day),
-            ("enterprise_per_day", self.enterprise_per_day),
-            ("address_per_week", self.address_per_week),
-        ];
-        let none = limits.into_iter().filter(|(_, limit)| *limit == 0);
-        none.map(|(key, _)| format!("limits.{key}: must be at least 1"))
-            .collect()
     }
 }
 

@@ -1,7 +1,6 @@
 //! Addresses that get no invitation and no referral mail.
 
-use sha2::{Digest, Sha256};
-use vouch_primitives::{EmailAddress, Timestamp};
+use vouch_primitives::Timestamp;
 
 /// The SHA-256 of an address, by which the suppression list knows it: the list outlives the erasure of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,10 +24,4 @@ pub enum SuppressionReason {
     Bounced,
     /// Its reader has called an e-mail spam.
     Complained,
-}
-
-impl From<&EmailAddress> for AddressHash {
-    fn from(address: &EmailAddress) -> Self {
-        Self(Sha256::digest(address.as_str()).into())
-    }
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::OnConflict,
 };
+use sha2::{Digest, Sha256};
 use vouch_primitives::{EmailAddress, Timestamp};
 use vouch_storage::{StorageError, Txn};
 
@@ -19,6 +20,12 @@ const REASONS: [SuppressionReason; 3] = [
     SuppressionReason::Bounced,
     SuppressionReason::Complained,
 ];
+
+/// What the list knows of an address: its SHA-256.
+#[must_use]
+pub fn hash_of(address: &EmailAddress) -> AddressHash {
+    AddressHash(Sha256::digest(address.as_str()).into())
+}
 
 /// Puts an address on the list, unless it is on it; tells whether it was put there.
 ///

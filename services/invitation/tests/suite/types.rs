@@ -51,56 +51,61 @@ fn hourly() -> ContractTerms {
     }
 }
 
+/// One invitation for each type, each way to accept it and each end, by clients of this plan.
+async fn invite_all(world: &World, plan: pb::Plan, cases: &mut Vec<Case>) {
+    let client = world.client(plan).await;
+    let cloud = world.cloud(&client.id, "Friends").await;
+    let contents = [
+        SentContent::ContractTerms(hourly()),
+        SentContent::ContractTerms(fixed_terms()),
+        SentContent::TalentCloudId(cloud.id.clone()),
+    ];
+    for (content, talent_type) in contents
+        .iter()
+        .flat_map(|content| TALENT.map(|talent| (content, talent)))
+    {
+        // A client of its own for each type, as the free plan has few invitations a day.
+        let client = match content {
+            SentContent::ContractTerms(_) => world.client(plan).await,
+            SentContent::TalentCloudId(_) => client.clone(),
+        };
+        for (end, by_link) in ENDS.iter().flat_map(|end| [(*end, true), (*end, false)]) {
+            let request = pb::SendInvitationRequest {
+                talent_type: talent_type.into(),
+                content: Some(content.clone()),
+                personal_message: "Let us go on.".to_owned(),
+                ..invite(&client.id, &format!("talent{}@example.com", cases.len()))
+            };
+            let what = format!("{plan:?} {talent_type:?} {content:?} {end:?} by link: {by_link}");
+            cases.push(case(world, request, what, end, by_link).await);
+        }
+    }
+}
+
+async fn case(world: &World, request: pb::SendInvitationRequest, what: String, end: State, by_link: bool) -> Case {
+    let email = request.recipient_email.clone();
+    let sent = world.send(request).await;
+    let invitation = sent.unwrap_or_else(|error| panic!("{what}: {error}"));
+    let token = world.token_for(&email).await;
+    Case {
+        what,
+        proof: if by_link {
+            by_token(&token)
+        } else {
+            Proof::VerifiedEmail(email)
+        },
+        invitation,
+        token,
+        end,
+        person: PersonId::new(),
+    }
+}
+
 async fn every_type_goes_its_way_on_every_plan(database: TestDatabase) {
     let world = World::new(database).await;
     let mut cases = Vec::new();
     for plan in PLANS {
-        let client = world.client(plan).await;
-        let cloud = world.cloud(&client.id, "Friends").await;
-        let contents = [
-            SentContent::ContractTerms(hourly()),
-            SentContent::ContractTerms(fixed_terms()),
-            SentContent::TalentCloudId(cloud.id.clone()),
-        ];
-        for (content, talent_type) in contents
-            .iter()
-            .flat_map(|content| TALENT.map(|talent| (content, talent)))
-        {
-            // A client of its own for each type, as the free plan has few invitations a day.
-            let client = match content {
-                SentContent::ContractTerms(_) => world.client(plan).await,
-                SentContent::TalentCloudId(_) => client.clone(),
-            };
-            for end in ENDS {
-                for by_link in [true, false] {
-                    let email = format!("talent{}@example.com", cases.len());
-                    let request = pb::SendInvitationRequest {
-                        talent_type: talent_type.into(),
-                        content: Some(content.clone()),
-                        personal_message: "Let us go on.".to_owned(),
-                        ..invite(&client.id, &email)
-                    };
-                    let what = format!("{plan:?} {talent_type:?} {content:?} {end:?} by link: {by_link}");
-                    let invitation = world
-                        .send(request)
-                        .await
-                        .unwrap_or_else(|error| panic!("{what}: {error}"));
-                    let token = world.token_for(&email).await;
-                    cases.push(Case {
-                        what,
-                        proof: if by_link {
-                            by_token(&token)
-                        } else {
-                            Proof::VerifiedEmail(email)
-                        },
-                        invitation,
-                        token,
-                        end,
-                        person: PersonId::new(),
-                    });
-                }
-            }
-        }
+        invite_all(&world, plan, &mut cases).await;
     }
     assert_eq!(cases.len(), 3 * 6 * 5 * 2);
     for case in &cases {
