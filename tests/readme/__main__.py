@@ -38,7 +38,7 @@ SHAPES = [
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<id>"),
     (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z"), "<moment>"),
     (re.compile(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}\b"), "<code>"),
-    (re.compile(r"#token=[\w-]{43}(?![\w-])"), "#token=<token>"),
+    (re.compile(r"([#?])token=[\w-]{43}(?![\w-])"), r"\1token=<token>"),
     (re.compile(r"[ \t]+"), " "),
 ]
 
