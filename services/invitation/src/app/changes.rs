@@ -9,13 +9,15 @@ use vouch_storage::{Txn, idempotency::RequestKey, timers};
 
 use super::{
     App, EXPIRE_INVITATION, REMIND_OF_INVITATION,
+    clients::expect_client,
+    clouds::locked_in_use,
     invitations::{Followed, follow},
     members,
 };
 use crate::{
     domain::{Content, Invitation, MemberState, Refusal, TokenHash},
     error::Error,
-    store::{clients::find_client, invitations as store},
+    store::invitations as store,
 };
 
 /// Says no to an invitation.
@@ -63,13 +65,9 @@ impl App {
     /// What would stand against a new invitation stands against sending it again, too.
     async fn expect_sendable(&self, txn: &Txn, now: Timestamp, invitation: &Invitation) -> Result<(), Error> {
         if let Content::Cloud(invited) = &invitation.content {
-            let cloud = super::clouds::locked(txn, invited.id).await?;
-            if cloud.archived_at.is_some() {
-                return Err(Error::CloudArchived(cloud.id));
-            }
+            locked_in_use(txn, invited.id).await?;
         }
-        let client = find_client(txn, invitation.client_id).await?;
-        let client = client.ok_or_else(|| Error::not_found("client", invitation.client_id))?;
+        let client = expect_client(txn, invitation.client_id).await?;
         let mut verdicts = [Ok(invitation.clone())];
         self.refuse_addresses(txn, now, &client, &mut verdicts).await?;
         let [verdict] = verdicts;

@@ -65,16 +65,14 @@ impl App {
     /// # Errors
     /// If there is none, or the database fails.
     pub async fn get_client(&self, id: ClientId) -> Result<Client, Error> {
-        store::find_client(self.commands.db().reader(), id)
-            .await?
-            .ok_or_else(|| Error::not_found("client", id))
+        expect_client(self.commands.db().reader(), id).await
     }
 }
 
-/// That there is such a client.
-pub(super) async fn expect_client(conn: &impl ConnectionTrait, id: ClientId) -> Result<(), Error> {
+/// The client, which there has to be.
+pub(super) async fn expect_client(conn: &impl ConnectionTrait, id: ClientId) -> Result<Client, Error> {
     let found = store::find_client(conn, id).await?;
-    found.map(drop).ok_or_else(|| Error::not_found("client", id))
+    found.ok_or_else(|| Error::not_found("client", id))
 }
 
 fn with_id(manager: &NewHiringManager) -> HiringManager {

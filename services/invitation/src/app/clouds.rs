@@ -189,3 +189,12 @@ pub(super) async fn locked(txn: &Txn, id: TalentCloudId) -> Result<TalentCloud, 
     let found = store::lock(txn, id).await?;
     found.ok_or_else(|| Error::not_found("talent cloud", id))
 }
+
+/// The same, into which somebody is to come: nobody comes into an archived one.
+pub(super) async fn locked_in_use(txn: &Txn, id: TalentCloudId) -> Result<TalentCloud, Error> {
+    let cloud = locked(txn, id).await?;
+    if cloud.archived_at.is_some() {
+        return Err(Error::CloudArchived(id));
+    }
+    Ok(cloud)
+}

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use sha2::{Digest, Sha256};
-use vouch_primitives::RequestId;
+use vouch_primitives::{RequestId, Timestamp};
 use vouch_proto::{
     Violations,
     invitation::v1::{self as pb, invitation_verdict::Verdict as WireVerdict},
@@ -29,6 +29,8 @@ pub struct Import {
     inviter: Inviter,
     dry_run: bool,
     batches: u32,
+    /// The line at which the last row so far begins.
+    line: u64,
     /// The addresses so far.
     met: HashSet<AddressHash>,
     accepted: u64,
@@ -69,6 +71,7 @@ impl Import {
             inviter,
             dry_run,
             batches: 0,
+            line: 0,
             met: HashSet::new(),
             accepted: 0,
             refused: 0,
@@ -82,7 +85,7 @@ impl Import {
     /// database fails.
     pub async fn take(&mut self, batch: Batch) -> Result<pb::ImportInvitationsResponse, Error> {
         let (lines, rows): (Vec<_>, Vec<_>) = batch.rows.into_iter().unzip();
-        let line = lines.last().copied().unwrap_or_default();
+        self.line = lines.last().copied().unwrap_or(self.line);
         let drafts = rows.into_iter().map(|row| self.unrepeated(row)).collect();
         let command = SendInvitations {
             inviter: self.inviter,
@@ -107,12 +110,22 @@ impl Import {
             }
         }
         Ok(pb::ImportInvitationsResponse {
-            line,
-            accepted: self.accepted,
-            refused: self.refused,
             refusals,
             done: false,
+            ..self.done()
         })
+    }
+
+    /// What is said when the file is through.
+    #[must_use]
+    pub const fn done(&self) -> pb::ImportInvitationsResponse {
+        pb::ImportInvitationsResponse {
+            line: self.line,
+            accepted: self.accepted,
+            refused: self.refused,
+            refusals: Vec::new(),
+            done: true,
+        }
     }
 
     fn unrepeated(&mut self, row: Result<Draft, Violations>) -> Result<Draft, Verdict> {
@@ -158,7 +171,7 @@ impl App {
     async fn weigh(
         &self,
         txn: &Txn,
-        now: vouch_primitives::Timestamp,
+        now: Timestamp,
         command: &SendInvitations,
         earlier: u64,
     ) -> Result<pb::SendInvitationsResponse, Error> {

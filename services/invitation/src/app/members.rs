@@ -7,7 +7,10 @@ use vouch_primitives::{ClientId, InvitationId, PersonId, TalentCloudId, TalentCl
 use vouch_proto::{convert::to_wire_time, invitation::v1 as pb};
 use vouch_storage::{Txn, idempotency::RequestKey};
 
-use super::{App, clouds::locked};
+use super::{
+    App,
+    clouds::{locked, locked_in_use},
+};
 use crate::{
     domain::{Content, Invitation, Member, MemberState, State},
     error::Error,
@@ -60,10 +63,7 @@ impl App {
             .once(key, |txn, now| async move {
                 // Invitations are locked before clouds, here as everywhere.
                 let invitation = store::invitations::lock(&txn, invitation_id).await?;
-                let cloud = locked(&txn, cloud_id).await?;
-                if cloud.archived_at.is_some() {
-                    return Err(Error::CloudArchived(cloud_id));
-                }
+                let cloud = locked_in_use(&txn, cloud_id).await?;
                 let invitation = invitation.filter(|it| it.client_id == cloud.client_id);
                 let invitation = invitation.ok_or_else(|| Error::not_found("invitation", invitation_id))?;
                 let State::Accepted(acceptance) = invitation.state else {

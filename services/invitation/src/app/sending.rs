@@ -12,14 +12,16 @@ use vouch_storage::{
     timers::{self, NewTimer},
 };
 
-use super::{App, EXPIRE_INVITATION, invitations::follow, letter::Occasion, members, reminders::reminder};
+use super::{
+    App, EXPIRE_INVITATION, clients::expect_client, invitations::follow, letter::Occasion, members, reminders::reminder,
+};
 use crate::{
     domain::{
         AddressHash, Client, Content, Draft, DraftContent, HiringManager, Invitation, InvitedCloud, Limit, State,
         TalentCloud, TokenHash, Unsendable, invitation::expiry_of,
     },
     error::Error,
-    store::{clients::find_client, clouds, invitations as store, quota, suppressions},
+    store::{clouds, invitations as store, quota, suppressions},
 };
 
 /// In whose name invitations are sent.
@@ -109,9 +111,7 @@ impl App {
         inviter: Inviter,
         drafts: &[&Draft],
     ) -> Result<Vec<Result<Invitation, Unsendable>>, Error> {
-        let client = find_client(txn, inviter.client_id)
-            .await?
-            .ok_or_else(|| Error::not_found("client", inviter.client_id))?;
+        let client = expect_client(txn, inviter.client_id).await?;
         let named = inviter.hiring_manager_id;
         let hiring_manager = client
             .hiring_manager(named)
@@ -151,34 +151,32 @@ impl App {
         client: &Client,
         verdicts: &mut [Result<Invitation, Unsendable>],
     ) -> Result<(), Error> {
-        let mut met = HashSet::new();
-        for verdict in &mut *verdicts {
-            if verdict.as_ref().is_ok_and(|sent| !met.insert(address_of(sent))) {
+        let (mut met, mut left) = (HashSet::new(), Vec::new());
+        for verdict in verdicts {
+            let Ok(invitation) = verdict else { continue };
+            let address = suppressions::hash_of(&invitation.recipient.email);
+            if met.insert(address) {
+                left.push((address, verdict));
+            } else {
                 *verdict = Err(Unsendable::Repeated);
             }
         }
         let addresses: Vec<_> = met.into_iter().collect();
         let suppressed = suppressions::among(txn, &addresses).await?;
-        for verdict in &mut *verdicts {
-            if verdict
-                .as_ref()
-                .is_ok_and(|sent| suppressed.contains(&address_of(sent)))
-            {
-                *verdict = Err(Unsendable::Suppressed);
+        left.retain_mut(|(address, verdict)| {
+            let wanted = !suppressed.contains(address);
+            if !wanted {
+                **verdict = Err(Unsendable::Suppressed);
             }
-        }
-        let mut left: Vec<_> = verdicts.iter_mut().filter(|verdict| verdict.is_ok()).collect();
-        let addresses: Vec<_> = left
-            .iter()
-            .flat_map(|verdict| verdict.as_ref())
-            .map(address_of)
-            .collect();
+            wanted
+        });
+        let addresses: Vec<_> = left.iter().map(|(address, _)| *address).collect();
         let over = self.over_limits(txn, now, client, &addresses).await?;
-        for (verdict, over) in left.iter_mut().zip(over) {
+        for ((_, verdict), over) in left.into_iter().zip(over) {
             if let Some(limit) = over {
                 let until = limit.begins_anew(now);
                 let wait = until.since(now);
-                **verdict = Err(Unsendable::Over { limit, until, wait });
+                *verdict = Err(Unsendable::Over { limit, until, wait });
             }
         }
         Ok(())
@@ -336,10 +334,6 @@ fn written(
         expires_at: expiry_of(now),
         state: State::Pending,
     })
-}
-
-fn address_of(invitation: &Invitation) -> AddressHash {
-    suppressions::hash_of(&invitation.recipient.email)
 }
 
 fn told(invitation: &Invitation) -> NewEvent {

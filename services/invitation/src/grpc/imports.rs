@@ -82,7 +82,6 @@ pub(super) async fn begin(
     let mut import = Import::new(app.clone(), key, inviter, dry_run);
     tokio::spawn(async move {
         let _slot = slot;
-        let mut last = pb::ImportInvitationsResponse::default();
         // Who has left hears nothing more, and nothing more is sent.
         while let Some(batch) = batches.recv().await {
             let answer = match batch {
@@ -90,19 +89,11 @@ pub(super) async fn begin(
                 Err(refused) => Err(refused),
             };
             let over = answer.is_err();
-            if let Ok(answer) = &answer {
-                last = pb::ImportInvitationsResponse {
-                    refusals: Vec::new(),
-                    done: true,
-                    ..answer.clone()
-                };
-            }
             if !matches!(timeout(IDLE, told.send(answer)).await, Ok(Ok(()))) || over {
                 return;
             }
         }
-        last.done = true;
-        let _ = timeout(IDLE, told.send(Ok(last))).await;
+        let _ = timeout(IDLE, told.send(Ok(import.done()))).await;
     });
     Ok(ReceiverStream::new(progress))
 }

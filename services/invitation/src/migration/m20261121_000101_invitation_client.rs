@@ -2,6 +2,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use super::unique;
+
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;
 
@@ -38,8 +40,4 @@ impl MigrationTrait for Migration {
             .to_owned();
         manager.create_table(hiring_manager).await
     }
-}
-
-fn unique(name: &str) -> IndexCreateStatement {
-    Index::create().name(name).unique().to_owned()
 }

@@ -2,6 +2,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use super::unique;
+
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;
 
@@ -63,8 +65,4 @@ impl MigrationTrait for Migration {
             .to_owned();
         manager.create_index(found).await
     }
-}
-
-fn unique(name: &str) -> IndexCreateStatement {
-    Index::create().name(name).unique().to_owned()
 }

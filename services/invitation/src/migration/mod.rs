@@ -7,7 +7,10 @@ mod m20261121_000103_invitation_invitation;
 mod m20261121_000104_invitation_member;
 mod m20261121_000105_invitation_limits;
 
-use sea_orm_migration::{MigrationTrait, MigratorTrait};
+use sea_orm_migration::{
+    MigrationTrait, MigratorTrait,
+    prelude::{Index, IndexCreateStatement},
+};
 
 /// All migrations, in the order in which they are applied.
 #[derive(Debug)]
@@ -25,4 +28,8 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261121_000105_invitation_limits::Migration));
         all
     }
+}
+
+fn unique(name: &str) -> IndexCreateStatement {
+    Index::create().name(name).unique().to_owned()
 }

@@ -12,6 +12,9 @@ use std::fmt::Display;
 use sea_orm::DbErr;
 use vouch_storage::StorageError;
 
+/// The most rows that one statement names, well below what either engine takes as parameters.
+const ROWS: usize = 1_000;
+
 /// A stored value that this program cannot read: it was written by a newer one, or by hand.
 fn unreadable(column: &str, why: impl Display) -> StorageError {
     StorageError::Database(DbErr::Type(format!("{column} cannot be read: {why}")))

@@ -11,10 +11,8 @@ use vouch_primitives::{ClientId, Timestamp};
 use vouch_storage::{StorageError, Txn};
 
 use self::entity::{ActiveModel, Column, Entity};
+use super::ROWS;
 use crate::domain::{AddressHash, Limit};
-
-/// How many rows one statement names.
-const ROWS: usize = 1_000;
 
 /// How many invitations a client has sent since `begun`. Others who send for the same client wait until the transaction
 /// ends.

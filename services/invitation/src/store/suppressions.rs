@@ -9,11 +9,8 @@ use sha2::{Digest, Sha256};
 use vouch_primitives::{EmailAddress, Timestamp};
 use vouch_storage::{StorageError, Txn};
 
-use super::unreadable;
+use super::{ROWS, unreadable};
 use crate::domain::{AddressHash, Suppression, SuppressionReason, TokenHash};
-
-/// How many rows one statement names.
-const ROWS: usize = 1_000;
 
 const REASONS: [SuppressionReason; 3] = [
     SuppressionReason::Unsubscribed,

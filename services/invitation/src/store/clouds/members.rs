@@ -10,11 +10,8 @@ use vouch_storage::{StorageError, Txn};
 use self::entity::{ActiveModel, Column, Entity, Model};
 use crate::{
     domain::{Member, MemberState},
-    store::unreadable,
+    store::{ROWS, unreadable},
 };
-
-/// The most rows that one statement names, well below what either engine takes as parameters.
-const ROWS: usize = 1_000;
 
 const STATES: [MemberState; 4] = [
     MemberState::Invited,

@@ -18,14 +18,11 @@ use self::{
     entity::{Column, Entity, Model},
     row::name_of,
 };
-use super::{clients, clouds};
+use super::{ROWS, clients, clouds};
 use crate::domain::{Acceptance, Hire, Invitation, Stage, TokenHash};
 
 pub use listing::{count_by_stage, list_of_client};
 pub use tokens::{add_tokens, revoke_tokens, tokens_of};
-
-/// The most rows that one statement names, well below what either engine takes as parameters.
-const ROWS: usize = 1_000;
 
 /// An invitation that nobody answered in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

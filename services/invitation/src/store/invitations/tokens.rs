@@ -4,7 +4,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query
 use vouch_primitives::InvitationId;
 use vouch_storage::{StorageError, Txn};
 
-use super::{super::unreadable, ROWS};
+use super::super::{ROWS, unreadable};
 use crate::domain::TokenHash;
 
 /// Adds tokens to invitations; those that they have go on working.
