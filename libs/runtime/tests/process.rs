@@ -80,12 +80,7 @@ impl Service {
 
     fn resident_kib(&self) -> u64 {
         // Its id is that of `setpriv`, which becomes the program.
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("running");
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .expect("a size");
-        line.trim().trim_end_matches(" kB").parse().expect("a number")
+        tools::resident_kib(self.process.id().cast_unsigned())
     }
 }
 

@@ -12,7 +12,7 @@
 //! | [`patience`] | [`eventually`]: waiting for a condition, bounded, with the last status in the failure |
 //! | [`answers`] | [`answers::refusal`], [`answers::violations`]: what a refused call says |
 //! | [`tables`] | [`tables::count`], [`tables::told`]: a look behind the port |
-//! | [`tools`] | where the programs are, and a free port |
+//! | [`tools`] | where the programs are, and a free port; texts as they were looked at; how large a process is |
 //!
 //! Everything is real: no server here is an imitation, and nothing listens outside 127.0.0.1. The shared PostgreSQL
 //! server keeps running between test processes, since starting one for each would cost a second per test; it takes

@@ -17,6 +17,36 @@ pub fn repository() -> PathBuf {
     libs.and_then(Path::parent).unwrap_or_else(|| Path::new(".")).to_owned()
 }
 
+/// What a process holds in memory, in KiB.
+///
+/// # Panics
+/// If it does not run.
+#[must_use]
+pub fn resident_kib(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("a process that runs");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .expect("a size");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+/// Compares a text with what stands in a file; `VOUCH_RENEW_GOLDEN=1` writes it there instead, on purpose.
+///
+/// # Panics
+/// If they differ.
+pub fn assert_golden(file: &Path, actual: &str) {
+    if env::var_os("VOUCH_RENEW_GOLDEN").is_some() {
+        fs::write(file, actual).expect("written");
+    }
+    let expected = fs::read_to_string(file).unwrap_or_default();
+    assert!(
+        expected == actual,
+        "{} has changed; look at it, then renew it with VOUCH_RENEW_GOLDEN=1:\n{actual}",
+        file.display()
+    );
+}
+
 /// `nats-server`: `VOUCH_NATS_SERVER`, `.tools/bin/nats-server`, `PATH`.
 ///
 /// # Errors

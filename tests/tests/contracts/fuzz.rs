@@ -3,7 +3,7 @@
 //!
 //! `VOUCH_FUZZ_SEED=17` plays another run.
 
-use std::{collections::BTreeMap, env, fs};
+use std::{collections::BTreeMap, env};
 
 use prost_reflect::{
     Cardinality, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value, prost::Message,
@@ -65,12 +65,7 @@ async fn fuzz(calls: u32) {
 
 /// What this process, and all four services in it, hold in memory.
 fn resident_kib() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("a status");
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .expect("a size");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
+    vouch_testkit::tools::resident_kib(std::process::id())
 }
 
 fn check(method: &MethodDescriptor, status: &Status, message: &[u8]) {

@@ -1,24 +1,16 @@
 //! How a letter looks, and that nothing in it becomes markup or a header.
 
-use std::{env, fs, path::Path};
+use std::path::Path;
 
 use vouch_mail::{Button, Letter, MailError, Quote};
 use vouch_primitives::Uuid;
-use vouch_testkit::{SmtpSink, TestDatabase, on_both_databases};
+use vouch_testkit::{SmtpSink, TestDatabase, on_both_databases, tools};
 
 use crate::world::{World, invitation, to};
 
-/// Compares with a file of `tests/golden`; `VOUCH_RENEW_GOLDEN=1` writes it instead, on purpose.
-pub fn assert_golden(name: &str, actual: &str) {
+fn assert_golden(name: &str, actual: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-    if env::var_os("VOUCH_RENEW_GOLDEN").is_some() {
-        fs::write(&file, actual).unwrap();
-    }
-    let expected = fs::read_to_string(&file).unwrap_or_default();
-    assert!(
-        expected == actual,
-        "{name} has changed; look at it, then renew it with VOUCH_RENEW_GOLDEN=1:\n{actual}"
-    );
+    tools::assert_golden(&file, actual);
 }
 
 #[test]

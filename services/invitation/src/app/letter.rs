@@ -184,9 +184,10 @@ fn day(time: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{env, fs, path::Path};
+    use std::path::Path;
 
     use vouch_primitives::{ClientId, Currency, HiringManagerId, InvitationId, Money, TalentCloudId};
+    use vouch_testkit::tools::assert_golden;
 
     use super::*;
     use crate::domain::{
@@ -282,16 +283,7 @@ mod tests {
                     format!("Subject: {}\n\n{}", letter.subject, rendered.text),
                 ),
             ] {
-                let file = directory.join(file);
-                if env::var_os("VOUCH_RENEW_GOLDEN").is_some() {
-                    fs::write(&file, &text).expect("written");
-                }
-                let golden = fs::read_to_string(&file).unwrap_or_default();
-                assert!(
-                    text == golden,
-                    "{} has changed; look at it with `make mail-previews`, then renew it with VOUCH_RENEW_GOLDEN=1:\n{text}",
-                    file.display()
-                );
+                assert_golden(&directory.join(file), &text);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use futures::{StreamExt, stream};
 use tonic::{Code, Status};
 use vouch_proto::invitation::v1::{self as pb, import_invitations_request::Content};
-use vouch_testkit::{Engine, TestDatabase, on_both_databases};
+use vouch_testkit::{Engine, TestDatabase, on_both_databases, tools};
 
 use crate::{
     tables::{count, counts, told},
@@ -247,12 +247,7 @@ async fn a_file_that_cannot_be_read_is_refused(database: TestDatabase) {
 
 /// What this process, and the service in it, hold in memory.
 fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("a status");
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .expect("a size");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
+    tools::resident_kib(std::process::id())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,7 +7,7 @@ use vouch_proto::{
     invitation::v1::{self as pb, talent_cloud_member::State as WireState},
 };
 
-use super::{FindTalent, Id};
+use super::{FindTalent, Id, states};
 use crate::{
     app::{
         clouds::{CreateTalentCloud, ListMembers, ListTalentClouds, RenameTalentCloud},
@@ -18,9 +18,6 @@ use crate::{
         cloud::{CLOUD_NAME_LENGTH, PRIORITIES},
     },
 };
-
-/// More states than there are.
-const STATES: usize = 20;
 
 impl TryFrom<pb::CreateTalentCloudRequest> for CreateTalentCloud {
     type Error = Violations;
@@ -150,20 +147,7 @@ impl TryFrom<pb::ListTalentCloudMembersRequest> for ListMembers {
         let mut fields = Fields::new();
         let cloud_id = fields.id("talent_cloud_id", &request.talent_cloud_id);
         let page = fields.page(request.page_size, &request.page_token);
-        if request.states.len() > STATES {
-            fields.refuse("states", "TOO_LONG", format!("must be at most {STATES}"));
-        }
-        let mut states = Vec::new();
-        for (at, state) in request.states.iter().take(STATES).enumerate() {
-            match WireState::try_from(*state).ok().and_then(member_state) {
-                Some(state) => states.push(state),
-                None => fields.refuse(
-                    &format!("states[{at}]"),
-                    "OUT_OF_RANGE",
-                    "must be a state that there is",
-                ),
-            }
-        }
+        let states = states(&mut fields, &request.states, member_state);
         let (Some(cloud_id), Some(page)) = (cloud_id, page) else {
             return Err(fields.into());
         };

@@ -5,14 +5,11 @@ use vouch_proto::{
     invitation::v1::{self as pb, invitation::State as WireState},
 };
 
-use super::CountInvitations;
+use super::{CountInvitations, states};
 use crate::{
     app::invitations::ListInvitations,
     domain::{Filter, Order, Stage},
 };
-
-/// More states than there are.
-const STATES: usize = 20;
 
 impl TryFrom<pb::ListInvitationsRequest> for ListInvitations {
     type Error = Violations;
@@ -69,23 +66,9 @@ fn which(fields: &mut Fields, filter: &pb::InvitationFilter) -> Filter {
         "" => None,
         address => fields.email("recipient_email", address),
     };
-    if filter.states.len() > STATES {
-        fields.refuse("states", "TOO_LONG", format!("must be at most {STATES}"));
-    }
-    let states = filter.states.iter().take(STATES).enumerate();
-    let stages = states.filter_map(|(at, state)| {
-        let stage = WireState::try_from(*state).ok().and_then(stage);
-        if stage.is_none() {
-            fields.refuse(
-                &format!("states[{at}]"),
-                "OUT_OF_RANGE",
-                "must be a state that there is",
-            );
-        }
-        stage
-    });
+    let stages = states(fields, &filter.states, stage);
     Filter {
-        stages: stages.collect(),
+        stages,
         recipient,
         from,
         until,

@@ -13,7 +13,7 @@ pub(super) use answers::counts;
 
 use vouch_mail::Token;
 use vouch_primitives::{ClientId, EmailAddress, InvitationId};
-use vouch_proto::Page;
+use vouch_proto::{Fields, Page};
 
 use crate::{
     app::sending::Inviter,
@@ -59,4 +59,26 @@ pub(super) struct CountInvitations {
 pub(super) struct ListOpenInvitations {
     pub(super) verified_email: EmailAddress,
     pub(super) page: Page<InvitationId>,
+}
+
+/// More states than there are of anything.
+const STATES: usize = 20;
+
+/// Reads the field `states`, whose values are those of the enum `W`.
+fn states<W: TryFrom<i32>, S>(fields: &mut Fields, wire: &[i32], state: impl Fn(W) -> Option<S>) -> Vec<S> {
+    if wire.len() > STATES {
+        fields.refuse("states", "TOO_LONG", format!("must be at most {STATES}"));
+    }
+    let mut read = Vec::new();
+    for (at, value) in wire.iter().take(STATES).enumerate() {
+        match W::try_from(*value).ok().and_then(&state) {
+            Some(state) => read.push(state),
+            None => fields.refuse(
+                &format!("states[{at}]"),
+                "OUT_OF_RANGE",
+                "must be a state that there is",
+            ),
+        }
+    }
+    read
 }
