@@ -11,7 +11,8 @@ use tonic::{Code, Status, transport::Endpoint};
 use tonic_types::StatusExt;
 use vouch_proto::{
     invitation::v1::{
-        client_service_client::ClientServiceClient, invitation_service_client::InvitationServiceClient,
+        application_service_client::ApplicationServiceClient, client_service_client::ClientServiceClient,
+        invitation_service_client::InvitationServiceClient, project_service_client::ProjectServiceClient,
         talent_cloud_service_client::TalentCloudServiceClient,
     },
     onboarding::v1::{account_service_client::AccountServiceClient, case_service_client::CaseServiceClient},
@@ -45,6 +46,10 @@ pub struct Clients {
     pub invitations: InvitationServiceClient<Signed>,
     /// `vouch.invitation.v1.TalentCloudService`.
     pub clouds: TalentCloudServiceClient<Signed>,
+    /// `vouch.invitation.v1.ProjectService`.
+    pub projects: ProjectServiceClient<Signed>,
+    /// `vouch.invitation.v1.ApplicationService`.
+    pub applications: ApplicationServiceClient<Signed>,
     /// `vouch.onboarding.v1.AccountService`.
     pub accounts: AccountServiceClient<Signed>,
     /// `vouch.onboarding.v1.CaseService`.
@@ -138,6 +143,8 @@ impl Clients {
             clients: ClientServiceClient::new(invitation.clone()),
             invitations: InvitationServiceClient::new(invitation.clone()),
             clouds: TalentCloudServiceClient::new(invitation.clone()),
+            projects: ProjectServiceClient::new(invitation.clone()),
+            applications: ApplicationServiceClient::new(invitation.clone()),
             accounts: AccountServiceClient::new(onboarding.clone()),
             cases: CaseServiceClient::new(onboarding.clone()),
             contracts: ContractServiceClient::new(payments.clone()),

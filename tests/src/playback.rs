@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use vouch_primitives::{Currency, Money, Timestamp};
 use vouch_proto::{
-    common::v1 as common, convert::from_wire_time, onboarding::v1 as onboarding, referral::v1 as referral,
+    common::v1 as common, convert::from_wire_time, invitation::v1::invitation::Branch, onboarding::v1 as onboarding,
+    referral::v1 as referral,
 };
 
 use crate::{Error, Story, earnings::Entry, mailbox::Mail, story::Company};
@@ -287,21 +288,22 @@ impl<'a> Playback<'a> {
             Some(person) => person.basic_information.clone().unwrap_or_default().account_email,
             None => self.address_of(name),
         };
-        self.story
-            .invite(&self.company, name, &email, (&entry.id, entry.amount), entry.date)
-            .await?;
-        let line = format!("{COMPANY} invites {name} to a contract in {}", entry.amount.currency);
+        let (story, first) = (&self.story, (&*entry.id, entry.amount));
+        let invited = story.invite(&self.company, name, &email, first, entry.date).await?;
+        let currency = entry.amount.currency;
+        let line = match invited.branch() {
+            Branch::Hire => format!("{COMPANY} offers {name} a contract in {currency}, straight into the account"),
+            _ => format!("{COMPANY} invites {name} to a contract in {currency}"),
+        };
         tell(entry.date, Scene::Line(&line));
         let case = match known {
-            Some(person) => self.story.open_first_invitation(&person.id).await?,
+            Some(person) => story.open_case(&person.id).await?,
             None => self.activate(entry, &email, tell).await?,
         };
         let message = format!("Hello {MANAGER}, glad to start on {}.", entry.id);
         let contract = self.story.accept(&case, &message).await?;
-        tell(
-            entry.date,
-            Scene::Line(&format!("{name} accepts the offer: \"{message}\"")),
-        );
+        let line = format!("{name} accepts the offer: \"{message}\"");
+        tell(entry.date, Scene::Line(&line));
         if let Some(referee) = self.referees.get_mut(name) {
             referee
                 .contracts
@@ -336,12 +338,11 @@ impl<'a> Playback<'a> {
             entry.date,
             Scene::Line(&format!("{name} activates an account, typing {REFERRER}'s code")),
         );
-        let window_end = entry.date.add_months_clamped(3);
         self.referees.insert(
             name.clone(),
             Referee {
                 person,
-                window_end,
+                window_end: entry.date.add_months_clamped(3),
                 window_told: false,
                 contracts: BTreeMap::new(),
             },

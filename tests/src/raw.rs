@@ -57,7 +57,8 @@ impl Decoder for Raw {
     }
 }
 
-/// Calls the method at `path` (`/package.Service/Method`) with an encoded message, and with a token if there is one.
+/// Calls the method at `path` (`/package.Service/Method`) with an encoded message, and with a token if there is one. Of a
+/// method that answers with a stream it is the first answer.
 ///
 /// # Errors
 /// What the service answers.
@@ -70,7 +71,8 @@ pub async fn call(channel: &Channel, path: &str, message: Bytes, token: Option<&
         authorize(&mut request, token)?;
     }
     let path: PathAndQuery = path.parse().map_err(|_| Status::internal("the path is none"))?;
-    Ok(grpc.unary(request, path, Raw::default()).await?.into_inner())
+    let mut answers = grpc.server_streaming(request, path, Raw::default()).await?.into_inner();
+    Ok(answers.message().await?.unwrap_or_default())
 }
 
 /// Begins to call the method at `path`, and never sends the message.

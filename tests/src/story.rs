@@ -93,23 +93,7 @@ impl Story {
         milestone: (&str, Money),
         start: Timestamp,
     ) -> Result<invitation::Invitation, Status> {
-        let (title, amount) = milestone;
-        let milestone = common::MilestoneTerms {
-            title: title.to_owned(),
-            amount: Some(amount.into()),
-        };
-        let terms = common::ContractTerms {
-            project_name: "Harbour website".to_owned(),
-            pay: Some(common::contract_terms::Pay::Fixed(common::FixedPay {
-                milestones: vec![milestone],
-            })),
-            scope_of_work: format!("As agreed on the phone; {title} comes first."),
-            schedule: Some(common::Schedule {
-                start_time: Some(to_wire_time(start)),
-                expected_weekly_hours: 0,
-            }),
-            payment_terms: "On approval of each milestone.".to_owned(),
-        };
+        let terms = terms(milestone, start);
         let request = invitation::SendInvitationRequest {
             request_id: request_id(),
             client_id: company.id.clone(),
@@ -209,6 +193,19 @@ impl Story {
             invitation_id: open.invitation_id,
         };
         Ok(call!(self.clients.cases, open_case, request)?.case.unwrap_or_default())
+    }
+
+    /// The case of the offer that has come straight into somebody's account.
+    ///
+    /// # Errors
+    /// If there is none, or the service refuses.
+    pub async fn open_case(&self, person: &str) -> Result<onboarding::Case, Error> {
+        use onboarding::get_home_response::NextStep;
+        self.clock.settle().await?;
+        match self.home(person).await? {
+            Some(NextStep::OpenCase(case)) => Ok(case),
+            other => Err(format!("no case waits: {other:?}").into()),
+        }
     }
 
     /// The talent confirms the contract and accepts the offer with a message; payments begins the contract.
@@ -478,4 +475,25 @@ fn basic_information(name: &str, email: &str) -> onboarding::BasicInformation {
 /// Every request of a story gets an id of its own.
 fn request_id() -> String {
     vouch_primitives::RequestId::new().to_string()
+}
+
+/// An offer of work with one milestone.
+#[must_use]
+pub fn terms((title, amount): (&str, Money), start: Timestamp) -> common::ContractTerms {
+    let milestone = common::MilestoneTerms {
+        title: title.to_owned(),
+        amount: Some(amount.into()),
+    };
+    common::ContractTerms {
+        project_name: "Harbour website".to_owned(),
+        pay: Some(common::contract_terms::Pay::Fixed(common::FixedPay {
+            milestones: vec![milestone],
+        })),
+        scope_of_work: format!("As agreed on the phone; {title} comes first."),
+        schedule: Some(common::Schedule {
+            start_time: Some(to_wire_time(start)),
+            expected_weekly_hours: 0,
+        }),
+        payment_terms: "On approval of each milestone.".to_owned(),
+    }
 }

@@ -78,7 +78,8 @@ impl Letter {
         self.check()?;
         Ok(Rendered {
             html: Html { letter: self }.render()?,
-            text: Text { letter: self }.render()?,
+            // Spaces that hold words together are for lines that mail programs break.
+            text: Text { letter: self }.render()?.replace('\u{a0}', " "),
         })
     }
 

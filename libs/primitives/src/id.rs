@@ -69,6 +69,8 @@ macro_rules! typed_ids {
 }
 
 typed_ids! {
+    /// Somebody's wish to do a client's project.
+    ApplicationId,
     /// What money and rewards belong to: a person's freelancer account, an agency, or a client.
     AccountId,
     /// The permanent binding of a referee to a referrer.
@@ -99,6 +101,12 @@ typed_ids! {
     OfferId,
     /// One human with one verified e-mail address.
     PersonId,
+    /// Work that a client has to give.
+    ProjectId,
+    /// A link to a project that somebody shares.
+    ProjectShareId,
+    /// Somebody whom talent has recommended instead of themselves.
+    RecommendationId,
     /// Who vouches.
     ReferrerId,
     /// The idempotency id of a mutating request.

@@ -8,7 +8,7 @@ use vouch_proto::Violations;
 use vouch_runtime::grpc::status;
 use vouch_storage::{StorageError, describe};
 
-use crate::domain::{Limit, Refusal, Unsendable};
+use crate::domain::{Answered, Limit, ProjectClosed, Refusal, Unsendable};
 
 /// The reason of a token that opens nothing: unknown, used, dead or expired, which nobody is to tell apart.
 const NO_OPEN_INVITATION: &str = "NO_OPEN_INVITATION";
@@ -51,6 +51,21 @@ pub enum Error {
     /// Whoever is to be removed has only been invited.
     #[error("nobody has answered yet: withdraw invitation {0}")]
     StillInvited(InvitationId),
+    /// The project is closed and stays so.
+    #[error(transparent)]
+    ProjectClosed(#[from] ProjectClosed),
+    /// The application does not wait any more.
+    #[error(transparent)]
+    Answered(#[from] Answered),
+    /// The person has applied for the project before.
+    #[error("the person has applied for this project")]
+    AppliedBefore,
+    /// The address is not one that the person has verified.
+    #[error("the address is not the verified one of the person's account")]
+    AddressNotVerified,
+    /// The person is no referrer.
+    #[error("the person is not enrolled in the referral programme")]
+    NotEnrolled,
     /// An event tells of a hire by an invitation that nobody has accepted.
     #[error("nobody has accepted invitation {0}")]
     NeverAccepted(InvitationId),
@@ -105,6 +120,11 @@ impl From<Error> for Status {
             Error::CloudArchived(id) => unsendable(Unsendable::CloudArchived(*id)),
             Error::NotAccepted(_) => status::failed_precondition("INVITATION_NOT_ACCEPTED", error.to_string()),
             Error::StillInvited(_) => status::failed_precondition("MEMBER_STILL_INVITED", error.to_string()),
+            Error::ProjectClosed(why) => status::failed_precondition("PROJECT_CLOSED", why.to_string()),
+            Error::Answered(why) => status::failed_precondition("APPLICATION_ANSWERED", why.to_string()),
+            Error::AppliedBefore => status::already_exists("APPLICATION_EXISTS", error.to_string()),
+            Error::AddressNotVerified => status::failed_precondition("ADDRESS_NOT_VERIFIED", error.to_string()),
+            Error::NotEnrolled => status::failed_precondition("REFERRER_NOT_ENROLLED", error.to_string()),
             Error::Mail(_) | Error::NeverAccepted(_) | Error::Unreadable(_) | Error::NoRandomness(_) => {
                 status::internal(&error)
             }
@@ -153,6 +173,11 @@ impl From<&Error> for Verdict {
             | Error::CloudArchived(_)
             | Error::NotAccepted(_)
             | Error::StillInvited(_)
+            | Error::ProjectClosed(_)
+            | Error::Answered(_)
+            | Error::AppliedBefore
+            | Error::AddressNotVerified
+            | Error::NotEnrolled
             | Error::Mail(_)
             | Error::NeverAccepted(_)
             | Error::Unreadable(_)

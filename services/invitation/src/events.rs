@@ -1,19 +1,98 @@
 //! Facts in: which function takes which event of another service.
 
 use vouch_messaging::{Fact, Router};
-use vouch_proto::{Fields, Violations, onboarding::v1::OfferAccepted};
+use vouch_primitives::InvitationId;
+use vouch_proto::{
+    Fields, Violations,
+    onboarding::v1::{EmailVerified, OfferAccepted, OfferLapsed},
+    referral::v1::{RefereeAttributed, ReferrerEnrolled},
+};
 
-use crate::{app::App, domain::Hire, error::Error};
+use crate::{
+    app::App,
+    domain::{AccountAddress, AddressHash, Hire, Referee, Referrer},
+    error::Error,
+};
 
 /// The table.
 #[must_use]
 pub fn router() -> Router<App, Error> {
-    Router::<App, Error>::new("invitation").on::<OfferAccepted>(|app, txn, facts| {
-        Box::pin(async move {
-            let hires = facts.iter().map(hire).collect::<Result<Vec<_>, _>>()?;
-            app.record_hires(txn, &hires).await
+    Router::<App, Error>::new("invitation")
+        .on::<EmailVerified>(|app, txn, facts| {
+            Box::pin(async move {
+                let addresses = facts.iter().map(address).collect::<Result<Vec<_>, _>>()?;
+                app.record_addresses(txn, &addresses).await
+            })
         })
+        .on::<OfferAccepted>(|app, txn, facts| {
+            Box::pin(async move {
+                let hires = facts.iter().map(hire).collect::<Result<Vec<_>, _>>()?;
+                app.record_hires(txn, &hires).await
+            })
+        })
+        .on::<OfferLapsed>(|app, txn, facts| {
+            Box::pin(async move {
+                let offers = facts.iter().map(lapsed).collect::<Result<Vec<_>, _>>()?;
+                app.record_lapses(txn, &offers).await
+            })
+        })
+        .on::<ReferrerEnrolled>(|app, txn, facts| {
+            Box::pin(async move {
+                let referrers = facts.iter().map(referrer).collect::<Result<Vec<_>, _>>()?;
+                app.record_referrers(txn, &referrers).await
+            })
+        })
+        .on::<RefereeAttributed>(|app, txn, facts| {
+            Box::pin(async move {
+                let referees = facts.iter().map(referee).collect::<Result<Vec<_>, _>>()?;
+                app.record_referees(txn, &referees).await
+            })
+        })
+}
+
+fn referrer(fact: &Fact<ReferrerEnrolled>) -> Result<Referrer, Violations> {
+    let mut fields = Fields::new();
+    let id = fields.id("referrer_id", &fact.body.referrer_id);
+    let person_id = fields.id("person_id", &fact.body.person_id);
+    let code = fields.line("code", &fact.body.code, 1..=20);
+    let (Some(id), Some(person_id), Some(code)) = (id, person_id, code) else {
+        return Err(fields.into());
+    };
+    fields.finish(Referrer { id, person_id, code })
+}
+
+fn referee(fact: &Fact<RefereeAttributed>) -> Result<Referee, Violations> {
+    let mut fields = Fields::new();
+    let person_id = fields.id("referee_person_id", &fact.body.referee_person_id);
+    let referrer_id = fields.id("referrer_id", &fact.body.referrer_id);
+    let (Some(person_id), Some(referrer_id)) = (person_id, referrer_id) else {
+        return Err(fields.into());
+    };
+    fields.finish(Referee { person_id, referrer_id })
+}
+
+fn address(fact: &Fact<EmailVerified>) -> Result<AccountAddress, Violations> {
+    let mut fields = Fields::new();
+    let person_id = fields.id("person_id", &fact.body.person_id);
+    let hash = <[u8; 32]>::try_from(fact.body.email_sha256.as_slice()).ok();
+    if hash.is_none() {
+        fields.refuse("email_sha256", "INVALID_FORMAT", "must have 32 bytes");
+    }
+    let verified_at = fields.time("verify_time", fact.body.verify_time.as_ref());
+    let (Some(person_id), Some(hash), Some(verified_at)) = (person_id, hash, verified_at) else {
+        return Err(fields.into());
+    };
+    fields.finish(AccountAddress {
+        hash: AddressHash(hash),
+        person_id,
+        verified_at,
     })
+}
+
+fn lapsed(fact: &Fact<OfferLapsed>) -> Result<InvitationId, Violations> {
+    let mut fields = Fields::new();
+    let id = fields.id("invitation_id", &fact.body.invitation_id);
+    id.ok_or_else(|| fields.into())
 }
 
 fn hire(fact: &Fact<OfferAccepted>) -> Result<Hire, Violations> {

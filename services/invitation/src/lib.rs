@@ -1,10 +1,14 @@
 //! The service `invitation`: clients bring talent that they already know.
 //!
 //! A client invites a freelancer or an agency by e-mail, to a contract or to one of its talent clouds. The e-mail carries
-//! a token, which is stored nowhere else; whoever has it, or has verified the invited address, may accept the invitation, once. The client may
-//! send it again or take it back, whoever has the token may decline it. Who has not answered is reminded after seven and
-//! after twenty-one days; after thirty the invitation expires. Addresses on the suppression list get nothing, and nobody
+//! a token, which is stored nowhere else; whoever has it, or has verified the invited address, may accept the invitation,
+//! once. An offer to somebody who has an account goes straight there. The client may send an invitation again or take it
+//! back, whoever has the token may decline it. Who has not answered is reminded after seven and after twenty-one days;
+//! after thirty the invitation expires. Addresses on the suppression list get nothing, and nobody
 //! may send more than the limits allow.
+//!
+//! Clients publish projects, too: talent finds and shares them, applies, or recommends somebody else, and an offer to an
+//! applicant is an invitation that goes straight into the account.
 //!
 //! | module | holds |
 //! |---|---|
@@ -19,7 +23,9 @@
 //! | [`config`] | the settings; every one stands in `config.default.toml` |
 //!
 //! Events out: `InvitationSent`, `InvitationResent`, `InvitationAccepted`, `InvitationDeclined`, `InvitationWithdrawn`,
-//! `InvitationExpired`, `TalentCloudMemberChanged`, `AddressSuppressed`, `AddressReinstated`. Events in: onboarding's `OfferAccepted`.
+//! `InvitationExpired`, `TalentCloudMemberChanged`, `ProjectChanged`, `ApplicationChanged`, `TalentRecommended`,
+//! `AddressSuppressed`, `AddressReinstated`. Events in: onboarding's `EmailVerified`, `OfferAccepted` and `OfferLapsed`,
+//! referral's `ReferrerEnrolled` and `RefereeAttributed`.
 
 pub mod app;
 pub mod config;
@@ -35,7 +41,8 @@ use std::{net::SocketAddr, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 use vouch_proto::invitation::v1::{
-    client_service_server::ClientServiceServer, invitation_service_server::InvitationServiceServer,
+    application_service_server::ApplicationServiceServer, client_service_server::ClientServiceServer,
+    invitation_service_server::InvitationServiceServer, project_service_server::ProjectServiceServer,
     suppression_service_server::SuppressionServiceServer, talent_cloud_service_server::TalentCloudServiceServer,
 };
 use vouch_runtime::{Chassis, ChassisError, chassis};
@@ -79,8 +86,10 @@ impl Service {
             Arc::new(move |txn, due| Box::pin(timers::fire(on_time.clone(), txn, due))),
         );
         let chassis = chassis
+            .grpc(ApplicationServiceServer::new(grpc::Applications(app.clone())))
             .grpc(ClientServiceServer::new(grpc::Clients(app.clone())))
             .grpc(InvitationServiceServer::new(grpc::Invitations::new(app.clone())))
+            .grpc(ProjectServiceServer::new(grpc::Projects(app.clone())))
             .grpc(SuppressionServiceServer::new(grpc::Suppressions(app.clone())))
             .grpc(TalentCloudServiceServer::new(grpc::TalentClouds(app.clone())))
             .facts(events::router(), Arc::new(app))

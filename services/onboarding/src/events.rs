@@ -1,18 +1,44 @@
 //! Facts in: which function takes which event of another service.
 
 use vouch_messaging::{Fact, Router};
-use vouch_proto::{Fields, Violations, payments::v1::ContractStarted};
+use vouch_proto::{Fields, Violations, invitation::v1::InvitationAccepted, payments::v1::ContractStarted};
 
-use crate::{app::App, domain::ContractStart, error::Error};
+use crate::{
+    app::{App, acceptances::OpenCase},
+    domain::ContractStart,
+    error::Error,
+};
 
 /// The table.
 #[must_use]
 pub fn router() -> Router<App, Error> {
-    Router::<App, Error>::new("onboarding").on::<ContractStarted>(|app, txn, facts| {
-        Box::pin(async move {
-            let starts = facts.iter().map(start).collect::<Result<Vec<_>, _>>()?;
-            app.record_contract_starts(txn, &starts).await
+    Router::<App, Error>::new("onboarding")
+        .on::<ContractStarted>(|app, txn, facts| {
+            Box::pin(async move {
+                let starts = facts.iter().map(start).collect::<Result<Vec<_>, _>>()?;
+                app.record_contract_starts(txn, &starts).await
+            })
         })
+        .on::<InvitationAccepted>(|app, txn, facts| {
+            Box::pin(async move {
+                // Of all others it is onboarding itself that has accepted them.
+                let hires = facts.iter().filter(|fact| fact.body.hire);
+                let hires = hires.map(hire).collect::<Result<Vec<_>, _>>()?;
+                app.take_hires(txn, &hires).await
+            })
+        })
+}
+
+fn hire(fact: &Fact<InvitationAccepted>) -> Result<OpenCase, Violations> {
+    let mut fields = Fields::new();
+    let invitation_id = fields.id("invitation_id", &fact.body.invitation_id);
+    let person_id = fields.id("person_id", &fact.body.person_id);
+    let (Some(invitation_id), Some(person_id)) = (invitation_id, person_id) else {
+        return Err(fields.into());
+    };
+    fields.finish(OpenCase {
+        person_id,
+        invitation_id,
     })
 }
 

@@ -95,7 +95,7 @@ impl Service {
 /// Whom a service calls, or asks when it is reconciled.
 fn peers_of(service: &str) -> &'static [&'static str] {
     match service {
-        "invitation" => &["onboarding"],
+        "invitation" => &["onboarding", "referral"],
         "onboarding" => &["invitation", "payments"],
         "payments" => &["onboarding", "referral"],
         _ => &["onboarding", "payments"],

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use vouch_primitives::{Money, RequestId};
-use vouch_proto::{invitation::v1 as invitation, onboarding::v1 as onboarding, payments::v1::contract::Pay};
-use vouch_suite::Story;
+use vouch_proto::{
+    common::v1 as common, invitation::v1 as invitation, onboarding::v1 as onboarding, payments::v1::contract::Pay,
+};
+use vouch_suite::{Story, story::terms};
 
 /// Real things by the name of the field that names them, with the subjects of their owners.
 pub struct Things {
@@ -43,7 +45,10 @@ pub async fn things(story: &Story) -> Things {
     let case = story.clients.cases.clone().get_case(request).await.expect("the case");
     let case = case.into_inner().case.expect("a case");
     let member = cloud_member(story, &company.id, &invitation.id).await;
+    let (project_id, application_id) = application(story, &company.id, &ada.id, terms(("Logo", amount), now)).await;
     let ids = BTreeMap::from([
+        ("project_id", project_id),
+        ("application_id", application_id),
         ("client_id", company.id.clone()),
         ("person_id", ada.id.clone()),
         ("account_id", ada.account_id.clone()),
@@ -86,6 +91,46 @@ async fn cloud_member(story: &Story, client_id: &str, invitation_id: &str) -> in
         .expect("a member")
         .into_inner();
     added.member.expect("a member")
+}
+
+/// A project of this client, and the application of this person for it.
+async fn application(
+    story: &Story,
+    client_id: &str,
+    person_id: &str,
+    terms: common::ContractTerms,
+) -> (String, String) {
+    let request = invitation::CreateProjectRequest {
+        request_id: RequestId::new().to_string(),
+        client_id: client_id.to_owned(),
+        terms: Some(terms),
+        ..invitation::CreateProjectRequest::default()
+    };
+    let mut projects = story.clients.projects.clone();
+    let created = projects.create_project(request).await.expect("a project").into_inner();
+    let project_id = created.project.expect("a project").id;
+    let request = invitation::PublishProjectRequest {
+        request_id: RequestId::new().to_string(),
+        project_id: project_id.clone(),
+    };
+    projects.publish_project(request).await.expect("published");
+    let request = invitation::ApplyRequest {
+        request_id: RequestId::new().to_string(),
+        project_id: project_id.clone(),
+        person_id: person_id.to_owned(),
+        applicant_name: "Ada".to_owned(),
+        contact_email: "ada@talent.example".to_owned(),
+        message: "I would like to".to_owned(),
+        share_id: String::new(),
+    };
+    let applied = story
+        .clients
+        .applications
+        .clone()
+        .apply(request)
+        .await
+        .expect("applied");
+    (project_id, applied.into_inner().application.expect("an application").id)
 }
 
 fn room_of(case: &onboarding::Case) -> String {

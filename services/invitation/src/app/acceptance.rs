@@ -1,15 +1,17 @@
 //! What becomes of an invitation: a person accepts it, time runs out, the talent is hired.
 
+use std::collections::BTreeMap;
+
 use vouch_messaging::{NewEvent, outbox};
 use vouch_primitives::{InvitationId, PersonId, Timestamp};
 use vouch_proto::{convert::to_wire_time, invitation::v1 as pb};
 use vouch_storage::{Txn, idempotency::RequestKey, timers::Batch};
 
-use super::{App, changes::silence, invitations::follow, members};
+use super::{App, applications, changes::silence, invitations::follow, members, sending::changed};
 use crate::{
-    domain::{Accepted, Hire, Invitation, MemberState, Proof, Refusal},
+    domain::{Accepted, AccountAddress, Hire, Invitation, MemberState, Proof, Refusal},
     error::Error,
-    store::invitations as store,
+    store::{accounts, invitations as store},
 };
 
 /// Accepts an invitation for a person.
@@ -63,7 +65,22 @@ impl App {
         let events: Vec<_> = expired.iter().map(event).collect();
         outbox::append(txn, due.now, &events).await?;
         let ids: Vec<_> = expired.iter().map(|unanswered| unanswered.id).collect();
-        members::shift(txn, due.now, &ids, MemberState::Invited, MemberState::Removed).await
+        members::shift(txn, due.now, &ids, MemberState::Invited, MemberState::Removed).await?;
+        let changed: Vec<_> = expired.iter().map(|it| (it.client_id, it.id)).collect();
+        Ok(store::number(txn, &changed).await?)
+    }
+
+    /// Notes which addresses belong to accounts, so that an offer to one goes straight there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn record_addresses(&self, txn: &Txn, addresses: &[AccountAddress]) -> Result<(), Error> {
+        // The last word about an address counts, in whichever order they come.
+        let mut addresses = addresses.to_vec();
+        addresses.sort_by_key(|address| address.verified_at);
+        let newest: BTreeMap<_, _> = addresses.into_iter().map(|address| (address.hash, address)).collect();
+        let newest: Vec<_> = newest.into_values().collect();
+        Ok(accounts::save(txn, &newest).await?)
     }
 
     /// Notes who was hired: the offers that came with these invitations were accepted.
@@ -71,12 +88,15 @@ impl App {
     /// # Errors
     /// If nobody has accepted one of the invitations; when the database fails.
     pub async fn record_hires(&self, txn: &Txn, hires: &[Hire]) -> Result<(), Error> {
-        if let Some(id) = store::save_hires(txn, hires).await?.first() {
+        let hired = store::save_hires(txn, hires).await?;
+        if let Some(id) = hired.unknown.first() {
             return Err(Error::NeverAccepted(*id));
         }
         let (now, ids) = (self.commands.now(), hires.iter().map(|hire| hire.invitation_id));
         let ids: Vec<_> = ids.collect();
-        members::shift(txn, now, &ids, MemberState::Onboarding, MemberState::Ready).await
+        applications::hire(txn, now, &ids).await?;
+        members::shift(txn, now, &ids, MemberState::Onboarding, MemberState::Ready).await?;
+        Ok(store::number(txn, &hired.noted).await?)
     }
 }
 
@@ -105,7 +125,9 @@ async fn accept(txn: &Txn, now: Timestamp, command: &AcceptInvitation) -> Result
         client_id: invitation.client_id.to_string(),
         person_id: person_id.to_string(),
         accept_time: Some(to_wire_time(acceptance.accepted_at)),
+        hire: false,
     };
     outbox::append(txn, now, &[NewEvent::new(id.as_uuid(), &event)]).await?;
+    changed(txn, std::slice::from_ref(&invitation)).await?;
     Ok(invitation)
 }

@@ -3,7 +3,7 @@
 use prost::Name;
 use vouch_mail::Token;
 use vouch_messaging::{NewEvent, outbox};
-use vouch_primitives::{InvitationId, Timestamp};
+use vouch_primitives::{InvitationId, RecommendationId, Timestamp};
 use vouch_proto::{convert::to_wire_time, invitation::v1 as pb};
 use vouch_storage::{Txn, idempotency::RequestKey, timers};
 
@@ -12,10 +12,11 @@ use super::{
     clients::expect_client,
     clouds::locked_in_use,
     invitations::{Followed, follow},
-    members,
+    members, recommending,
+    sending::changed,
 };
 use crate::{
-    domain::{Content, Invitation, MemberState, Refusal, TokenHash},
+    domain::{Content, Invitation, MemberState, Occasion, Recommendation, RecommendedTalent, Refusal, TokenHash},
     error::Error,
     store::invitations as store,
 };
@@ -27,6 +28,8 @@ pub struct DeclineInvitation {
     pub token: Token,
     /// Why; may be empty.
     pub reason: String,
+    /// Who would do instead, if anybody.
+    pub instead: Option<RecommendedTalent>,
 }
 
 impl App {
@@ -55,7 +58,7 @@ impl App {
                     send_time: Some(to_wire_time(invitation.sent_at)),
                     expire_time: Some(to_wire_time(invitation.expires_at)),
                 };
-                tell(&txn, now, id, &event).await?;
+                tell(&txn, now, &invitation, &event).await?;
                 let invitation = Some(follow(&*txn, invitation).await?.into());
                 Ok(pb::ResendInvitationResponse { invitation })
             })
@@ -93,7 +96,7 @@ impl App {
                         client_id: invitation.client_id.to_string(),
                         withdraw_time: Some(to_wire_time(now)),
                     };
-                    tell(&txn, now, id, &event).await?;
+                    tell(&txn, now, &invitation, &event).await?;
                 }
                 let invitation = Some(follow(&*txn, invitation).await?.into());
                 Ok(pb::WithdrawInvitationResponse { invitation })
@@ -125,7 +128,18 @@ impl App {
                     client_id: invitation.client_id.to_string(),
                     decline_time: Some(to_wire_time(now)),
                 };
-                tell(&txn, now, id, &event).await?;
+                if let Some(talent) = &command.instead {
+                    let instead = Recommendation {
+                        id: RecommendationId::new(),
+                        client_id: invitation.client_id,
+                        occasion: Occasion::Declined(id),
+                        person_id: None,
+                        talent: talent.clone(),
+                        recommended_at: now,
+                    };
+                    recommending::note(&txn, now, &instead).await?;
+                }
+                tell(&txn, now, &invitation, &event).await?;
                 // How its e-mails fared is the client's business.
                 let invitation = Followed {
                     invitation,
@@ -158,6 +172,8 @@ pub(super) async fn silence(txn: &Txn, now: Timestamp, id: InvitationId, why: &s
     Ok(vouch_mail::give_up(txn, now, key, why).await?)
 }
 
-async fn tell(txn: &Txn, now: Timestamp, id: InvitationId, event: &(impl Name + Sync)) -> Result<(), Error> {
-    Ok(outbox::append(txn, now, &[NewEvent::new(id.as_uuid(), event)]).await?)
+/// Tells of a change that is complete.
+async fn tell(txn: &Txn, now: Timestamp, invitation: &Invitation, event: &(impl Name + Sync)) -> Result<(), Error> {
+    outbox::append(txn, now, &[NewEvent::new(invitation.id.as_uuid(), event)]).await?;
+    changed(txn, std::slice::from_ref(invitation)).await
 }

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use vouch_primitives::{ClientId, TalentCloudId, TalentCloudMemberId, Timestamp};
+use sea_orm::ConnectionTrait;
+use vouch_primitives::{ClientId, PersonId, TalentCloudId, TalentCloudMemberId, Timestamp};
 use vouch_proto::{Listed, Page, invitation::v1 as pb};
 use vouch_storage::{Txn, idempotency::RequestKey};
 
@@ -10,7 +11,10 @@ use super::App;
 use crate::{
     domain::{Member, MemberState, TalentCloud},
     error::Error,
-    store::clouds::{self as store, members},
+    store::{
+        clouds::{self as store, members},
+        recommendations,
+    },
 };
 
 /// Creates a talent cloud.
@@ -51,6 +55,15 @@ pub struct ListMembers {
     pub states: Vec<MemberState>,
     /// Which part.
     pub page: Page<TalentCloudMemberId>,
+}
+
+/// A member, and who vouched for them [R20].
+#[derive(Clone, Debug)]
+pub struct Vouched {
+    /// Who is, or was, in the talent cloud.
+    pub member: Member,
+    /// Who vouched for them when they joined Vouch, if anybody did.
+    pub recommended_by: Option<PersonId>,
 }
 
 impl App {
@@ -159,19 +172,21 @@ impl App {
     ///
     /// # Errors
     /// If there is no such cloud, or the database fails.
-    pub async fn list_members(&self, query: &ListMembers) -> Result<Listed<Member, TalentCloudMemberId>, Error> {
+    pub async fn list_members(&self, query: &ListMembers) -> Result<Listed<Vouched, TalentCloudMemberId>, Error> {
         let ListMembers { cloud_id, states, page } = query;
         self.get_talent_cloud(*cloud_id).await?;
         let conn = self.commands.db().reader();
         let found = members::list(conn, *cloud_id, states, page.after, page.limit()).await?;
-        Ok(page.cut(found, |member| member.id))
+        let Listed { items, next } = page.cut(found, |member| member.id);
+        let items = vouched(conn, items).await?;
+        Ok(Listed { items, next })
     }
 
     /// Finds who is ready for a client's next project, the best choice first, everybody once [B10].
     ///
     /// # Errors
     /// If there is no such client, or the database fails.
-    pub async fn find_talent(&self, client: ClientId, limit: u64) -> Result<Vec<Member>, Error> {
+    pub async fn find_talent(&self, client: ClientId, limit: u64) -> Result<Vec<Vouched>, Error> {
         let conn = self.commands.db().reader();
         super::clients::expect_client(conn, client).await?;
         // Nobody comes more often than there are clouds.
@@ -180,8 +195,18 @@ impl App {
         let mut met = HashSet::new();
         found.retain(|member| met.insert(member.person_id));
         found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(found)
+        vouched(conn, found).await
     }
+}
+
+async fn vouched(conn: &impl ConnectionTrait, members: Vec<Member>) -> Result<Vec<Vouched>, Error> {
+    let people: Vec<_> = members.iter().filter_map(|member| member.person_id).collect();
+    let by = recommendations::vouched_for(conn, &people).await?;
+    let vouched = members.into_iter().map(|member| Vouched {
+        recommended_by: member.person_id.and_then(|person| by.get(&person).copied()),
+        member,
+    });
+    Ok(vouched.collect())
 }
 
 /// The talent cloud, which nobody else changes until the transaction ends.

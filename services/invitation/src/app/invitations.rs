@@ -6,12 +6,12 @@ use vouch_primitives::{ClientId, EmailAddress, InvitationId};
 use vouch_proto::{Listed, Page};
 
 use super::{
-    App, INVITATION_REMINDER, INVITATION_SENT,
+    App, INVITATION_OFFERED, INVITATION_REMINDER, INVITATION_SENT,
     clients::expect_client,
     letter::{self, Occasion},
 };
 use crate::{
-    domain::{Filter, Invitation, Order, Stage, TokenHash},
+    domain::{Change, Filter, Invitation, Order, Stage, TokenHash},
     error::Error,
     store::invitations as store,
 };
@@ -70,6 +70,21 @@ impl App {
         Ok(Listed { items, next })
     }
 
+    /// The next of a client's invitations that have changed since `seen`, in the order of their last changes. Of e-mails
+    /// nothing is said.
+    ///
+    /// # Errors
+    /// If there is no such client, or the database fails.
+    pub async fn changed_invitations(
+        &self,
+        client: ClientId,
+        seen: Change,
+        limit: u64,
+    ) -> Result<Vec<(Change, Invitation)>, Error> {
+        let conn = self.commands.db().reader();
+        Ok(store::changed_since(conn, client, seen, limit).await?)
+    }
+
     /// How many of a client's invitations stand where, and of how many of these the offer was accepted.
     ///
     /// # Errors
@@ -109,8 +124,15 @@ impl App {
         Ok(page.cut(found, |invitation| invitation.id))
     }
 
-    /// The e-mail about an invitation, whose button carries `token`, and whose reader wants no more by `way_out`.
-    pub(super) fn mail(&self, invitation: &Invitation, token: &Token, way_out: &Token, occasion: Occasion) -> NewMail {
+    /// The e-mail about an invitation, whose button carries `token` or leads into the account that its reader has, and whose
+    /// reader wants no more by `way_out`.
+    pub(super) fn mail(
+        &self,
+        invitation: &Invitation,
+        token: Option<&Token>,
+        way_out: &Token,
+        occasion: Occasion,
+    ) -> NewMail {
         let Invitation {
             company_name,
             hiring_manager,
@@ -118,12 +140,16 @@ impl App {
             ..
         } = invitation;
         // A fragment is never sent to a server, so that the token stands in nobody's log.
-        let link = format!("{}/invitations/accept#token={}", self.public_url, token.as_str());
+        let link = match token {
+            Some(token) => format!("{}/invitations/accept#token={}", self.public_url, token.as_str()),
+            None => format!("{}/home", self.public_url),
+        };
         // Mail programs post to this one, so that its token is where a server reads it (RFC 8058).
         let unsubscribe = format!("{}/unsubscribe?token={}", self.public_url, way_out.as_str());
         NewMail {
             kind: match occasion {
                 Occasion::Invited => INVITATION_SENT,
+                Occasion::Offered => INVITATION_OFFERED,
                 Occasion::Reminded => INVITATION_REMINDER,
             },
             about: invitation.id.as_uuid(),

@@ -1,7 +1,7 @@
 //! The e-mail of an invitation: who invites, what is offered, one button, and nothing else.
 
 use vouch_mail::{Button, Letter, Quote};
-use vouch_primitives::Timestamp;
+use vouch_primitives::{Money, Timestamp};
 
 use crate::domain::{Content, ContractTerms, HourlyPay, Invitation, Pay, TalentType};
 
@@ -25,6 +25,8 @@ const MONTHS: [&str; 12] = [
 pub(super) enum Occasion {
     /// They are invited.
     Invited,
+    /// They have an account, in which an offer waits.
+    Offered,
     /// They have not answered yet.
     Reminded,
 }
@@ -55,6 +57,10 @@ pub(super) fn of_invitation(invitation: &Invitation, occasion: Occasion, link: S
             format!("{company_name} invites you to {aim}"),
             format!("{company_name} invites you"),
         ),
+        Occasion::Offered => (
+            format!("{company_name} has an offer for you: {aim}"),
+            format!("{company_name} has an offer for you"),
+        ),
         Occasion::Reminded => (
             format!("Reminder: {company_name} invites you to {aim}"),
             format!("{company_name} is waiting for your answer"),
@@ -68,7 +74,10 @@ pub(super) fn of_invitation(invitation: &Invitation, occasion: Occasion, link: S
         facts,
         quote,
         button: Some(Button {
-            label: "Activate your account".to_owned(),
+            label: match occasion {
+                Occasion::Offered => "See the offer".to_owned(),
+                Occasion::Invited | Occasion::Reminded => "Activate your account".to_owned(),
+            },
             url: link,
         }),
         footer: vec![
@@ -142,13 +151,13 @@ fn facts(terms: &ContractTerms) -> Vec<(String, String)> {
             rate,
             weekly_limit_minutes,
         }) => {
-            add("Hourly rate", rate.to_string());
+            add("Hourly rate", unbroken(*rate));
             add("Weekly limit", hours(*weekly_limit_minutes));
         }
         Pay::Fixed(pay) => {
-            add("Agreed amount", pay.agreed_amount().to_string());
+            add("Agreed amount", unbroken(pay.agreed_amount()));
             for (milestone, number) in pay.milestones().iter().zip(1..) {
-                let value = format!("{}: {}", milestone.title, milestone.amount);
+                let value = format!("{}: {}", milestone.title, unbroken(milestone.amount));
                 add(&format!("Milestone {number}"), value);
             }
         }
@@ -158,6 +167,11 @@ fn facts(terms: &ContractTerms) -> Vec<(String, String)> {
         add("Expected hours", format!("{hours} a week"));
     }
     facts
+}
+
+/// No line ends between the currency and the number.
+fn unbroken(amount: Money) -> String {
+    amount.to_string().replace(' ', "\u{a0}")
 }
 
 /// 1,800 minutes are "30 hours", 1,830 are "30 hours 30 minutes".
@@ -186,12 +200,13 @@ fn day(time: Timestamp) -> String {
 mod tests {
     use std::path::Path;
 
-    use vouch_primitives::{ClientId, Currency, HiringManagerId, InvitationId, Money, TalentCloudId};
+    use vouch_primitives::{ClientId, Currency, HiringManagerId, InvitationId, TalentCloudId};
     use vouch_testkit::tools::assert_golden;
 
     use super::*;
     use crate::domain::{
-        FixedPay, HiringManager, InvitedCloud, MilestoneTerms, Recipient, Schedule, State, invitation::expiry_of,
+        Branch, FixedPay, HiringManager, InvitedCloud, MilestoneTerms, Recipient, Schedule, State,
+        invitation::expiry_of,
     };
 
     fn terms(pay: Pay) -> Content {
@@ -253,6 +268,7 @@ mod tests {
             personal_message: "Dear Ada,\n\nnobody else could <b>do</b> it. Shall we go on?".to_owned(),
             sent_at,
             expires_at: expiry_of(sent_at),
+            branch: Branch::Invite,
             state: State::Pending,
         };
         let link = "https://vouch.example/invitations/accept#token=TOKEN".to_owned();
@@ -268,6 +284,7 @@ mod tests {
         for (name, letter) in [
             ("freelancer-contract-hourly", letter(Freelancer, hourly(), Invited)),
             ("freelancer-contract-fixed", letter(Freelancer, fixed(), Invited)),
+            ("freelancer-contract-offer", letter(Freelancer, fixed(), Offered)),
             ("freelancer-contract-reminder", letter(Freelancer, fixed(), Reminded)),
             ("freelancer-cloud", letter(Freelancer, cloud(), Invited)),
             ("agency-contract-hourly", letter(Agency, hourly(), Invited)),
@@ -293,8 +310,8 @@ mod tests {
     fn each_type_says_what_it_must_and_nothing_else() {
         for talent_type in [TalentType::Freelancer, TalentType::Agency] {
             for (content, shown, hidden) in [
-                (hourly(), "USD 85.50", "Agreed amount"),
-                (fixed(), "USD 12,500.00", "Hourly rate"),
+                (hourly(), "USD\u{a0}85.50", "Agreed amount"),
+                (fixed(), "USD\u{a0}12,500.00", "Hourly rate"),
             ] {
                 let html = letter(talent_type, content, Occasion::Invited)
                     .render()

@@ -12,7 +12,7 @@ use super::{
     clouds::{locked, locked_in_use},
 };
 use crate::{
-    domain::{Content, Invitation, Member, MemberState, State},
+    domain::{Branch, Content, Invitation, Member, MemberState, State},
     error::Error,
     store::{self, clouds::members as store_members},
 };
@@ -69,6 +69,10 @@ impl App {
                 let State::Accepted(acceptance) = invitation.state else {
                     return Err(Error::NotAccepted(invitation_id));
                 };
+                // Whoever got an offer straight into the account has accepted nothing yet.
+                if invitation.branch == Branch::Hire && acceptance.hired_at.is_none() {
+                    return Err(Error::NotAccepted(invitation_id));
+                }
                 let state = match acceptance.hired_at {
                     Some(_) => MemberState::Ready,
                     None => MemberState::Onboarding,

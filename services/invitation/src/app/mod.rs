@@ -9,11 +9,15 @@
 //! | [`acceptance`] | accept; what time and other services make of an invitation |
 //! | [`changes`] | send again, withdraw, decline |
 //! | [`reminders`] | remind who has not answered |
+//! | [`projects`] | work that clients have to give: create, publish, close, read, find |
+//! | [`applications`] | apply for it, answer, make an offer |
+//! | [`recommending`] | share it, recommend somebody for it |
 //! | [`clouds`] | talent clouds: create, rename, archive, read, find talent |
 //! | [`members`] | who is in a talent cloud |
 //! | [`suppression`] | addresses that get nothing |
 
 pub mod acceptance;
+pub mod applications;
 pub mod changes;
 pub mod clients;
 pub mod clouds;
@@ -22,6 +26,8 @@ pub mod invitations;
 mod letter;
 pub mod members;
 mod owners;
+pub mod projects;
+pub mod recommending;
 pub mod reminders;
 pub mod sending;
 pub mod suppression;
@@ -38,6 +44,9 @@ pub const REMIND_OF_INVITATION: &str = "invitation.remind";
 
 /// The kind of the e-mail that invites somebody.
 const INVITATION_SENT: &str = "invitation.sent";
+
+/// The kind of the e-mail that tells somebody of an offer in the account that they have.
+const INVITATION_OFFERED: &str = "invitation.offered";
 
 /// The kind of the e-mail that reminds somebody.
 const INVITATION_REMINDER: &str = "invitation.reminder";

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use vouch_mail::{NewMail, Token};
 use vouch_messaging::{NewEvent, outbox};
-use vouch_primitives::{ClientId, HiringManagerId, InvitationId, TalentCloudId, Timestamp};
+use vouch_primitives::{ClientId, HiringManagerId, InvitationId, PersonId, TalentCloudId, Timestamp};
 use vouch_proto::{Violations, convert::to_wire_time, invitation::v1 as pb};
 use vouch_storage::{
     Txn,
@@ -17,11 +17,11 @@ use super::{
 };
 use crate::{
     domain::{
-        AddressHash, Client, Content, Draft, DraftContent, HiringManager, Invitation, InvitedCloud, Limit, State,
-        TalentCloud, TokenHash, Unsendable, invitation::expiry_of,
+        AddressHash, Branch, Client, Content, Draft, DraftContent, HiringManager, Invitation, InvitedCloud, Limit,
+        State, TalentCloud, TokenHash, Unsendable, invitation::expiry_of,
     },
     error::Error,
-    store::{clouds, invitations as store, quota, suppressions},
+    store::{accounts, clouds, invitations as store, quota, suppressions},
 };
 
 /// In whose name invitations are sent.
@@ -111,16 +111,7 @@ impl App {
         inviter: Inviter,
         drafts: &[&Draft],
     ) -> Result<Vec<Result<Invitation, Unsendable>>, Error> {
-        let client = expect_client(txn, inviter.client_id).await?;
-        let named = inviter.hiring_manager_id;
-        let hiring_manager = client
-            .hiring_manager(named)
-            .ok_or_else(|| Error::not_found("hiring manager", named.map(|id| id.to_string()).unwrap_or_default()))?;
-        let clouds = clouds_of(txn, drafts).await?;
-        let written = drafts
-            .iter()
-            .map(|draft| written(&client, hiring_manager, &clouds, draft, now));
-        let mut verdicts: Vec<_> = written.collect();
+        let (client, mut verdicts) = drafted(txn, now, inviter, drafts).await?;
         self.refuse_addresses(txn, now, &client, &mut verdicts).await?;
         Ok(verdicts)
     }
@@ -133,14 +124,38 @@ impl App {
         inviter: Inviter,
         drafts: &[&Draft],
     ) -> Result<Vec<Result<Invitation, Unsendable>>, Error> {
-        let verdicts = self.write(txn, now, inviter, drafts).await?;
+        let mut verdicts = self.write(txn, now, inviter, drafts).await?;
+        straight_to_accounts(txn, &mut verdicts).await?;
         let sent: Vec<_> = verdicts.iter().flatten().cloned().collect();
         store::insert(txn, &sent).await?;
         members::invite(txn, now, &sent).await?;
         self.dispatch(txn, now, &sent).await?;
-        let events: Vec<_> = sent.iter().map(told).collect();
+        let events: Vec<_> = sent.iter().flat_map(told).collect();
         outbox::append(txn, now, &events).await?;
+        changed(txn, &sent).await?;
         Ok(verdicts)
+    }
+
+    /// Makes an offer to somebody who has applied for work: it goes straight into their account, and as they have asked for
+    /// it, no limit stands against it; to an address on the suppression list goes the offer, but no e-mail.
+    pub(super) async fn offer(
+        &self,
+        txn: &Txn,
+        now: Timestamp,
+        inviter: Inviter,
+        draft: &Draft,
+        person: PersonId,
+    ) -> Result<Invitation, Error> {
+        let mut drafted = drafted(txn, now, inviter, &[draft]).await?.1;
+        let offer = drafted.pop().unwrap_or(Err(Unsendable::Repeated))?.hiring(person);
+        let sent = std::slice::from_ref(&offer);
+        store::insert(txn, sent).await?;
+        if suppressions::among(txn, &[address_of(&offer)]).await?.is_empty() {
+            self.dispatch(txn, now, sent).await?;
+        }
+        outbox::append(txn, now, &told(&offer)).await?;
+        changed(txn, sent).await?;
+        Ok(offer)
     }
 
     /// Refuses what goes to addresses that want nothing, or is over a limit; what is left counts.
@@ -154,7 +169,7 @@ impl App {
         let (mut met, mut left) = (HashSet::new(), Vec::new());
         for verdict in verdicts {
             let Ok(invitation) = verdict else { continue };
-            let address = suppressions::hash_of(&invitation.recipient.email);
+            let address = address_of(invitation);
             if met.insert(address) {
                 left.push((address, verdict));
             } else {
@@ -232,8 +247,10 @@ impl App {
 
     /// What invitations set in motion that are sent, for the first time or again: their e-mails, reminders, expiries.
     pub(super) async fn dispatch(&self, txn: &Txn, now: Timestamp, invitations: &[Invitation]) -> Result<(), Error> {
-        self.post(txn, now, invitations, Occasion::Invited).await?;
-        let timers = invitations.iter().flat_map(|invitation| {
+        let (hired, invited): (Vec<_>, Vec<_>) = invitations.iter().cloned().partition(|it| it.branch == Branch::Hire);
+        self.post(txn, now, &invited, Occasion::Invited).await?;
+        self.post(txn, now, &hired, Occasion::Offered).await?;
+        let timers = invited.iter().flat_map(|invitation| {
             let expiry = NewTimer {
                 kind: EXPIRE_INVITATION,
                 key: invitation.id.as_uuid(),
@@ -254,15 +271,46 @@ impl App {
     ) -> Result<(), Error> {
         let (mut mails, mut tokens, mut ways_out): (Vec<NewMail>, Vec<_>, Vec<_>) = Default::default();
         for invitation in invitations {
-            let (token, way_out) = (Token::try_new()?, Token::try_new()?);
-            mails.push(self.mail(invitation, &token, &way_out, occasion));
-            tokens.push((invitation.id, TokenHash(token.sha256())));
+            let way_out = Token::try_new()?;
+            // Who has an account needs no token to get at their offer.
+            let token = match invitation.branch {
+                Branch::Invite => Some(Token::try_new()?),
+                Branch::Hire => None,
+            };
+            mails.push(self.mail(invitation, token.as_ref(), &way_out, occasion));
+            tokens.extend(token.map(|token| (invitation.id, TokenHash(token.sha256()))));
             ways_out.push((TokenHash(way_out.sha256()), invitation.recipient.email.clone()));
         }
         store::add_tokens(txn, &tokens).await?;
         suppressions::add_tokens(txn, &ways_out).await?;
         Ok(vouch_mail::enqueue_all(txn, now, &mails).await?)
     }
+}
+
+/// What these drafts would be as invitations of the client; whom they go to does not matter yet.
+async fn drafted(
+    txn: &Txn,
+    now: Timestamp,
+    inviter: Inviter,
+    drafts: &[&Draft],
+) -> Result<(Client, Vec<Result<Invitation, Unsendable>>), Error> {
+    let client = expect_client(txn, inviter.client_id).await?;
+    let named = inviter.hiring_manager_id;
+    let hiring_manager = client
+        .hiring_manager(named)
+        .ok_or_else(|| Error::not_found("hiring manager", named.map(|id| id.to_string()).unwrap_or_default()))?;
+    let clouds = clouds_of(txn, drafts).await?;
+    let written = drafts
+        .iter()
+        .map(|draft| written(&client, hiring_manager, &clouds, draft, now));
+    let written = written.collect();
+    Ok((client, written))
+}
+
+/// Who watches the clients' invitations sees these.
+pub(super) async fn changed(txn: &Txn, invitations: &[Invitation]) -> Result<(), Error> {
+    let changed: Vec<_> = invitations.iter().map(|it| (it.client_id, it.id)).collect();
+    Ok(store::number(txn, &changed).await?)
 }
 
 /// What became of each, where `sent` says it of those of which nothing was known.
@@ -281,6 +329,18 @@ pub(super) fn verdicts(
     pb::SendInvitationsResponse {
         verdicts: verdicts.map(Into::into).collect(),
     }
+}
+
+/// Sends straight into their accounts what goes to people who have one [R37].
+async fn straight_to_accounts(txn: &Txn, verdicts: &mut [Result<Invitation, Unsendable>]) -> Result<(), Error> {
+    let addresses: Vec<_> = verdicts.iter().flatten().map(address_of).collect();
+    let owners = accounts::owners(txn, &addresses).await?;
+    for invitation in verdicts.iter_mut().flatten() {
+        if let Some(person) = owners.get(&address_of(invitation)) {
+            *invitation = invitation.clone().hiring(*person);
+        }
+    }
+    Ok(())
 }
 
 async fn clouds_of(txn: &Txn, drafts: &[&Draft]) -> Result<HashMap<TalentCloudId, TalentCloud>, Error> {
@@ -332,16 +392,33 @@ fn written(
         personal_message: draft.personal_message.clone(),
         sent_at: now,
         expires_at: expiry_of(now),
+        branch: Branch::Invite,
         state: State::Pending,
     })
 }
 
-fn told(invitation: &Invitation) -> NewEvent {
-    let event = pb::InvitationSent {
+fn address_of(invitation: &Invitation) -> AddressHash {
+    suppressions::hash_of(&invitation.recipient.email)
+}
+
+fn told(invitation: &Invitation) -> Vec<NewEvent> {
+    let sent = pb::InvitationSent {
         invitation_id: invitation.id.to_string(),
         client_id: invitation.client_id.to_string(),
         send_time: Some(to_wire_time(invitation.sent_at)),
         expire_time: Some(to_wire_time(invitation.expires_at)),
     };
-    NewEvent::new(invitation.id.as_uuid(), &event)
+    let accepted = match invitation.state {
+        State::Accepted(acceptance) => Some(pb::InvitationAccepted {
+            invitation_id: invitation.id.to_string(),
+            client_id: invitation.client_id.to_string(),
+            person_id: acceptance.person_id.to_string(),
+            accept_time: Some(to_wire_time(acceptance.accepted_at)),
+            hire: true,
+        }),
+        _ => None,
+    };
+    let sent = NewEvent::new(invitation.id.as_uuid(), &sent);
+    let accepted = accepted.map(|event| NewEvent::new(invitation.id.as_uuid(), &event));
+    [sent].into_iter().chain(accepted).collect()
 }

@@ -16,7 +16,11 @@ use crate::{
 };
 
 /// The e-mails that an address on the list does not get.
-const UNWANTED: [&str; 2] = [super::INVITATION_SENT, super::INVITATION_REMINDER];
+const UNWANTED: [&str; 3] = [
+    super::INVITATION_SENT,
+    super::INVITATION_OFFERED,
+    super::INVITATION_REMINDER,
+];
 
 /// Puts an address on the list.
 #[derive(Clone, Debug)]

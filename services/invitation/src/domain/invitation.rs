@@ -48,8 +48,19 @@ pub struct Invitation {
     pub sent_at: Timestamp,
     /// From this moment on it cannot be accepted.
     pub expires_at: Timestamp,
+    /// Which way it went.
+    pub branch: Branch,
     /// Where it stands.
     pub state: State,
+}
+
+/// Which way an invitation went [R37].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Branch {
+    /// Somebody is invited to activate an account.
+    Invite,
+    /// The address belonged to an account already, into which the offer went straight: it is accepted as it is sent.
+    Hire,
 }
 
 /// Whom an invitation invites; with its content it makes the type of the invitation [B3].
@@ -172,6 +183,21 @@ impl Invitation {
         }
     }
 
+    /// Sends it straight into the account of `person`, to whom the invited address belongs. Only offers of work to
+    /// freelancers can go there yet.
+    #[must_use]
+    pub fn hiring(mut self, person: PersonId) -> Self {
+        if matches!(self.content, Content::Contract(_)) && self.talent_type == TalentType::Freelancer {
+            self.branch = Branch::Hire;
+            self.state = State::Accepted(Acceptance {
+                person_id: person,
+                accepted_at: self.sent_at,
+                hired_at: None,
+            });
+        }
+        self
+    }
+
     /// When somebody who has not answered by `now` is reminded next.
     #[must_use]
     pub fn next_reminder(&self, now: Timestamp) -> Option<Timestamp> {
@@ -246,6 +272,7 @@ mod tests {
             personal_message: String::new(),
             sent_at,
             expires_at: expiry_of(sent_at),
+            branch: Branch::Invite,
             state: State::Pending,
         }
     }
@@ -388,6 +415,31 @@ mod tests {
                 "{state:?} withdrawn"
             );
             assert_eq!(becomes(&|it| it.resend(now)), resend, "{state:?} sent again");
+        }
+    }
+
+    // R37
+    #[test]
+    fn an_offer_of_work_goes_straight_to_a_freelancer_who_is_known() {
+        let ada = PersonId::new();
+        let hired = invitation().hiring(ada);
+        assert_eq!(hired.branch, Branch::Hire);
+        assert!(matches!(hired.state, State::Accepted(acceptance) if acceptance.person_id == ada));
+        let cloud = Content::Cloud(InvitedCloud {
+            id: TalentCloudId::new(),
+            name: "Friends".to_owned(),
+        });
+        for other in [
+            Invitation {
+                talent_type: TalentType::Agency,
+                ..invitation()
+            },
+            Invitation {
+                content: cloud,
+                ..invitation()
+            },
+        ] {
+            assert_eq!(other.clone().hiring(ada), other, "these have no way there yet");
         }
     }
 

@@ -1,10 +1,21 @@
-//! Addresses that get no invitation and no referral mail.
+//! What is known of addresses: who gets no invitation and no referral mail, who has an account.
 
-use vouch_primitives::Timestamp;
+use vouch_primitives::{PersonId, Timestamp};
 
 /// The SHA-256 of an address, by which the suppression list knows it: the list outlives the erasure of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressHash(pub [u8; 32]);
+
+/// That an address belongs to the account of a person, who has proved it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountAddress {
+    /// Which.
+    pub hash: AddressHash,
+    /// Whose.
+    pub person_id: PersonId,
+    /// Since when.
+    pub verified_at: Timestamp,
+}
 
 /// Why and since when an address gets nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use vouch_proto::invitation::v1::{self as pb, invitation_service_server::Invitat
 use vouch_runtime::grpc::{parse_mutation, parse_query};
 
 use super::{
-    convert::{CountInvitations, Id, ListOpenInvitations, SentToken, counts},
-    imports,
+    convert::{CountInvitations, Id, ListOpenInvitations, SentToken, WatchInvitations, counts},
+    imports, watching,
 };
 use crate::app::{
     App,
@@ -25,6 +25,7 @@ use crate::app::{
 pub struct Invitations {
     app: App,
     imports: Arc<Semaphore>,
+    watches: Arc<Semaphore>,
 }
 
 impl Invitations {
@@ -34,6 +35,7 @@ impl Invitations {
         Self {
             app,
             imports: Arc::new(Semaphore::new(imports::IMPORTS)),
+            watches: Arc::new(Semaphore::new(watching::WATCHES)),
         }
     }
 }
@@ -108,6 +110,18 @@ impl InvitationService for Invitations {
             next_page_token: listed.next_page_token(),
             invitations: listed.items.into_iter().map(Into::into).collect(),
         }))
+    }
+
+    type WatchInvitationsStream = watching::Changes;
+
+    async fn watch_invitations(
+        &self,
+        request: Request<pb::WatchInvitationsRequest>,
+    ) -> Result<Response<watching::Changes>, Status> {
+        let WatchInvitations { client_id, seen } = parse_query(&self.app, request).await?;
+        self.app.get_client(client_id).await?;
+        let changes = watching::begin(self.app.clone(), &self.watches, client_id, seen)?;
+        Ok(Response::new(changes))
     }
 
     async fn count_invitations(

@@ -1,5 +1,5 @@
 //! `invitation`: who was invited by whom, with which offer, and what came of it. `invitation_token`: which e-mailed tokens
-//! it has, of each only its SHA-256.
+//! it has, of each only its SHA-256. `invitation_feed`: how many changes a client's invitations have had.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -11,6 +11,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.create_table(table()).await?;
         manager.create_table(tokens()).await?;
+        manager.create_table(feed()).await?;
         for index in indexes() {
             manager.create_index(index).await?;
         }
@@ -30,6 +31,7 @@ fn table() -> TableCreateStatement {
         .col(blob_null("contract_terms"))
         .col(uuid_null("talent_cloud_id"))
         .col(text("personal_message"))
+        .col(text("branch"))
         .col(text("state"))
         .col(big_integer("sent_at"))
         .col(big_integer("expires_at"))
@@ -39,6 +41,7 @@ fn table() -> TableCreateStatement {
         .col(big_integer_null("declined_at"))
         .col(text("decline_reason").default(""))
         .col(big_integer_null("withdrawn_at"))
+        .col(big_integer("change").default(0))
         .foreign_key(
             ForeignKey::create()
                 .name("invitation_client")
@@ -65,8 +68,12 @@ fn table() -> TableCreateStatement {
 }
 
 /// What holds of every invitation, whoever writes it.
-fn rules() -> [(&'static str, Expr); 10] {
+fn rules() -> [(&'static str, Expr); 11] {
     [
+        (
+            "invitation_hires_who_is_known",
+            Expr::cust("branch = 'INVITE' OR branch = 'HIRE' AND state = 'ACCEPTED'"),
+        ),
         (
             "invitation_talent_type_is_known",
             Expr::col("talent_type").is_in(["FREELANCER", "AGENCY"]),
@@ -129,7 +136,15 @@ fn tokens() -> TableCreateStatement {
         .to_owned()
 }
 
-fn indexes() -> [IndexCreateStatement; 4] {
+fn feed() -> TableCreateStatement {
+    Table::create()
+        .table("invitation_feed")
+        .col(pk_uuid("client_id"))
+        .col(big_integer("change"))
+        .to_owned()
+}
+
+fn indexes() -> [IndexCreateStatement; 5] {
     let index = |name| Index::create().name(name).table("invitation").to_owned();
     [
         Index::create()
@@ -138,6 +153,12 @@ fn indexes() -> [IndexCreateStatement; 4] {
             .col("invitation_id")
             .to_owned(),
         index("invitation_of_client").col("client_id").col("id").to_owned(),
+        // For watching.
+        index("invitation_of_client_by_change")
+            .col("client_id")
+            .col("change")
+            .col("id")
+            .to_owned(),
         // For counting.
         index("invitation_of_client_by_time")
             .col("client_id")

@@ -6,6 +6,9 @@ mod m20261121_000102_invitation_talent_cloud;
 mod m20261121_000103_invitation_invitation;
 mod m20261121_000104_invitation_member;
 mod m20261121_000105_invitation_limits;
+mod m20261121_000106_invitation_account_address;
+mod m20261121_000107_invitation_project;
+mod m20261121_000108_invitation_application;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait,
@@ -26,6 +29,9 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261121_000103_invitation_invitation::Migration));
         all.push(Box::new(m20261121_000104_invitation_member::Migration));
         all.push(Box::new(m20261121_000105_invitation_limits::Migration));
+        all.push(Box::new(m20261121_000106_invitation_account_address::Migration));
+        all.push(Box::new(m20261121_000107_invitation_project::Migration));
+        all.push(Box::new(m20261121_000108_invitation_application::Migration));
         all
     }
 }

@@ -100,6 +100,7 @@ async fn the_same_person_gets_the_same_answer(database: TestDatabase) {
         client_id: invitation.client_id.clone(),
         person_id: ada.to_string(),
         accept_time: expected.accept_time,
+        hire: false,
     };
     assert_eq!(told::<pb::InvitationAccepted>(&world.db).await, [event]);
     assert_eq!(count(&world.db, "timer").await, 0, "nothing waits to expire");

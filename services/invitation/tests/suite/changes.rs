@@ -224,6 +224,7 @@ async fn a_bad_refusal_is_told_everything(database: TestDatabase) {
         request_id: String::new(),
         token: String::new(),
         reason: "x".repeat(501),
+        recommendation: None,
     };
     let declined = world.invitations.clone().decline_invitation(request).await;
     assert_eq!(

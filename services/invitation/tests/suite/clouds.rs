@@ -207,6 +207,7 @@ async fn an_invited_member_comes_in_or_does_not(database: TestDatabase) {
         state: State::Onboarding.into(),
         priority: 0,
         state_time: Some(to_wire_time(start())),
+        recommended_by_person_id: String::new(),
     };
     assert_eq!(members[0], expected);
     let events = told::<pb::TalentCloudMemberChanged>(&world.db).await;

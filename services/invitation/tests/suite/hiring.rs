@@ -5,7 +5,7 @@ use vouch_primitives::{EventId, InvitationId, PersonId};
 use vouch_proto::{
     convert::to_wire_time,
     invitation::v1::accept_invitation_request::Proof,
-    onboarding::v1::{EmailVerified, OfferAccepted},
+    onboarding::v1::{AccountRegistered, OfferAccepted},
 };
 use vouch_testkit::{TestDatabase, eventually, on_both_databases};
 
@@ -91,11 +91,9 @@ async fn a_hire_of_nobody_is_set_aside(database: TestDatabase) {
         .accept(&invitation.id, PersonId::new(), proof)
         .await
         .expect("accepted");
-    let verified = EmailVerified {
-        person_id: PersonId::new().to_string(),
-        verify_time: None,
-    };
-    world.hear(EventId::new(), "/vouch/onboarding", &verified).await;
+    world
+        .hear(EventId::new(), "/vouch/onboarding", &AccountRegistered::default())
+        .await;
     let bad = [
         accepted(&InvitationId::new().to_string(), "2026-03-05"),
         accepted(&open.id, "2026-03-05"),

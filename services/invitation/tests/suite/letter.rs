@@ -106,7 +106,7 @@ async fn an_hourly_offer_shows_the_rate(database: TestDatabase) {
     ];
     assert_eq!(lines(&mail), expected);
     for shown in [
-        "USD 85.50",
+        "USD\u{a0}85.50",
         "30 hours 30 minutes",
         "Notes on the engine",
         "Activate your account",

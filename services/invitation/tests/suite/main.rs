@@ -2,11 +2,13 @@
 //! services would say is published by hand.
 
 mod accepting;
+mod applications;
 mod bulk;
 mod changes;
 mod clients;
 mod clouds;
 mod expiry;
+mod hire;
 mod hiring;
 mod importing;
 mod letter;
@@ -14,9 +16,12 @@ mod limits;
 mod listing;
 mod lookup;
 mod outage;
+mod projects;
+mod recommending;
 mod reminders;
 mod sending;
 mod suppression;
 mod tables;
 mod types;
+mod watching;
 mod world;

@@ -43,6 +43,7 @@ async fn an_invitation_is_sent_and_read_again(database: TestDatabase) {
         recipient_name: "Ada Lovelace".to_owned(),
         content: Some(invitation::Content::ContractTerms(fixed_terms())),
         personal_message: "Nobody else\ncould do it.".to_owned(),
+        branch: invitation::Branch::Invite.into(),
         state: invitation::State::Pending.into(),
         send_time: Some(to_wire_time(start())),
         expire_time: Some(to_wire_time(at("2026-03-31T09:00:00Z"))),

@@ -8,6 +8,7 @@ use std::{
 
 use prost::{Message, Name};
 use sea_orm::Statement;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -20,10 +21,12 @@ use vouch_proto::{
     common::v1 as common,
     convert::to_wire_time,
     invitation::v1::{
-        self as pb, accept_invitation_request::Proof, client_service_client::ClientServiceClient,
-        invitation_service_client::InvitationServiceClient, send_invitation_request::Content as SentContent,
+        self as pb, accept_invitation_request::Proof, application_service_client::ApplicationServiceClient,
+        client_service_client::ClientServiceClient, invitation_service_client::InvitationServiceClient,
+        project_service_client::ProjectServiceClient, send_invitation_request::Content as SentContent,
         suppression_service_client::SuppressionServiceClient, talent_cloud_service_client::TalentCloudServiceClient,
     },
+    onboarding::v1::EmailVerified,
 };
 use vouch_runtime::{
     Chassis, ChassisError, ServiceClock,
@@ -32,6 +35,8 @@ use vouch_runtime::{
 };
 use vouch_storage::{DatabaseConfig, Db};
 use vouch_testkit::{SmtpSink, TestDatabase, eventually};
+
+use crate::tables::count;
 
 pub use vouch_testkit::answers::{refusal, violations};
 
@@ -47,6 +52,8 @@ pub struct World {
     pub invitations: InvitationServiceClient<Signed>,
     pub clouds: TalentCloudServiceClient<Signed>,
     pub suppressions: SuppressionServiceClient<Signed>,
+    pub projects: ProjectServiceClient<Signed>,
+    pub applications: ApplicationServiceClient<Signed>,
     pub db: Db,
     pub clock: Arc<TestClock>,
     /// Every statement that the database was asked.
@@ -126,6 +133,8 @@ impl World {
             clients: ClientServiceClient::new(channel.clone()),
             clouds: TalentCloudServiceClient::new(channel.clone()),
             suppressions: SuppressionServiceClient::new(channel.clone()),
+            projects: ProjectServiceClient::new(channel.clone()),
+            applications: ApplicationServiceClient::new(channel.clone()),
             invitations: InvitationServiceClient::new(channel),
             db,
             clock,
@@ -286,6 +295,7 @@ impl World {
             request_id: request_id(),
             token: token.to_owned(),
             reason: reason.to_owned(),
+            recommendation: None,
         };
         let answer = self.invitations.clone().decline_invitation(request).await?;
         Ok(answer.into_inner().invitation.expect("an invitation"))
@@ -321,6 +331,29 @@ impl World {
             }
         })
         .await
+    }
+
+    /// Somebody whose address this is, as onboarding tells.
+    pub async fn person(&self, email: &str) -> PersonId {
+        let person = PersonId::new();
+        let verified = EmailVerified {
+            person_id: person.to_string(),
+            verify_time: Some(to_wire_time(start())),
+            email_sha256: Sha256::digest(email).to_vec(),
+        };
+        self.learn("account_address", "/vouch/onboarding", &verified).await;
+        person
+    }
+
+    /// Tells this service what another one would, and waits until a table has one row more.
+    pub async fn learn<M: Message + Name>(&self, table: &str, source: &str, event: &M) {
+        let before = count(&self.db, table).await;
+        self.hear(EventId::new(), source, event).await;
+        eventually("it is noted", SOON, async || match count(&self.db, table).await {
+            now if now > before => Ok(()),
+            now => Err(format!("{now} rows of {table}")),
+        })
+        .await;
     }
 
     /// Tells this service what another one would.

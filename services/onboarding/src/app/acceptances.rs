@@ -9,7 +9,8 @@
 //! again or the timer goes on with step 3, with the ids that were written down: there is one person and one answer.
 //! When the invitation service refuses for good, step 2 is undone.
 
-use prost::Message;
+use prost::{Message, Name};
+use sha2::{Digest, Sha256};
 use tracing::info;
 use vouch_primitives::{AccountId, CaseId, InvitationId, OfferId, PersonId, RequestId, Timestamp};
 use vouch_proto::onboarding::v1 as pb;
@@ -117,6 +118,36 @@ impl App {
         self.finish(key, &begun).await
     }
 
+    /// Begins to open the cases of offers that went straight to people who have accounts [R37]. Their timers are due at
+    /// once: the invitation service has to be asked what is offered.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take_hires(&self, txn: &Txn, hires: &[OpenCase]) -> Result<(), Error> {
+        let now = self.now();
+        for OpenCase {
+            person_id,
+            invitation_id,
+        } in hires.iter().copied()
+        {
+            let key = key_of_hire(invitation_id);
+            claim(txn, now, &key).await?;
+            if store::find(txn, key.id).await?.is_some() {
+                continue;
+            }
+            let begun = Acceptance {
+                request_id: key.id,
+                invitation_id,
+                person_id,
+                proof: Proof::VerifiedEmail,
+                begun_at: now,
+                finished_at: None,
+            };
+            take_up(txn, &begun, now).await?;
+        }
+        Ok(())
+    }
+
     /// Goes on with an acceptance that was begun and may have been left: what its timer does.
     ///
     /// # Errors
@@ -163,14 +194,7 @@ impl App {
                     let account = AccountId::derived(key.id.as_uuid(), "account");
                     people::reserve_person(&txn, begun.person_id, account, information).await?;
                 }
-                store::insert(&txn, &begun).await?;
-                let due = now.saturating_add(TAKEN_UP_AFTER);
-                let timer = NewTimer {
-                    kind: FINISH_ACCEPTANCE,
-                    key: key.id.as_uuid(),
-                    due,
-                };
-                timers::schedule(&txn, &[timer]).await?;
+                take_up(&txn, &begun, now.saturating_add(TAKEN_UP_AFTER)).await?;
                 Ok(begun)
             })
             .await
@@ -279,6 +303,26 @@ impl App {
             self.ask_to_verify(txn, now, &person).await?;
         }
         Ok(person)
+    }
+}
+
+/// Writes down what begins; its timer goes on with it at `due` unless it has come to its end.
+async fn take_up(txn: &Txn, begun: &Acceptance, due: Timestamp) -> Result<(), Error> {
+    store::insert(txn, begun).await?;
+    let timer = NewTimer {
+        kind: FINISH_ACCEPTANCE,
+        key: begun.request_id.as_uuid(),
+        due,
+    };
+    Ok(timers::schedule(txn, &[timer]).await?)
+}
+
+/// The request by which an offer that went straight to somebody opens their case: one for each invitation.
+fn key_of_hire(invitation: InvitationId) -> RequestKey {
+    RequestKey {
+        id: RequestId::derived(invitation.as_uuid(), "hire"),
+        method: pb::OpenCaseRequest::full_name(),
+        hash: Sha256::digest(invitation.as_uuid().as_bytes()).into(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use vouch_mail::{NewMail, enqueue};
+use vouch_messaging::{NewEvent, outbox};
 use vouch_primitives::{CaseId, ContractId, InvitationId, NoteId, PersonId, RoomId, Timestamp};
 use vouch_proto::{
     common::v1::{ContractTerms, contract_terms::Pay},
@@ -172,7 +173,9 @@ impl App {
         let mut cases = store::lock_cases(txn, &ids).await?;
         cases.retain_mut(|(case, _)| case.lapse() == Lapsed::Now);
         let lapsed: Vec<_> = cases.iter().map(|(case, _)| case.id).collect();
-        Ok(store::save_lapsed(txn, &lapsed).await?)
+        store::save_lapsed(txn, &lapsed).await?;
+        let events: Vec<_> = cases.iter().map(|(case, _)| offer_lapsed(case)).collect();
+        Ok(outbox::append(txn, due.now, &events).await?)
     }
 
     /// Notes when payments began these contracts.
@@ -213,6 +216,17 @@ fn acceptance_mail(case: &Case, project_name: &str, person: &Person, message: &s
         reply_to: person.verified_email().cloned(),
         letter: letter::of_acceptance(case, project_name, person, message),
     }
+}
+
+fn offer_lapsed(case: &Case) -> NewEvent {
+    let event = pb::OfferLapsed {
+        offer_id: case.offer.id.to_string(),
+        invitation_id: case.invitation_id.to_string(),
+        client_id: case.client.id.to_string(),
+        person_id: case.person_id.to_string(),
+        lapse_time: Some(to_wire_time(case.offer.lapses_at)),
+    };
+    NewEvent::new(case.offer.id.as_uuid(), &event)
 }
 
 fn offer_accepted(case: &Case, contract: Contract, terms: &ContractTerms) -> pb::OfferAccepted {

@@ -1,5 +1,6 @@
 //! People: registering, and showing that an address is theirs.
 
+use sha2::{Digest, Sha256};
 use vouch_mail::{NewMail, enqueue};
 use vouch_primitives::{AccountId, PersonId, Timestamp};
 use vouch_proto::{convert::to_wire_time, onboarding::v1 as pb};
@@ -129,6 +130,7 @@ pub(super) async fn verify(txn: &Txn, now: Timestamp, person: &mut Person) -> Re
     let event = pb::EmailVerified {
         person_id: person.id.to_string(),
         verify_time: Some(to_wire_time(now)),
+        email_sha256: Sha256::digest(person.information.account_email.as_str()).to_vec(),
     };
     Ok(record(txn, now, person.id.as_uuid(), &event).await?)
 }

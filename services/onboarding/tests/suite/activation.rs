@@ -1,5 +1,6 @@
 //! Activating an account from the token of an invitation.
 
+use sha2::{Digest, Sha256};
 use tonic::Code;
 use vouch_proto::{
     convert::to_wire_time,
@@ -77,6 +78,7 @@ async fn a_token_activates_an_account_and_opens_the_case(database: TestDatabase)
     let verified = pb::EmailVerified {
         person_id: person.id,
         verify_time: Some(to_wire_time(start())),
+        email_sha256: Sha256::digest("ada@example.com").to_vec(),
     };
     assert_eq!(told::<pb::EmailVerified>(&world.db).await, [verified]);
     assert_eq!(count(&world.db, "mail").await, 0, "the token has proved the address");

@@ -340,6 +340,15 @@ impl InvitationService for Service {
         Err(Status::unimplemented("onboarding does not ask this"))
     }
 
+    type WatchInvitationsStream = stream::Empty<Result<pb::WatchInvitationsResponse, Status>>;
+
+    async fn watch_invitations(
+        &self,
+        _: Request<pb::WatchInvitationsRequest>,
+    ) -> Result<Response<Self::WatchInvitationsStream>, Status> {
+        Err(Status::unimplemented("onboarding does not ask this"))
+    }
+
     async fn count_invitations(
         &self,
         _: Request<pb::CountInvitationsRequest>,

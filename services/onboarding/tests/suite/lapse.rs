@@ -37,6 +37,9 @@ async fn after_thirty_days_it_lapses(database: TestDatabase) {
         NextStep::NothingToDo(pb::NothingToDoStep {})
     );
     assert_eq!(told::<pb::OfferAccepted>(&world.db).await, []);
+    let lapsed = told::<pb::OfferLapsed>(&world.db).await;
+    let of: Vec<_> = lapsed.iter().map(|event| event.invitation_id.as_str()).collect();
+    assert_eq!(of, [&first.invitation_id, &second.invitation_id]);
     world.until_only_timers(&[]).await;
     world.stop().await;
 }

@@ -4,6 +4,7 @@
 mod activation;
 mod crash;
 mod example;
+mod hire;
 mod invitations;
 mod lapse;
 mod offer;

@@ -86,6 +86,7 @@ fn enrolled_event(referrer: &Referrer) -> NewEvent {
         person_id: referrer.person.to_string(),
         account_id: referrer.account.to_string(),
         enrol_time: Some(to_wire_time(referrer.enrolled_at)),
+        code: referrer.code.to_string(),
     };
     NewEvent::new(referrer.id.as_uuid(), &event)
 }

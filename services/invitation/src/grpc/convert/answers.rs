@@ -5,14 +5,14 @@ use vouch_proto::{
     convert::to_wire_time,
     invitation::v1::{
         self as pb,
-        invitation::{Content as WireContent, State as WireState},
+        invitation::{Branch as WireBranch, Content as WireContent, State as WireState},
         mail_delivery::State as WireDeliveryState,
     },
 };
 
 use crate::{
     app::invitations::Followed,
-    domain::{Content, Invitation, Stage, State, TalentType},
+    domain::{Branch, Content, Invitation, Stage, State, TalentType},
 };
 
 impl From<Followed> for pb::Invitation {
@@ -37,9 +37,19 @@ impl From<Invitation> for pb::Invitation {
             recipient_name: invitation.recipient.name,
             content: Some(invitation.content.into()),
             personal_message: invitation.personal_message,
+            branch: WireBranch::from(invitation.branch).into(),
             send_time: Some(to_wire_time(invitation.sent_at)),
             expire_time: Some(to_wire_time(invitation.expires_at)),
             ..stands
+        }
+    }
+}
+
+impl From<Branch> for WireBranch {
+    fn from(branch: Branch) -> Self {
+        match branch {
+            Branch::Invite => Self::Invite,
+            Branch::Hire => Self::Hire,
         }
     }
 }

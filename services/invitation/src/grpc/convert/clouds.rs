@@ -10,7 +10,7 @@ use vouch_proto::{
 use super::{FindTalent, Id, states};
 use crate::{
     app::{
-        clouds::{CreateTalentCloud, ListMembers, ListTalentClouds, RenameTalentCloud},
+        clouds::{CreateTalentCloud, ListMembers, ListTalentClouds, RenameTalentCloud, Vouched},
         members::{AddMember, MemberOf, SetPriority},
     },
     domain::{
@@ -202,6 +202,15 @@ impl From<TalentCloud> for pb::TalentCloud {
     }
 }
 
+impl From<Vouched> for pb::TalentCloudMember {
+    fn from(Vouched { member, recommended_by }: Vouched) -> Self {
+        Self {
+            recommended_by_person_id: recommended_by.map(|person| person.to_string()).unwrap_or_default(),
+            ..member.into()
+        }
+    }
+}
+
 impl From<Member> for pb::TalentCloudMember {
     fn from(member: Member) -> Self {
         Self {
@@ -212,6 +221,7 @@ impl From<Member> for pb::TalentCloudMember {
             state: WireState::from(member.state).into(),
             priority: member.priority,
             state_time: Some(to_wire_time(member.since)),
+            recommended_by_person_id: String::new(),
         }
     }
 }

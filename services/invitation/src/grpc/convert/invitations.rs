@@ -7,7 +7,7 @@ use vouch_proto::{
     invitation::v1::{self as pb, accept_invitation_request::Proof as WireProof},
 };
 
-use super::{Id, ListOpenInvitations, SentToken};
+use super::{Id, ListOpenInvitations, SentToken, projects::recommended};
 use crate::{
     app::{acceptance::AcceptInvitation, changes::DeclineInvitation},
     domain::{Proof, TokenHash, invitation::DECLINE_REASON_LENGTH},
@@ -50,10 +50,16 @@ impl TryFrom<pb::DeclineInvitationRequest> for DeclineInvitation {
         let mut fields = Fields::new();
         let token = token(&mut fields, request.token);
         let reason = fields.text("reason", &request.reason, DECLINE_REASON_LENGTH);
-        let Some(reason) = reason else {
+        let instead = match &request.recommendation {
+            Some(wire) => fields
+                .within("recommendation", |fields| recommended(fields, wire))
+                .map(Some),
+            None => Some(None),
+        };
+        let (Some(reason), Some(instead)) = (reason, instead) else {
             return Err(fields.into());
         };
-        fields.finish(Self { token, reason })
+        fields.finish(Self { token, reason, instead })
     }
 }
 

@@ -5,10 +5,10 @@ use vouch_proto::{
     invitation::v1::{self as pb, invitation::State as WireState},
 };
 
-use super::{CountInvitations, states};
+use super::{CountInvitations, WatchInvitations, states};
 use crate::{
     app::invitations::ListInvitations,
-    domain::{Filter, Order, Stage},
+    domain::{Change, Filter, Order, Stage},
 };
 
 impl TryFrom<pb::ListInvitationsRequest> for ListInvitations {
@@ -34,6 +34,30 @@ impl TryFrom<pb::ListInvitationsRequest> for ListInvitations {
             order,
             page,
         })
+    }
+}
+
+impl TryFrom<pb::WatchInvitationsRequest> for WatchInvitations {
+    type Error = Violations;
+
+    fn try_from(request: pb::WatchInvitationsRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let client_id = fields.id("client_id", &request.client_id);
+        let seen = match request.resume_token.as_str() {
+            "" => Some(Change::NONE),
+            token => token.parse().ok(),
+        };
+        if seen.is_none() {
+            fields.refuse(
+                "resume_token",
+                "INVALID_FORMAT",
+                "must be the resume_token of an earlier answer",
+            );
+        }
+        let (Some(client_id), Some(seen)) = (client_id, seen) else {
+            return Err(fields.into());
+        };
+        fields.finish(Self { client_id, seen })
     }
 }
 

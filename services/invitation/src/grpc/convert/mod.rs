@@ -1,23 +1,27 @@
 //! From the wire to commands, with every violation told at once; and from the domain to the wire.
 
 mod answers;
+mod applications;
 mod clients;
 mod clouds;
 mod invitations;
 mod listing;
+mod projects;
 mod sending;
 mod suppressions;
 mod terms;
 
 pub(super) use answers::counts;
 
+use std::str::FromStr;
+
 use vouch_mail::Token;
-use vouch_primitives::{ClientId, EmailAddress, InvitationId};
+use vouch_primitives::{ClientId, EmailAddress, InvalidId, InvitationId};
 use vouch_proto::{Fields, Page};
 
 use crate::{
     app::sending::Inviter,
-    domain::{DraftContent, Filter, TalentType},
+    domain::{Change, DraftContent, Filter, Recipient, TalentType, invitation::RECIPIENT_NAME_LENGTH},
 };
 
 /// A request that names one thing by its id.
@@ -59,6 +63,30 @@ pub(super) struct CountInvitations {
 pub(super) struct ListOpenInvitations {
     pub(super) verified_email: EmailAddress,
     pub(super) page: Page<InvitationId>,
+}
+
+/// Asks for what changes of a client's invitations.
+pub(super) struct WatchInvitations {
+    pub(super) client_id: ClientId,
+    pub(super) seen: Change,
+}
+
+/// Reads an id that may be left out; `None` if a violation was noted.
+fn optional_id<I: FromStr<Err = InvalidId>>(fields: &mut Fields, field: &str, text: &str) -> Option<Option<I>> {
+    match text {
+        "" => Some(None),
+        named => fields.id(field, named).map(Some),
+    }
+}
+
+/// Reads the address and the name, of 1 to 200 characters, of somebody; each with its field.
+fn contact(fields: &mut Fields, email: (&str, &str), name: (&str, &str)) -> Option<Recipient> {
+    let address = fields.email(email.0, email.1);
+    let name = fields.line(name.0, name.1, 1..=*RECIPIENT_NAME_LENGTH.end());
+    Some(Recipient {
+        email: address?,
+        name: name?,
+    })
 }
 
 /// More states than there are of anything.

@@ -9,7 +9,7 @@ use vouch_proto::{
     },
 };
 
-use super::{ImportInvitations, Template, terms::contract_terms};
+use super::{ImportInvitations, Template, optional_id, terms::contract_terms};
 use crate::{
     app::sending::{Inviter, SendInvitation, SendInvitations, Verdict},
     domain::{
@@ -76,10 +76,7 @@ impl TryFrom<pb::SendInvitationsRequest> for SendInvitations {
 
 fn inviter(fields: &mut Fields, client_id: &str, hiring_manager_id: &str) -> Option<Inviter> {
     let client_id = fields.id("client_id", client_id);
-    let hiring_manager_id = match hiring_manager_id {
-        "" => Some(None),
-        named => fields.id("hiring_manager_id", named).map(Some),
-    };
+    let hiring_manager_id = optional_id(fields, "hiring_manager_id", hiring_manager_id);
     Some(Inviter {
         client_id: client_id?,
         hiring_manager_id: hiring_manager_id?,

@@ -18,6 +18,7 @@ pub struct Model {
     pub contract_terms: Option<Vec<u8>>,
     pub talent_cloud_id: Option<Uuid>,
     pub personal_message: String,
+    pub branch: String,
     pub state: String,
     pub sent_at: i64,
     pub expires_at: i64,
@@ -27,6 +28,7 @@ pub struct Model {
     pub declined_at: Option<i64>,
     pub decline_reason: String,
     pub withdrawn_at: Option<i64>,
+    pub change: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

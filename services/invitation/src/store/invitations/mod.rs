@@ -1,6 +1,7 @@
 //! Invitations.
 
 mod entity;
+mod feed;
 mod listing;
 mod row;
 mod tokens;
@@ -21,8 +22,18 @@ use self::{
 use super::{ROWS, clients, clouds};
 use crate::domain::{Acceptance, Hire, Invitation, Stage, TokenHash};
 
+pub use feed::{changed_since, number};
 pub use listing::{count_by_stage, list_of_client};
 pub use tokens::{add_tokens, revoke_tokens, tokens_of};
+
+/// What became of news of hires.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hired {
+    /// Those that are news.
+    pub noted: Vec<(ClientId, InvitationId)>,
+    /// Those that nobody has accepted, of which nothing is noted.
+    pub unknown: Vec<InvitationId>,
+}
 
 /// An invitation that nobody answered in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,13 +185,12 @@ pub async fn expire(txn: &Txn, ids: &[InvitationId], now: Timestamp) -> Result<V
     Ok(expired)
 }
 
-/// Notes when the offers that came with these invitations were accepted, where it is not noted yet. Returns those that
-/// nobody has accepted, of which nothing is noted.
+/// Notes when the offers that came with these invitations were accepted, where it is not noted yet.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn save_hires(txn: &Txn, hires: &[Hire]) -> Result<Vec<InvitationId>, StorageError> {
-    let mut unknown = Vec::new();
+pub async fn save_hires(txn: &Txn, hires: &[Hire]) -> Result<Hired, StorageError> {
+    let mut hired = Hired::default();
     for chunk in hires.chunks(ROWS) {
         let ids: Vec<_> = chunk.iter().map(|hire| hire.invitation_id).collect();
         let accepted: Vec<Model> = Entity::find()
@@ -188,8 +198,14 @@ pub async fn save_hires(txn: &Txn, hires: &[Hire]) -> Result<Vec<InvitationId>, 
             .filter(Column::State.eq(name_of(Stage::Accepted)))
             .all(txn)
             .await?;
+        let news = accepted.iter().filter(|row| row.hired_at.is_none());
+        hired
+            .noted
+            .extend(news.map(|row| (ClientId::from_uuid(row.client_id), InvitationId::from_uuid(row.id))));
         let accepted: HashSet<_> = accepted.iter().map(|row| row.id).collect();
-        unknown.extend(ids.iter().filter(|id| !accepted.contains(&id.as_uuid())));
+        hired
+            .unknown
+            .extend(ids.iter().filter(|id| !accepted.contains(&id.as_uuid())));
         let hired_at = chunk.iter().fold(CaseStatement::new(), |case, hire| {
             case.case(Column::Id.eq(hire.invitation_id.as_uuid()), hire.hired_at.as_micros())
         });
@@ -201,7 +217,7 @@ pub async fn save_hires(txn: &Txn, hires: &[Hire]) -> Result<Vec<InvitationId>, 
             .exec(txn)
             .await?;
     }
-    Ok(unknown)
+    Ok(hired)
 }
 
 fn open(now: Timestamp) -> sea_orm::Select<Entity> {

@@ -1,19 +1,15 @@
 //! From an invitation to its row and back.
 
-use prost::Message;
-use sea_orm::Set;
+use sea_orm::{NotSet, Set};
 use vouch_primitives::{ClientId, InvitationId, PersonId, TalentCloudId, Timestamp};
-use vouch_proto::common::v1 as common;
 use vouch_storage::StorageError;
 
 use super::{
-    super::unreadable,
+    super::{read_terms, unreadable, write_terms},
     entity::{ActiveModel, Model},
 };
 use crate::{
-    domain::{
-        Acceptance, Content, ContractTerms, Decline, Invitation, InvitedCloud, Recipient, Stage, State, TalentType,
-    },
+    domain::{Acceptance, Branch, Content, Decline, Invitation, InvitedCloud, Recipient, Stage, State, TalentType},
     store::{clients, clouds},
 };
 
@@ -27,6 +23,9 @@ const STAGES: [Stage; 5] = [
 
 const FREELANCER: &str = "FREELANCER";
 const AGENCY: &str = "AGENCY";
+
+const INVITE: &str = "INVITE";
+const HIRE: &str = "HIRE";
 
 /// An invitation with its client and its hiring manager, which the foreign keys guarantee, and its talent cloud if it is
 /// to one.
@@ -71,8 +70,12 @@ pub(super) fn to_row(invitation: &Invitation) -> ActiveModel {
         TalentType::Freelancer => FREELANCER,
         TalentType::Agency => AGENCY,
     };
+    let branch = match invitation.branch {
+        Branch::Invite => INVITE,
+        Branch::Hire => HIRE,
+    };
     let (terms, cloud) = match &invitation.content {
-        Content::Contract(terms) => (Some(common::ContractTerms::from(terms).encode_to_vec()), None),
+        Content::Contract(terms) => (Some(write_terms(terms)), None),
         Content::Cloud(cloud) => (None, Some(cloud.id.as_uuid())),
     };
     ActiveModel {
@@ -85,6 +88,7 @@ pub(super) fn to_row(invitation: &Invitation) -> ActiveModel {
         contract_terms: Set(terms),
         talent_cloud_id: Set(cloud),
         personal_message: Set(invitation.personal_message.clone()),
+        branch: Set(branch.to_owned()),
         state: Set(name_of(invitation.state.stage()).to_owned()),
         sent_at: Set(invitation.sent_at.as_micros()),
         expires_at: Set(invitation.expires_at.as_micros()),
@@ -96,6 +100,8 @@ pub(super) fn to_row(invitation: &Invitation) -> ActiveModel {
         declined_at: Set(decline.map(|decline| decline.declined_at.as_micros())),
         decline_reason: Set(decline.map(|decline| decline.reason.clone()).unwrap_or_default()),
         withdrawn_at: Set(withdrawn_at),
+        // Numbered by itself, last of all.
+        change: NotSet,
     }
 }
 
@@ -106,8 +112,13 @@ pub(super) fn from_row((row, client, manager, cloud): Joined) -> Result<Invitati
         AGENCY => TalentType::Agency,
         other => return Err(unreadable("invitation.talent_type", other)),
     };
+    let branch = match row.branch.as_str() {
+        INVITE => Branch::Invite,
+        HIRE => Branch::Hire,
+        other => return Err(unreadable("invitation.branch", other)),
+    };
     let content = match (&row.contract_terms, cloud) {
-        (Some(terms), None) => Content::Contract(contract_terms(terms)?),
+        (Some(terms), None) => Content::Contract(read_terms("invitation.contract_terms", terms)?),
         (None, Some(cloud)) => Content::Cloud(InvitedCloud {
             id: TalentCloudId::from_uuid(cloud.id),
             name: cloud.name,
@@ -132,6 +143,7 @@ pub(super) fn from_row((row, client, manager, cloud): Joined) -> Result<Invitati
         recipient,
         content,
         personal_message: row.personal_message,
+        branch,
         sent_at: Timestamp::from_micros(row.sent_at),
         expires_at: Timestamp::from_micros(row.expires_at),
         state,
@@ -159,9 +171,4 @@ fn state(row: &Model) -> Result<State, StorageError> {
         Stage::Withdrawn => moment(row.withdrawn_at).map(State::Withdrawn),
     };
     read.ok_or_else(|| unreadable("invitation.state", &row.state))
-}
-
-fn contract_terms(bytes: &[u8]) -> Result<ContractTerms, StorageError> {
-    let wire = common::ContractTerms::decode(bytes).map_err(|error| unreadable("invitation.contract_terms", error))?;
-    ContractTerms::try_from(wire).map_err(|error| unreadable("invitation.contract_terms", error))
 }

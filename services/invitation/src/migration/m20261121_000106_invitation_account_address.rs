@@ -1,0 +1,20 @@
+//! `account_address`: which addresses belong to accounts, as onboarding has told; of each only its SHA-256.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+#[derive(DeriveMigrationName)]
+pub(super) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let address = Table::create()
+            .table("account_address")
+            .col(blob("email_sha256").primary_key())
+            .col(uuid("person_id"))
+            .col(big_integer("verified_at"))
+            .check(("account_address_is_sha256", Expr::cust("length(email_sha256) = 32")))
+            .to_owned();
+        manager.create_table(address).await
+    }
+}

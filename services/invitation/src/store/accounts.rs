@@ -1,0 +1,81 @@
+//! Which addresses belong to accounts.
+
+use std::collections::HashMap;
+
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    sea_query::{Alias, Expr, ExprTrait, OnConflict},
+};
+use vouch_primitives::PersonId;
+use vouch_storage::{StorageError, Txn};
+
+use super::ROWS;
+use crate::domain::{AccountAddress, AddressHash};
+
+/// Notes whose addresses these are, where nothing later is known. No address may come twice.
+///
+/// # Errors
+/// When the database fails.
+pub async fn save(txn: &Txn, addresses: &[AccountAddress]) -> Result<(), StorageError> {
+    let newest = OnConflict::column(entity::Column::EmailSha256)
+        .update_columns([entity::Column::PersonId, entity::Column::VerifiedAt])
+        .action_and_where(
+            Expr::col((entity::Entity, entity::Column::VerifiedAt))
+                .lt(Expr::col((Alias::new("excluded"), entity::Column::VerifiedAt))),
+        )
+        .to_owned();
+    for chunk in addresses.chunks(ROWS) {
+        let rows = chunk.iter().map(|address| entity::ActiveModel {
+            email_sha256: Set(address.hash.0.to_vec()),
+            person_id: Set(address.person_id.as_uuid()),
+            verified_at: Set(address.verified_at.as_micros()),
+        });
+        entity::Entity::insert_many(rows)
+            .on_conflict(newest.clone())
+            .exec_without_returning(txn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Whose these addresses are, as far as they belong to accounts.
+///
+/// # Errors
+/// When the database fails.
+pub async fn owners(
+    conn: &impl ConnectionTrait,
+    addresses: &[AddressHash],
+) -> Result<HashMap<AddressHash, PersonId>, StorageError> {
+    let mut found = HashMap::new();
+    for chunk in addresses.chunks(ROWS) {
+        let rows = entity::Entity::find()
+            .filter(entity::Column::EmailSha256.is_in(chunk.iter().map(|hash| hash.0.to_vec())))
+            .all(conn)
+            .await?;
+        let known = rows.into_iter().filter_map(|row| {
+            let hash = row.email_sha256.try_into().ok()?;
+            Some((AddressHash(hash), PersonId::from_uuid(row.person_id)))
+        });
+        found.extend(known);
+    }
+    Ok(found)
+}
+
+mod entity {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "account_address")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub email_sha256: Vec<u8>,
+        pub person_id: Uuid,
+        pub verified_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
