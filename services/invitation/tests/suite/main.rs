@@ -11,6 +11,7 @@ mod expiry;
 mod hire;
 mod hiring;
 mod importing;
+mod injection;
 mod letter;
 mod limits;
 mod listing;
