@@ -1,6 +1,6 @@
 //! Watching a client's invitations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 use tokio::time::timeout;
@@ -13,11 +13,12 @@ use vouch_proto::{
 };
 use vouch_testkit::{TestDatabase, on_both_databases};
 
-use crate::world::{SOON, World, at, invite, refusal, start, violations};
+use crate::world::{SOON, World, at, fixed_terms, invite, refusal, request_id, start, violations};
 
 on_both_databases! {
     every_change_is_seen_in_order,
     who_was_away_goes_on_where_they_were,
+    many_at_once_are_resumed_in_the_midst,
     nothing_is_missed_while_many_write,
     what_cannot_be_watched,
 }
@@ -120,6 +121,34 @@ async fn who_was_away_goes_on_where_they_were(database: TestDatabase) {
         (ids[3].clone(), State::Withdrawn),
     ];
     assert_eq!(rest, expected);
+    world.stop().await;
+}
+
+async fn many_at_once_are_resumed_in_the_midst(database: TestDatabase) {
+    let world = World::new(database).await;
+    let client = world.client(pb::Plan::Enterprise).await;
+    let draft = |nth: usize| pb::InvitationDraft {
+        talent_type: pb::TalentType::Freelancer.into(),
+        recipient_email: format!("talent{nth}@example.com"),
+        content: Some(pb::invitation_draft::Content::ContractTerms(fixed_terms())),
+        ..pb::InvitationDraft::default()
+    };
+    let request = pb::SendInvitationsRequest {
+        request_id: request_id(),
+        client_id: client.id.clone(),
+        hiring_manager_id: String::new(),
+        invitations: (0..250).map(draft).collect(),
+    };
+    world.invitations.clone().send_invitations(request).await.expect("sent");
+    let (mut seen, mut token) = (BTreeSet::new(), String::new());
+    while seen.len() < 250 {
+        let mut changes = watch(&world, &client.id, &token).await.expect("a stream");
+        for _ in 0..90.min(250 - seen.len()) {
+            let (id, _, resume) = next(&mut changes).await;
+            assert!(seen.insert(id), "nothing comes twice");
+            token = resume;
+        }
+    }
     world.stop().await;
 }
 
