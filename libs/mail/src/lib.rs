@@ -35,7 +35,7 @@ pub use migration::migrations;
 pub use outgoing::{
     Attempt, Delivery, NewMail, about, about_all, enqueue, enqueue_all, give_up, give_up_to, next_due, queued_due,
 };
-pub use sender::{OnBounce, Sender};
+pub use sender::{Leaving, OnBounce, Recheck, Sender};
 pub use table::{MailState, Outcome};
 pub use token::{NoRandomness, Token};
 

@@ -11,7 +11,7 @@ use sea_orm::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
-use vouch_primitives::{Clock, MailId, Timestamp};
+use vouch_primitives::{Clock, MailId, Timestamp, Uuid};
 use vouch_storage::{Db, StorageError, Txn, Wake, describe};
 
 use crate::{
@@ -47,10 +47,29 @@ pub struct Sender {
     from: Address,
     transport: Transport,
     on_bounce: Option<OnBounce>,
+    recheck: Option<Recheck>,
 }
 
 /// Takes the addresses of which a mail server has said that there is no such mailbox, in the transaction that notes it.
 pub type OnBounce = Arc<dyn Fn(Arc<Txn>, Vec<String>) -> BoxFuture<'static, Result<(), StorageError>> + Send + Sync>;
+
+/// A mail that is about to leave.
+#[derive(Clone, Debug)]
+pub struct Leaving {
+    /// Its kind.
+    pub kind: String,
+    /// What it is about.
+    pub about: Uuid,
+    /// The recipient's address.
+    pub to: String,
+    /// When it was queued.
+    pub queued_at: Timestamp,
+}
+
+/// Says of each of these mails why it is not to leave any more, if so. It is asked before each attempt: what was queued by one
+/// transaction may have become wrong by another, which did not see it, or could not get at it as it was being tried.
+pub type Recheck =
+    Arc<dyn Fn(Vec<Leaving>) -> BoxFuture<'static, Result<Vec<Option<&'static str>>, StorageError>> + Send + Sync>;
 
 /// Why a mail was not taken.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,6 +80,8 @@ pub(crate) enum Refusal {
     Permanent(String),
     /// It will never be taken, nor will any other mail to this address: there is no such mailbox.
     NoMailbox(String),
+    /// It was not even tried: nobody wants it any more.
+    Unwanted(&'static str),
 }
 
 enum Transport {
@@ -92,6 +113,7 @@ impl Sender {
             from,
             transport,
             on_bounce: None,
+            recheck: None,
         })
     }
 
@@ -99,6 +121,13 @@ impl Sender {
     #[must_use]
     pub fn on_bounce(mut self, on_bounce: Option<OnBounce>) -> Self {
         self.on_bounce = on_bounce;
+        self
+    }
+
+    /// Asks `recheck` before each attempt.
+    #[must_use]
+    pub fn recheck(mut self, recheck: Option<Recheck>) -> Self {
+        self.recheck = recheck;
         self
     }
 
@@ -145,7 +174,14 @@ impl Sender {
             .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
             .all(&claim)
             .await?;
-        let answers = join_all(rows.iter().map(|row| self.deliver(row))).await;
+        let stays = self.which_stay(&rows).await?;
+        let answers = rows.iter().zip(stays).map(|(row, why)| async move {
+            match why {
+                Some(why) => Err(Refusal::Unwanted(why)),
+                None => self.deliver(row).await,
+            }
+        });
+        let answers = join_all(answers).await;
         let now = self.clock.now();
         let attempts: &Vec<_> = &rows
             .iter()
@@ -179,6 +215,20 @@ impl Sender {
         Ok(u64::try_from(rows.len()).unwrap_or(BATCH))
     }
 
+    /// Why each of these is not to leave, if so.
+    async fn which_stay(&self, rows: &[mail::Model]) -> Result<Vec<Option<&'static str>>, StorageError> {
+        let leaving = rows.iter().map(|row| Leaving {
+            kind: row.kind.clone(),
+            about: row.about,
+            to: row.to_address.clone(),
+            queued_at: Timestamp::from_micros(row.queued_at),
+        });
+        match &self.recheck {
+            Some(recheck) if !rows.is_empty() => recheck(leaving.collect()).await,
+            _ => Ok(vec![None; rows.len()]),
+        }
+    }
+
     async fn deliver(&self, row: &mail::Model) -> Result<String, Refusal> {
         let message = message(row, &self.from).map_err(|error| Refusal::Permanent(describe(&error)))?;
         match &self.transport {
@@ -197,7 +247,9 @@ impl Sender {
 /// One attempt and what follows from it.
 struct Attempted<'a> {
     row: &'a mail::Model,
+    /// How many attempts there have been, this one among them if it was one.
     number: i32,
+    tried: bool,
     at: Timestamp,
     outcome: Outcome,
     reply: String,
@@ -209,13 +261,15 @@ struct Attempted<'a> {
 
 impl<'a> Attempted<'a> {
     fn new(row: &'a mail::Model, answer: Result<String, Refusal>, at: Timestamp) -> Self {
-        let number = row.attempts + 1;
+        let tried = !matches!(answer, Err(Refusal::Unwanted(_)));
+        let number = row.attempts + i32::from(tried);
         // PostgreSQL's text has no NUL, which a server may say.
         let storable = |reply: String| reply.replace('\0', "\u{fffd}");
         let bounced = matches!(answer, Err(Refusal::NoMailbox(_)));
         let (outcome, reply, next) = match answer {
             Ok(reply) => (Outcome::Accepted, storable(reply), None),
             Err(Refusal::Permanent(reply) | Refusal::NoMailbox(reply)) => (Outcome::Refused, storable(reply), None),
+            Err(Refusal::Unwanted(why)) => (Outcome::Refused, why.to_owned(), None),
             Err(Refusal::Temporary(reply)) => (
                 Outcome::Deferred,
                 storable(reply),
@@ -225,6 +279,7 @@ impl<'a> Attempted<'a> {
         Self {
             row,
             number,
+            tried,
             at,
             outcome,
             reply,
@@ -242,18 +297,9 @@ impl<'a> Attempted<'a> {
     }
 
     async fn record(&self, txn: &Txn) -> Result<(), StorageError> {
-        let attempt = attempt::ActiveModel {
-            mail_id: Set(self.row.id),
-            number: Set(self.number),
-            attempted_at: Set(self.at.as_micros()),
-            outcome: Set(self.outcome),
-            reply: Set(self.reply.clone()),
-        };
-        // Another sender may have been at it while this one could not write.
-        attempt::Entity::insert(attempt)
-            .on_conflict_do_nothing_on([attempt::Column::MailId, attempt::Column::Number])
-            .exec_without_returning(txn)
-            .await?;
+        if self.tried {
+            self.record_attempt(txn).await?;
+        }
         let mut after = mail::ActiveModel {
             attempts: Set(self.number),
             state: Set(self.state()),
@@ -278,6 +324,22 @@ impl<'a> Attempted<'a> {
             update = update.filter(mail::Column::State.eq(MailState::Queued));
         }
         update.exec(txn).await?;
+        Ok(())
+    }
+
+    async fn record_attempt(&self, txn: &Txn) -> Result<(), StorageError> {
+        let attempt = attempt::ActiveModel {
+            mail_id: Set(self.row.id),
+            number: Set(self.number),
+            attempted_at: Set(self.at.as_micros()),
+            outcome: Set(self.outcome),
+            reply: Set(self.reply.clone()),
+        };
+        // Another sender may have been at it while this one could not write.
+        attempt::Entity::insert(attempt)
+            .on_conflict_do_nothing_on([attempt::Column::MailId, attempt::Column::Number])
+            .exec_without_returning(txn)
+            .await?;
         Ok(())
     }
 

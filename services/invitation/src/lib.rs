@@ -79,7 +79,7 @@ impl Service {
     /// None here.
     pub async fn build_on(chassis: Chassis, config: &Config) -> Result<Self, ChassisError> {
         let app = App::new(chassis.commands(), &config.links.public_url, config.limits.into());
-        let (on_time, on_bounce) = (app.clone(), app.clone());
+        let (on_time, on_bounce, recheck) = (app.clone(), app.clone(), app.clone());
         let worker = Worker::new(
             chassis.db().clone(),
             chassis.clock(),
@@ -98,6 +98,10 @@ impl Service {
             .on_bounce(Arc::new(move |txn, addresses| {
                 let app = on_bounce.clone();
                 Box::pin(async move { app.note_bounces(&txn, &addresses).await })
+            }))
+            .recheck_mail(Arc::new(move |leaving| {
+                let app = recheck.clone();
+                Box::pin(async move { app.recheck_mail(&leaving).await })
             }));
         Ok(Self { chassis })
     }

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
-use vouch_mail::{MailError, OnBounce};
+use vouch_mail::{MailError, OnBounce, Recheck};
 use vouch_messaging::{Bus, BusError, Consumer, JetStream, PROVISIONER, Reapply, Router, Subscription, Verdict};
 use vouch_primitives::Clock;
 use vouch_storage::{BoxError, Db, DbBackend, StorageError, timers};
@@ -66,6 +66,7 @@ pub struct Chassis {
     looks: Vec<Look>,
     sends_mail: bool,
     on_bounce: Option<OnBounce>,
+    recheck: Option<Recheck>,
 }
 
 /// A service could not be started, or did not run to its end.
@@ -175,6 +176,7 @@ impl Chassis {
             looks: Vec::new(),
             sends_mail: false,
             on_bounce: None,
+            recheck: None,
         })
     }
 
@@ -238,6 +240,13 @@ impl Chassis {
     #[must_use]
     pub fn on_bounce(mut self, on_bounce: OnBounce) -> Self {
         self.on_bounce = Some(on_bounce);
+        self
+    }
+
+    /// Asks `recheck` of every mail, before each attempt, whether it is still to leave.
+    #[must_use]
+    pub fn recheck_mail(mut self, recheck: Recheck) -> Self {
+        self.recheck = Some(recheck);
         self
     }
 

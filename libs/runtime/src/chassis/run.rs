@@ -112,7 +112,7 @@ impl Chassis {
             (true, None) => return Err(ChassisError::NoMail),
             (true, Some(config)) => {
                 let sender = Sender::try_new(self.db.clone(), self.clock.clock(), config)?;
-                Some(sender.on_bounce(self.on_bounce.take()))
+                Some(sender.on_bounce(self.on_bounce.take()).recheck(self.recheck.take()))
             }
         };
         let relay = Relay::new(self.db.clone(), self.bus.clone());

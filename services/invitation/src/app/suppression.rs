@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use vouch_mail::Token;
+use vouch_mail::{Leaving, Token};
 use vouch_messaging::{NewEvent, outbox};
-use vouch_primitives::{ClientId, EmailAddress, Timestamp, Uuid};
+use vouch_primitives::{ClientId, EmailAddress, InvitationId, Timestamp, Uuid};
 use vouch_proto::{convert::to_wire_time, invitation::v1 as pb};
 use vouch_storage::{StorageError, Txn, idempotency::RequestKey};
 
@@ -12,7 +12,7 @@ use super::App;
 use crate::{
     domain::{AddressHash, Suppression, SuppressionReason, TokenHash},
     error::Error,
-    store::suppressions as store,
+    store::{invitations, suppressions as store},
 };
 
 /// The e-mails that an address on the list does not get.
@@ -97,6 +97,37 @@ impl App {
     /// When the database fails.
     pub async fn get_suppression(&self, email: &EmailAddress) -> Result<Option<Suppression>, Error> {
         Ok(store::find(self.commands.db().reader(), store::hash_of(email)).await?)
+    }
+
+    /// Why each of these e-mails is not to leave any more, if so: its address has come onto the list, or its invitation was
+    /// answered, withdrawn, sent again.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn recheck_mail(&self, leaving: &[Leaving]) -> Result<Vec<Option<&'static str>>, StorageError> {
+        let (conn, now) = (self.commands.db().reader(), self.commands.now());
+        let wants = |mail: &&Leaving| UNWANTED.contains(&&*mail.kind);
+        let address = |mail: &Leaving| mail.to.parse().ok().map(|email| store::hash_of(&email));
+        let addresses: Vec<_> = leaving.iter().filter(wants).filter_map(address).collect();
+        let suppressed = store::among(conn, &addresses).await?;
+        let with_link = |mail: &&Leaving| [super::INVITATION_SENT, super::INVITATION_REMINDER].contains(&&*mail.kind);
+        let about = |mail: &Leaving| InvitationId::from_uuid(mail.about);
+        let invitations: Vec<_> = leaving.iter().filter(with_link).map(about).collect();
+        let open = invitations::find_open(conn, &invitations, now).await?;
+        let why = |mail: &Leaving| {
+            if address(mail).is_some_and(|address| suppressed.contains(&address)) {
+                return Some("the address wants or takes no invitations");
+            }
+            if !with_link(&mail) {
+                return None;
+            }
+            match open.iter().find(|invitation| invitation.id == about(mail)) {
+                None => Some("the invitation is closed"),
+                Some(invitation) if mail.queued_at < invitation.sent_at => Some("the invitation was sent again"),
+                Some(_) => None,
+            }
+        };
+        Ok(leaving.iter().map(why).collect())
     }
 
     /// Puts addresses on the list of which a mail server has said that there is no such mailbox.

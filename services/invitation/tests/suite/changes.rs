@@ -73,6 +73,7 @@ async fn sending_again_kills_the_old_link_and_begins_anew(database: TestDatabase
 async fn what_has_expired_is_sent_again(database: TestDatabase) {
     let world = World::new(database).await;
     let invitation = world.invite_ada().await;
+    world.token_for("ada@example.com").await;
     world.clock.set(at("2026-05-01")).expect("forwards");
     world
         .until(&invitation.id, "it expires", |now| now.state() == State::Expired)

@@ -2,12 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use sea_orm::ConnectionTrait;
+use vouch_invitation::{
+    domain::{Suppression, SuppressionReason},
+    store::suppressions,
+};
 use vouch_proto::invitation::v1::{self as pb, mail_delivery::State};
+use vouch_storage::StorageError;
 use vouch_testkit::{SmtpSink, TestDatabase, eventually, on_both_databases};
 
 use crate::world::{SOON, World, invite, start};
 
-on_both_databases! { two_days_without_a_mail_server_lose_and_repeat_nothing }
+on_both_databases! {
+    two_days_without_a_mail_server_lose_and_repeat_nothing,
+    what_nobody_wants_any_more_does_not_leave,
+}
 
 const LETTERS: usize = 12;
 
@@ -67,4 +76,66 @@ async fn all_tried(world: &World, ids: &[String], times: u32) -> u32 {
         Ok(times)
     })
     .await
+}
+
+/// What a transaction could not get at, as it did not see the e-mail, or as that was just being tried: each such e-mail is
+/// here left waiting, and is looked at once more before it leaves.
+async fn what_nobody_wants_any_more_does_not_leave(database: TestDatabase) {
+    let mut sink = SmtpSink::start().await.expect("a mail server");
+    let world = World::mailing_to(database, &sink).await;
+    let client = world.acme().await;
+    sink.stop().await.expect("stopped");
+    let mut ids = Vec::new();
+    for name in ["suppressed", "expired", "resent", "wanted"] {
+        let sent = world.send(invite(&client.id, &format!("{name}@example.com"))).await;
+        ids.push(sent.expect("sent").id);
+    }
+    all_tried(&world, &ids, 1).await;
+    world
+        .db
+        .write_tx(|txn| async move {
+            let address = suppressions::hash_of(&"suppressed@example.com".parse().expect("an address"));
+            let suppression = Suppression {
+                reason: SuppressionReason::Unsubscribed,
+                since: start(),
+            };
+            suppressions::insert(&txn, address, suppression).await?;
+            for change in [
+                "UPDATE invitation SET state = 'EXPIRED' WHERE recipient_email = 'expired@example.com'",
+                "UPDATE invitation SET sent_at = sent_at + 1 WHERE recipient_email = 'resent@example.com'",
+            ] {
+                txn.execute_unprepared(change).await?;
+            }
+            Ok::<_, StorageError>(())
+        })
+        .await
+        .expect("changed");
+    sink.start_again().await.expect("started");
+    world.clock.set(start().add_days(1)).expect("forwards");
+    for (id, why) in ids.iter().zip([
+        "the address wants or takes no invitations",
+        "the invitation is closed",
+        "the invitation was sent again",
+        "",
+    ]) {
+        let over = |now: &pb::Invitation| now.delivery.as_ref().is_some_and(|mail| mail.state() != State::Queued);
+        let over = world.until(id, "it is over", over).await.delivery.expect("an e-mail");
+        let (state, attempts) = if why.is_empty() {
+            (State::Sent, 2)
+        } else {
+            (State::Failed, 1)
+        };
+        assert_eq!(
+            (over.state(), over.attempts, over.last_error.as_str()),
+            (state, attempts, why)
+        );
+    }
+    let arrived: Vec<_> = sink
+        .messages()
+        .expect("mails")
+        .into_iter()
+        .flat_map(|mail| mail.to)
+        .collect();
+    assert_eq!(arrived, ["wanted@example.com"]);
+    world.stop().await;
 }
