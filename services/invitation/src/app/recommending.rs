@@ -106,12 +106,6 @@ impl App {
             .once(key, |txn, now| async move {
                 let found = store::projects::find_for(&*txn, *id, *person_id).await?;
                 let project = found.ok_or_else(|| projects::no_project(*id))?;
-                // Said again, it is what was said first.
-                let email = &talent.contact.email;
-                if let Some(first) = recommendations::find_same(&txn, *id, *person_id, email).await? {
-                    let recommendation = Some(first.into());
-                    return Ok(pb::RecommendTalentResponse { recommendation });
-                }
                 let recommendation = Recommendation {
                     id: RecommendationId::new(),
                     client_id: project.client_id,
@@ -120,8 +114,12 @@ impl App {
                     talent: talent.clone(),
                     recommended_at: now,
                 };
-                note(&txn, now, &recommendation).await?;
-                let recommendation = Some(recommendation.into());
+                // Said again, it is what was said first.
+                let said = match note(&txn, now, &recommendation).await? {
+                    true => None,
+                    false => recommendations::find_same(&txn, *id, *person_id, &talent.contact.email).await?,
+                };
+                let recommendation = Some(said.unwrap_or(recommendation).into());
                 Ok(pb::RecommendTalentResponse { recommendation })
             })
             .await
@@ -159,10 +157,10 @@ impl App {
     }
 }
 
-/// Writes a recommendation down.
-pub(super) async fn note(txn: &Txn, now: Timestamp, recommendation: &Recommendation) -> Result<(), Error> {
+/// Writes a recommendation down; tells whether it is new.
+pub(super) async fn note(txn: &Txn, now: Timestamp, recommendation: &Recommendation) -> Result<bool, Error> {
     if !recommendations::insert(txn, recommendation).await? {
-        return Ok(());
+        return Ok(false);
     }
     let event = pb::TalentRecommended {
         recommendation_id: recommendation.id.to_string(),
@@ -174,7 +172,8 @@ pub(super) async fn note(txn: &Txn, now: Timestamp, recommendation: &Recommendat
         email_sha256: hash_of(&recommendation.talent.contact.email).0.to_vec(),
         recommend_time: Some(to_wire_time(now)),
     };
-    Ok(outbox::append(txn, now, &[NewEvent::new(recommendation.id.as_uuid(), &event)]).await?)
+    outbox::append(txn, now, &[NewEvent::new(recommendation.id.as_uuid(), &event)]).await?;
+    Ok(true)
 }
 
 /// Who recommended an applicant: whose link they came by, or else who vouched for them when they joined. Nobody

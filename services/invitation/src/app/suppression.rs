@@ -113,7 +113,7 @@ impl App {
         let with_link = |mail: &&Leaving| [super::INVITATION_SENT, super::INVITATION_REMINDER].contains(&&*mail.kind);
         let about = |mail: &Leaving| InvitationId::from_uuid(mail.about);
         let invitations: Vec<_> = leaving.iter().filter(with_link).map(about).collect();
-        let open = invitations::find_open(conn, &invitations, now).await?;
+        let open = invitations::open_since(conn, &invitations, now).await?;
         let why = |mail: &Leaving| {
             if address(mail).is_some_and(|address| suppressed.contains(&address)) {
                 return Some("the address wants or takes no invitations");
@@ -121,9 +121,9 @@ impl App {
             if !with_link(&mail) {
                 return None;
             }
-            match open.iter().find(|invitation| invitation.id == about(mail)) {
+            match open.get(&about(mail)) {
                 None => Some("the invitation is closed"),
-                Some(invitation) if mail.queued_at < invitation.sent_at => Some("the invitation was sent again"),
+                Some(sent_at) if mail.queued_at < *sent_at => Some("the invitation was sent again"),
                 Some(_) => None,
             }
         };

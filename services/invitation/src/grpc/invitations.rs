@@ -25,7 +25,7 @@ use crate::app::{
 pub struct Invitations {
     app: App,
     imports: Arc<Semaphore>,
-    watches: Arc<Semaphore>,
+    watches: watching::Watches,
 }
 
 impl Invitations {
@@ -35,7 +35,7 @@ impl Invitations {
         Self {
             app,
             imports: Arc::new(Semaphore::new(imports::IMPORTS)),
-            watches: Arc::new(Semaphore::new(watching::WATCHES)),
+            watches: watching::Watches::default(),
         }
     }
 }

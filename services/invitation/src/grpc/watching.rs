@@ -1,9 +1,13 @@
 //! `WatchInvitations`: what has changed, and then each change as it comes.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::mpsc,
     time::{sleep, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
@@ -15,7 +19,9 @@ use vouch_runtime::grpc::status;
 use crate::{app::App, domain::Change};
 
 /// How many streams there may be at a time; each asks the database twice a second.
-pub(super) const WATCHES: usize = 200;
+const WATCHES: usize = 200;
+/// How many of these one client may have.
+const WATCHES_OF_ONE: usize = 10;
 /// How many invitations are read at once.
 const AT_ONCE: u64 = 100;
 /// How often is looked for changes, which other replicas may make, too.
@@ -26,11 +32,51 @@ const AT_MOST: Duration = Duration::from_secs(600);
 /// The changes of a client's invitations.
 pub(super) type Changes = ReceiverStream<Result<pb::WatchInvitationsResponse, Status>>;
 
+/// How many streams each client has. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Watches(Arc<Mutex<HashMap<ClientId, usize>>>);
+
+/// One of them, until it is dropped.
+struct Slot {
+    watches: Watches,
+    client: ClientId,
+}
+
+impl Watches {
+    fn count(&self) -> MutexGuard<'_, HashMap<ClientId, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, client: ClientId) -> Option<Slot> {
+        let mut count = self.count();
+        let own = count.get(&client).copied().unwrap_or_default();
+        if own >= WATCHES_OF_ONE || count.values().sum::<usize>() >= WATCHES {
+            return None;
+        }
+        count.insert(client, own + 1);
+        Some(Slot {
+            watches: self.clone(),
+            client,
+        })
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut count = self.watches.count();
+        match count.get_mut(&self.client) {
+            Some(own) if *own > 1 => *own -= 1,
+            _ => {
+                count.remove(&self.client);
+            }
+        }
+    }
+}
+
 /// Begins to watch. It goes only as fast as the caller reads, and ends when the caller leaves.
-pub(super) fn begin(app: App, slots: &Arc<Semaphore>, client: ClientId, seen: Change) -> Result<Changes, Status> {
-    let slot = Arc::clone(slots).try_acquire_owned();
-    let slot =
-        slot.map_err(|_| status::unavailable("there are as many watches as the service takes on", status::OVERLOADED))?;
+pub(super) fn begin(app: App, watches: &Watches, client: ClientId, seen: Change) -> Result<Changes, Status> {
+    let too_many = || status::unavailable("there are as many watches as the service takes on", status::OVERLOADED);
+    let slot = watches.take(client).ok_or_else(too_many)?;
     let (told, changes) = mpsc::channel(1);
     tokio::spawn(async move {
         let _slot = slot;

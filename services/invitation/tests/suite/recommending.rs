@@ -1,5 +1,6 @@
 //! Who brings whom: shared links, referrers, and talent that recommends others.
 
+use futures::future::join_all;
 use tonic::{Code, Status};
 use vouch_primitives::{PersonId, ProjectId};
 use vouch_proto::{
@@ -80,7 +81,14 @@ async fn somebody_else_is_recommended(database: TestDatabase) {
     let client = world.acme().await;
     let logo = world.project(&client.id, "Logo", &[]).await;
     let rosa = PersonId::new();
-    let for_logo = recommend(&world, &logo.id, rosa).await.expect("recommended");
+    let many = (0..5).map(|_| recommend(&world, &logo.id, rosa));
+    let mut many: Vec<_> = join_all(many)
+        .await
+        .into_iter()
+        .map(|said| said.expect("recommended"))
+        .collect();
+    let for_logo = many.remove(0);
+    assert!(many.iter().all(|said| *said == for_logo), "{many:?}");
     assert_eq!(recommend(&world, &logo.id, rosa).await.expect("the same"), for_logo);
     assert_eq!(for_logo.occasion, Some(Occasion::ProjectId(logo.id.clone())));
 

@@ -11,7 +11,7 @@ use vouch_proto::{
     invitation::v1::{self as pb, accept_invitation_request::Proof, invitation::State},
     onboarding::v1::OfferAccepted,
 };
-use vouch_testkit::{TestDatabase, on_both_databases};
+use vouch_testkit::{TestDatabase, eventually, on_both_databases};
 
 use crate::world::{SOON, World, at, fixed_terms, invite, refusal, request_id, start, violations};
 
@@ -20,6 +20,7 @@ on_both_databases! {
     who_was_away_goes_on_where_they_were,
     many_at_once_are_resumed_in_the_midst,
     nothing_is_missed_while_many_write,
+    a_client_has_ten_watches_at_most,
     what_cannot_be_watched,
 }
 
@@ -190,6 +191,25 @@ async fn nothing_is_missed_while_many_write(database: TestDatabase) {
         let expected = if nth % 2 == 0 { State::Withdrawn } else { State::Pending };
         assert_eq!(seen.get(id), Some(&expected), "the last that is seen is how it stands");
     }
+    world.stop().await;
+}
+
+async fn a_client_has_ten_watches_at_most(database: TestDatabase) {
+    let world = World::new(database).await;
+    let (client, other) = (world.acme().await, world.client(pb::Plan::Basic).await);
+    let watches = join_all((0..10).map(|_| watch(&world, &client.id, ""))).await;
+    let mut watches: Vec<_> = watches.into_iter().map(|watch| watch.expect("a stream")).collect();
+    let overloaded = (Code::Unavailable, "OVERLOADED".to_owned());
+    assert_eq!(refusal(watch(&world, &client.id, "").await), overloaded);
+    watch(&world, &other.id, "").await.expect("another client's");
+    watches.pop();
+    eventually("one has ended", SOON, async || {
+        match watch(&world, &client.id, "").await {
+            Ok(_) => Ok(()),
+            Err(status) => Err(status.to_string()),
+        }
+    })
+    .await;
     world.stop().await;
 }
 

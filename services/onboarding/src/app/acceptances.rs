@@ -11,7 +11,7 @@
 
 use prost::{Message, Name};
 use sha2::{Digest, Sha256};
-use tracing::info;
+use tracing::warn;
 use vouch_primitives::{AccountId, CaseId, InvitationId, OfferId, PersonId, RequestId, Timestamp};
 use vouch_proto::onboarding::v1 as pb;
 use vouch_storage::{
@@ -156,7 +156,8 @@ impl App {
         match store::find(self.db().reader(), request).await? {
             Some(begun) if begun.finished_at.is_none() => match self.accept(&begun).await {
                 Err(error) if error.is_refusal() => {
-                    info!(request.id = %request, reason = %error, "an acceptance was refused");
+                    // Whoever had asked for it is told; of an offer that came by itself this line is all that is left.
+                    warn!(request.id = %request, reason = %error, "an acceptance was refused");
                     Ok(())
                 }
                 outcome => outcome,

@@ -14,8 +14,8 @@ use vouch_storage::{StorageError, Txn};
 use super::{ROWS, all, among, entity::Column};
 use crate::domain::{Change, Invitation};
 
-/// Numbers a change of these invitations. It is the last thing that a transaction does: who changes others of the same
-/// client waits until it ends, so that nobody ever reads a number before a lower one.
+/// Numbers a change of these invitations. It comes after everything that a transaction may have to wait for: who changes
+/// others of the same client waits until it ends, so that nobody ever reads a number before a lower one.
 ///
 /// # Errors
 /// When the database fails.
@@ -61,11 +61,14 @@ pub async fn changed_since(
     limit: u64,
 ) -> Result<Vec<(Change, Invitation)>, StorageError> {
     let Change { number, id } = seen;
-    let later = Condition::any().add(Column::Change.gt(number)).add(
-        Condition::all()
-            .add(Column::Change.eq(number))
-            .add(Column::Id.gt(id.as_uuid())),
-    );
+    // The first half alone would do to say it; both engines find the place in the index by the second.
+    let later = Condition::all()
+        .add(
+            Condition::any()
+                .add(Column::Change.gt(number))
+                .add(Column::Id.gt(id.as_uuid())),
+        )
+        .add(Column::Change.gte(number));
     let of_client = super::Entity::find().filter(Column::ClientId.eq(client.as_uuid()));
     let ids: Vec<(Uuid, i64)> = of_client
         .filter(later)

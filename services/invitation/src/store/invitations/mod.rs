@@ -6,7 +6,7 @@ mod listing;
 mod row;
 mod tokens;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -155,6 +155,28 @@ pub async fn find_open(
         found.extend(all(conn, open(now).filter(among(chunk))).await?);
     }
     Ok(found)
+}
+
+/// When those of `ids` were sent, or sent again, that are open at `now`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn open_since(
+    conn: &impl ConnectionTrait,
+    ids: &[InvitationId],
+    now: Timestamp,
+) -> Result<HashMap<InvitationId, Timestamp>, StorageError> {
+    let rows: Vec<(Uuid, i64)> = open(now)
+        .filter(among(ids))
+        .select_only()
+        .columns([Column::Id, Column::SentAt])
+        .into_tuple()
+        .all(conn)
+        .await?;
+    let since = rows
+        .into_iter()
+        .map(|(id, sent_at)| (InvitationId::from_uuid(id), Timestamp::from_micros(sent_at)));
+    Ok(since.collect())
 }
 
 /// Notes where an invitation stands that the transaction has locked, and until when it is open.
