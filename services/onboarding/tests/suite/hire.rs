@@ -58,13 +58,14 @@ async fn an_offer_opens_its_case_by_itself(database: TestDatabase) {
     for _ in 0..3 {
         world.hear("/vouch/invitation", &event).await;
     }
-    eventually("it is begun", SOON, async || {
-        match count(&world.db, "acceptance").await {
+    eventually("it is begun, and tried in vain", SOON, async || {
+        match count(&world.db, "timer WHERE last_error IS NOT NULL").await {
             1 => Ok(()),
-            other => Err(format!("{other} are begun")),
+            other => Err(format!("{other} were tried")),
         }
     })
     .await;
+    assert_eq!(count(&world.db, "acceptance").await, 1);
     assert_eq!(count(&world.db, "onboarding_case").await, 0);
     world.invitations.set(Mood::Good);
     world.wait_until(start().add_days(1));
