@@ -1,16 +1,16 @@
 //! Facts in: which function takes which event of another service.
 
 use vouch_messaging::{Fact, Router};
-use vouch_primitives::InvitationId;
+use vouch_primitives::Timestamp;
 use vouch_proto::{
     Fields, Violations,
-    onboarding::v1::{EmailVerified, OfferAccepted, OfferLapsed},
+    onboarding::v1::{EmailVerified, OfferAccepted, OfferDeclined, OfferLapsed},
     referral::v1::{RefereeAttributed, ReferrerEnrolled},
 };
 
 use crate::{
     app::App,
-    domain::{AccountAddress, AddressHash, Hire, Referee, Referrer},
+    domain::{AccountAddress, AddressHash, Hire, OfferEnd, Referee, Referrer},
     error::Error,
 };
 
@@ -30,10 +30,16 @@ pub fn router() -> Router<App, Error> {
                 app.record_hires(txn, &hires).await
             })
         })
+        .on::<OfferDeclined>(|app, txn, facts| {
+            Box::pin(async move {
+                let ends = facts.iter().map(declined).collect::<Result<Vec<_>, _>>()?;
+                app.record_ends(txn, &ends).await
+            })
+        })
         .on::<OfferLapsed>(|app, txn, facts| {
             Box::pin(async move {
-                let offers = facts.iter().map(lapsed).collect::<Result<Vec<_>, _>>()?;
-                app.record_lapses(txn, &offers).await
+                let ends = facts.iter().map(lapsed).collect::<Result<Vec<_>, _>>()?;
+                app.record_ends(txn, &ends).await
             })
         })
         .on::<ReferrerEnrolled>(|app, txn, facts| {
@@ -89,10 +95,33 @@ fn address(fact: &Fact<EmailVerified>) -> Result<AccountAddress, Violations> {
     })
 }
 
-fn lapsed(fact: &Fact<OfferLapsed>) -> Result<InvitationId, Violations> {
+fn declined(fact: &Fact<OfferDeclined>) -> Result<OfferEnd, Violations> {
     let mut fields = Fields::new();
-    let id = fields.id("invitation_id", &fact.body.invitation_id);
-    id.ok_or_else(|| fields.into())
+    let ended_at = fields.time("decline_time", fact.body.decline_time.as_ref());
+    offer_end(fields, &fact.body.invitation_id, ended_at, true)
+}
+
+fn lapsed(fact: &Fact<OfferLapsed>) -> Result<OfferEnd, Violations> {
+    let mut fields = Fields::new();
+    let ended_at = fields.time("lapse_time", fact.body.lapse_time.as_ref());
+    offer_end(fields, &fact.body.invitation_id, ended_at, false)
+}
+
+fn offer_end(
+    mut fields: Fields,
+    invitation_id: &str,
+    ended_at: Option<Timestamp>,
+    declined: bool,
+) -> Result<OfferEnd, Violations> {
+    let invitation_id = fields.id("invitation_id", invitation_id);
+    let (Some(invitation_id), Some(ended_at)) = (invitation_id, ended_at) else {
+        return Err(fields.into());
+    };
+    fields.finish(OfferEnd {
+        invitation_id,
+        ended_at,
+        declined,
+    })
 }
 
 fn hire(fact: &Fact<OfferAccepted>) -> Result<Hire, Violations> {

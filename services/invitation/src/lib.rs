@@ -24,7 +24,8 @@
 //!
 //! Events out: `InvitationSent`, `InvitationResent`, `InvitationAccepted`, `InvitationDeclined`, `InvitationWithdrawn`,
 //! `InvitationExpired`, `TalentCloudMemberChanged`, `ProjectChanged`, `ApplicationChanged`, `TalentRecommended`,
-//! `AddressSuppressed`, `AddressReinstated`. Events in: onboarding's `EmailVerified`, `OfferAccepted` and `OfferLapsed`,
+//! `AddressSuppressed`, `AddressReinstated`. Events in: onboarding's `EmailVerified`, `OfferAccepted`,
+//! `OfferDeclined` and `OfferLapsed`,
 //! referral's `ReferrerEnrolled` and `RefereeAttributed`.
 
 pub mod app;

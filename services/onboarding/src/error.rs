@@ -146,5 +146,6 @@ const fn reason_of(why: Refusal) -> &'static str {
         Refusal::ContractNotReviewed => "CONTRACT_NOT_REVIEWED",
         Refusal::OfferAccepted => "OFFER_ALREADY_ACCEPTED",
         Refusal::OfferLapsed => "OFFER_LAPSED",
+        Refusal::OfferDeclined => "OFFER_DECLINED",
     }
 }

@@ -16,7 +16,7 @@
 //! | [`error`] | what can go wrong, for callers and for the consumer of events |
 //! | [`config`] | the settings; every one stands in `config.default.toml` |
 //!
-//! Events out: `AccountRegistered`, `EmailVerified`, `OfferAccepted`. Events in: payments' `ContractStarted`,
+//! Events out: `AccountRegistered`, `EmailVerified`, `OfferAccepted`, `OfferDeclined`, `OfferLapsed`. Events in: payments' `ContractStarted`,
 //! invitation's `InvitationAccepted`, of which only those count that went straight into an account. Whether
 //! somebody has an invitation, the invitation service decides; accepting one spans both, see [`app::acceptances`].
 

@@ -9,7 +9,7 @@ use vouch_storage::{Txn, idempotency::RequestKey, timers::Batch};
 
 use super::{App, applications, changes::silence, invitations::follow, members, sending::changed};
 use crate::{
-    domain::{Accepted, AccountAddress, Hire, Invitation, MemberState, Proof, Refusal},
+    domain::{Accepted, AccountAddress, Hire, Invitation, MemberState, OfferEnd, Proof, Refusal},
     error::Error,
     store::{accounts, invitations as store},
 };
@@ -96,7 +96,20 @@ impl App {
         let ids: Vec<_> = ids.collect();
         applications::hire(txn, now, &ids).await?;
         members::shift(txn, now, &ids, MemberState::Onboarding, MemberState::Ready).await?;
-        Ok(store::number(txn, &hired.noted).await?)
+        Ok(store::number(txn, &hired.news).await?)
+    }
+
+    /// Notes which offers came to nothing: they were declined, or nobody accepted them in time.
+    ///
+    /// # Errors
+    /// If nobody has accepted one of the invitations; when the database fails.
+    pub async fn record_ends(&self, txn: &Txn, ends: &[OfferEnd]) -> Result<(), Error> {
+        let ended = store::save_ends(txn, ends).await?;
+        if let Some(id) = ended.unknown.first() {
+            return Err(Error::NeverAccepted(*id));
+        }
+        applications::end_offers(txn, self.commands.now(), ends).await?;
+        Ok(store::number(txn, &ended.news).await?)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Applications: talent asks for work, clients answer, and those who recommended somebody see how it goes [R19, R20].
 
+use std::collections::HashMap;
+
 use vouch_messaging::{NewEvent, outbox};
 use vouch_primitives::{ApplicationId, HiringManagerId, InvitationId, PersonId, ProjectId, ProjectShareId, Timestamp};
 use vouch_proto::{Listed, Page, convert::to_wire_time, invitation::v1 as pb};
@@ -8,8 +10,8 @@ use vouch_storage::{Txn, idempotency::RequestKey};
 use super::{App, invitations::follow, projects, recommending, sending::Inviter};
 use crate::{
     domain::{
-        Applicant, Application, ApplicationStage, ApplicationState, ContractTerms, Draft, DraftContent, Project,
-        TalentType, Whose,
+        Applicant, Application, ApplicationStage, ApplicationState, ContractTerms, Draft, DraftContent, OfferEnd,
+        Project, TalentType, Whose,
     },
     error::Error,
     store,
@@ -166,19 +168,6 @@ impl App {
             .await
     }
 
-    /// Notes that offers have lapsed: the applications that they answered wait again.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn record_lapses(&self, txn: &Txn, offers: &[InvitationId]) -> Result<(), Error> {
-        let now = self.commands.now();
-        for mut application in store::applications::lock_of_offers(txn, offers).await? {
-            let news = application.lapse(now);
-            save(txn, now, &application, news).await?;
-        }
-        Ok(())
-    }
-
     /// Reads one page of applications, the newest first.
     ///
     /// # Errors
@@ -207,6 +196,18 @@ impl App {
 pub(super) async fn hire(txn: &Txn, now: Timestamp, offers: &[InvitationId]) -> Result<(), Error> {
     for mut application in store::applications::lock_of_offers(txn, offers).await? {
         let news = application.hire(now);
+        save(txn, now, &application, news).await?;
+    }
+    Ok(())
+}
+
+/// The offers that these invitations brought came to nothing.
+pub(super) async fn end_offers(txn: &Txn, now: Timestamp, ends: &[OfferEnd]) -> Result<(), Error> {
+    let declined: HashMap<_, _> = ends.iter().map(|end| (end.invitation_id, end.declined)).collect();
+    let offers: Vec<_> = declined.keys().copied().collect();
+    for mut application in store::applications::lock_of_offers(txn, &offers).await? {
+        let declined = application.state.offer().and_then(|offer| declined.get(&offer));
+        let news = declined.is_some_and(|declined| application.end_offer(*declined, now));
         save(txn, now, &application, news).await?;
     }
     Ok(())

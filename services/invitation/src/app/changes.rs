@@ -132,7 +132,7 @@ impl App {
                     let instead = Recommendation {
                         id: RecommendationId::new(),
                         client_id: invitation.client_id,
-                        occasion: Occasion::Declined(id),
+                        occasion: Occasion::Invitation(id),
                         person_id: None,
                         talent: talent.clone(),
                         recommended_at: now,

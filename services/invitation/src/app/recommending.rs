@@ -8,7 +8,7 @@ use vouch_storage::{Txn, idempotency::RequestKey};
 
 use super::{App, clients::expect_client, projects};
 use crate::{
-    domain::{Occasion, Project, Recommendation, RecommendedTalent, Referee, Referrer, Share},
+    domain::{Invitation, Occasion, Project, Recommendation, RecommendedTalent, Referee, Referrer, Share, State},
     error::Error,
     store::{self, recommendations, suppressions::hash_of},
 };
@@ -27,8 +27,8 @@ pub struct ShareProject {
 /// Recommends somebody for a project.
 #[derive(Clone, Debug)]
 pub struct RecommendTalent {
-    /// For which.
-    pub project_id: ProjectId,
+    /// For which project or offer.
+    pub occasion: Occasion,
     /// Who recommends.
     pub person_id: PersonId,
     /// Whom.
@@ -88,28 +88,26 @@ impl App {
         }
     }
 
-    /// Recommends somebody for a project.
+    /// Recommends somebody for a project or an offer.
     ///
     /// # Errors
-    /// If the person can find no such project, or the database fails.
+    /// If the person can find no such project, or has no such offer; if the database fails.
     pub async fn recommend_talent(
         &self,
         key: &RequestKey,
         command: &RecommendTalent,
     ) -> Result<pb::RecommendTalentResponse, Error> {
         let RecommendTalent {
-            project_id: id,
+            occasion,
             person_id,
             talent,
         } = command;
         self.commands
             .once(key, |txn, now| async move {
-                let found = store::projects::find_for(&*txn, *id, *person_id).await?;
-                let project = found.ok_or_else(|| projects::no_project(*id))?;
                 let recommendation = Recommendation {
                     id: RecommendationId::new(),
-                    client_id: project.client_id,
-                    occasion: Occasion::Project(*id),
+                    client_id: client_of(&txn, *occasion, *person_id).await?,
+                    occasion: *occasion,
                     person_id: Some(*person_id),
                     talent: talent.clone(),
                     recommended_at: now,
@@ -117,7 +115,7 @@ impl App {
                 // Said again, it is what was said first.
                 let said = match note(&txn, now, &recommendation).await? {
                     true => None,
-                    false => recommendations::find_same(&txn, *id, *person_id, &talent.contact.email).await?,
+                    false => recommendations::find_same(&txn, &recommendation).await?,
                 };
                 let recommendation = Some(said.unwrap_or(recommendation).into());
                 Ok(pb::RecommendTalentResponse { recommendation })
@@ -154,6 +152,22 @@ impl App {
     /// When the database fails.
     pub async fn record_referees(&self, txn: &Txn, referees: &[Referee]) -> Result<(), Error> {
         Ok(recommendations::save_referees(txn, referees).await?)
+    }
+}
+
+/// Whose project or offer it is, if the person can find the one, or has the other.
+async fn client_of(txn: &Txn, occasion: Occasion, person: PersonId) -> Result<ClientId, Error> {
+    match occasion {
+        Occasion::Project(id) => {
+            let found = store::projects::find_for(txn, id, person).await?;
+            Ok(found.ok_or_else(|| projects::no_project(id))?.client_id)
+        }
+        Occasion::Invitation(id) => {
+            let theirs =
+                |it: &Invitation| matches!(it.state, State::Accepted(acceptance) if acceptance.person_id == person);
+            let found = store::invitations::find(txn, id).await?.filter(theirs);
+            Ok(found.ok_or_else(|| Error::not_found("invitation", id))?.client_id)
+        }
     }
 }
 

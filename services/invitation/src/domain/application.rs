@@ -143,10 +143,16 @@ impl Application {
         }
     }
 
-    /// Nobody accepted the offer in time: the application waits again. Tells whether that is new.
-    pub fn lapse(&mut self, now: Timestamp) -> bool {
+    /// The offer came to nothing. Where nobody accepted it in time the application waits again; whoever says no to the offer
+    /// takes the application back by that. Tells whether it is news.
+    pub fn end_offer(&mut self, declined: bool, now: Timestamp) -> bool {
+        let after = if declined {
+            ApplicationState::Withdrawn
+        } else {
+            ApplicationState::Submitted
+        };
         match self.state {
-            ApplicationState::Offered(_) => self.become_of(ApplicationState::Submitted, now),
+            ApplicationState::Offered(_) => self.become_of(after, now),
             _ => false,
         }
     }
@@ -258,8 +264,15 @@ mod tests {
             assert_eq!(asked().decline(no(), now), declined, "{state:?}");
             assert_eq!(asked().offer(offer, now), offered, "{state:?}");
             assert_eq!(asked().hire(now), hired, "{state:?}");
-            let lapsed = asked().lapse(now);
-            assert_eq!(lapsed, state == ApplicationState::Offered(offer), "{state:?}");
+            for (declined, after) in [
+                (false, ApplicationState::Submitted),
+                (true, ApplicationState::Withdrawn),
+            ] {
+                let mut ended = asked();
+                let news = ended.end_offer(declined, now);
+                assert_eq!(news, state == ApplicationState::Offered(offer), "{state:?}");
+                assert_eq!(ended.state, if news { after } else { state.clone() });
+            }
             let renewed = asked().renew(applicant("Again"), None, now);
             assert_eq!(renewed, state == ApplicationState::Withdrawn, "{state:?}");
         }

@@ -127,6 +127,7 @@ impl Invitation {
                     person_id: person,
                     accepted_at: now,
                     hired_at: None,
+                    ended_at: None,
                 };
                 self.state = State::Accepted(acceptance);
                 Ok(Accepted::Now(acceptance))
@@ -193,6 +194,7 @@ impl Invitation {
                 person_id: person,
                 accepted_at: self.sent_at,
                 hired_at: None,
+                ended_at: None,
             });
         }
         self
@@ -291,6 +293,7 @@ mod tests {
                 person_id: ada,
                 accepted_at: first,
                 hired_at: None,
+                ended_at: None,
             };
             assert_eq!(
                 invitation.accept(ada, &proof, &[TOKEN], first),
@@ -314,6 +317,7 @@ mod tests {
             person_id: PersonId::new(),
             accepted_at: at("2026-03-02"),
             hired_at: None,
+            ended_at: None,
         };
         for proof in wrong {
             for state in [
@@ -362,6 +366,7 @@ mod tests {
             person_id: ada,
             accepted_at: then,
             hired_at: None,
+            ended_at: None,
         });
         let declined = |declined_at| {
             State::Declined(Decline {
@@ -373,6 +378,7 @@ mod tests {
             person_id: ada,
             accepted_at: now,
             hired_at: None,
+            ended_at: None,
         });
         let withdrawn = State::Withdrawn;
         let closed = || Err(Refusal::Closed);

@@ -37,6 +37,6 @@ pub use limits::{Limit, Limits};
 pub use project::{PayKind, Project, ProjectClosed, ProjectState, Skills, WorkQuery};
 pub use recommendation::{Occasion, Recommendation, RecommendedTalent, Referee, Referrer, Share};
 pub use selection::{Change, Filter, Order, Stage};
-pub use state::{Acceptance, Accepted, Decline, Hire, Proof, Refusal, State, TokenHash};
+pub use state::{Acceptance, Accepted, Decline, Hire, OfferEnd, Proof, Refusal, State, TokenHash};
 pub use suppression::{AccountAddress, AddressHash, Suppression, SuppressionReason};
 pub use terms::{ContractTerms, FixedPay, HourlyPay, MilestoneTerms, Pay, PayError, Schedule};

@@ -67,8 +67,8 @@ pub struct Recommendation {
 /// On which occasion somebody is recommended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Occasion {
-    /// An invitation is declined.
-    Declined(InvitationId),
+    /// An invitation is declined, or the offer that it brought.
+    Invitation(InvitationId),
     /// For a project.
     Project(ProjectId),
 }

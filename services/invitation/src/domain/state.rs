@@ -43,6 +43,8 @@ pub struct Acceptance {
     pub accepted_at: Timestamp,
     /// When the offer was accepted too: the talent is hired.
     pub hired_at: Option<Timestamp>,
+    /// When the offer came to nothing: it was declined, or not accepted in time.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// That the offer of an invitation was accepted: the talent is hired.
@@ -52,6 +54,17 @@ pub struct Hire {
     pub invitation_id: InvitationId,
     /// When.
     pub hired_at: Timestamp,
+}
+
+/// That the offer of an invitation came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OfferEnd {
+    /// The invitation that the offer came with.
+    pub invitation_id: InvitationId,
+    /// When.
+    pub ended_at: Timestamp,
+    /// Whether the talent said no to it; otherwise nobody accepted it in time.
+    pub declined: bool,
 }
 
 /// What proves that a person may accept an invitation.

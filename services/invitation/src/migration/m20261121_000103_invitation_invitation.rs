@@ -38,6 +38,7 @@ fn table() -> TableCreateStatement {
         .col(big_integer_null("accepted_at"))
         .col(uuid_null("person_id"))
         .col(big_integer_null("hired_at"))
+        .col(big_integer_null("offer_ended_at"))
         .col(big_integer_null("declined_at"))
         .col(text("decline_reason").default(""))
         .col(big_integer_null("withdrawn_at"))
@@ -68,7 +69,7 @@ fn table() -> TableCreateStatement {
 }
 
 /// What holds of every invitation, whoever writes it.
-fn rules() -> [(&'static str, Expr); 11] {
+fn rules() -> [(&'static str, Expr); 12] {
     [
         (
             "invitation_hires_who_is_known",
@@ -112,6 +113,10 @@ fn rules() -> [(&'static str, Expr); 11] {
         (
             "invitation_accepted_in_time",
             Expr::cust("accepted_at IS NULL OR accepted_at < expires_at"),
+        ),
+        (
+            "invitation_offer_ends_once",
+            Expr::cust("offer_ended_at IS NULL OR state = 'ACCEPTED' AND hired_at IS NULL"),
         ),
         (
             "invitation_accepted_before_hired",

@@ -96,8 +96,14 @@ fn recommendation() -> TableCreateStatement {
             Expr::cust("(invitation_id IS NULL) <> (project_id IS NULL)"),
         ))
         .index(
-            unique("recommendation_once")
+            unique("recommendation_once_for_project")
                 .col("project_id")
+                .col("person_id")
+                .col("email"),
+        )
+        .index(
+            unique("recommendation_once_for_offer")
+                .col("invitation_id")
                 .col("person_id")
                 .col("email"),
         )

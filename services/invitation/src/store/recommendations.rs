@@ -6,22 +6,20 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::OnConflict,
 };
-use vouch_primitives::{
-    ClientId, EmailAddress, InvitationId, PersonId, ProjectId, RecommendationId, ReferrerId, Timestamp,
-};
+use vouch_primitives::{ClientId, InvitationId, PersonId, ProjectId, RecommendationId, ReferrerId, Timestamp};
 use vouch_storage::{StorageError, Txn};
 
 use super::{ROWS, unreadable};
 use crate::domain::{Occasion, Recipient, Recommendation, RecommendedTalent, Referee, Referrer};
 
-/// Adds a recommendation, unless the person has recommended the same address for the same project; tells whether it was
+/// Adds a recommendation, unless the person has recommended the same address on the same occasion; tells whether it was
 /// added.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn insert(txn: &Txn, recommendation: &Recommendation) -> Result<bool, StorageError> {
     let (invitation, project) = match recommendation.occasion {
-        Occasion::Declined(invitation) => (Some(invitation.as_uuid()), None),
+        Occasion::Invitation(invitation) => (Some(invitation.as_uuid()), None),
         Occasion::Project(project) => (None, Some(project.as_uuid())),
     };
     let RecommendedTalent { contact, message } = &recommendation.talent;
@@ -36,13 +34,8 @@ pub async fn insert(txn: &Txn, recommendation: &Recommendation) -> Result<bool, 
         message: Set(message.clone()),
         recommended_at: Set(recommendation.recommended_at.as_micros()),
     };
-    let same = OnConflict::columns([
-        entity::Column::ProjectId,
-        entity::Column::PersonId,
-        entity::Column::Email,
-    ])
-    .do_nothing()
-    .to_owned();
+    // On whichever of the two occasions.
+    let same = OnConflict::new().do_nothing().to_owned();
     let added = entity::Entity::insert(row)
         .on_conflict(same)
         .exec_without_returning(txn)
@@ -50,20 +43,19 @@ pub async fn insert(txn: &Txn, recommendation: &Recommendation) -> Result<bool, 
     Ok(added == 1)
 }
 
-/// What this person has said of this address for a project.
+/// What the same person has said first of the same address on the same occasion.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find_same(
-    txn: &Txn,
-    project: ProjectId,
-    person: PersonId,
-    email: &EmailAddress,
-) -> Result<Option<Recommendation>, StorageError> {
+pub async fn find_same(txn: &Txn, again: &Recommendation) -> Result<Option<Recommendation>, StorageError> {
+    let occasion = match again.occasion {
+        Occasion::Invitation(id) => entity::Column::InvitationId.eq(id.as_uuid()),
+        Occasion::Project(id) => entity::Column::ProjectId.eq(id.as_uuid()),
+    };
     let row = entity::Entity::find()
-        .filter(entity::Column::ProjectId.eq(project.as_uuid()))
-        .filter(entity::Column::PersonId.eq(person.as_uuid()))
-        .filter(entity::Column::Email.eq(email.as_str()))
+        .filter(occasion)
+        .filter(entity::Column::PersonId.eq(again.person_id.map(|person| person.as_uuid())))
+        .filter(entity::Column::Email.eq(again.talent.contact.email.as_str()))
         .one(txn)
         .await?;
     row.map(recommendation).transpose()
@@ -169,7 +161,7 @@ pub async fn vouched_for(
 
 fn recommendation(row: entity::Model) -> Result<Recommendation, StorageError> {
     let occasion = match (row.invitation_id, row.project_id) {
-        (Some(invitation), None) => Occasion::Declined(InvitationId::from_uuid(invitation)),
+        (Some(invitation), None) => Occasion::Invitation(InvitationId::from_uuid(invitation)),
         (None, Some(project)) => Occasion::Project(ProjectId::from_uuid(project)),
         _ => return Err(unreadable("recommendation.project_id", row.id)),
     };

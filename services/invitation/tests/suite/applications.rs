@@ -5,7 +5,7 @@ use vouch_primitives::{EventId, PersonId};
 use vouch_proto::{
     convert::to_wire_time,
     invitation::v1::{self as pb, application::State, invitation, invitation::Branch},
-    onboarding::v1::{OfferAccepted, OfferLapsed},
+    onboarding::v1::{OfferAccepted, OfferDeclined, OfferLapsed},
 };
 use vouch_testkit::{TestDatabase, eventually, on_both_databases};
 
@@ -19,6 +19,7 @@ on_both_databases! {
     what_was_taken_back_is_submitted_anew,
     an_offer_to_an_applicant_goes_straight_to_the_account,
     an_offer_that_lapses_leaves_the_application_waiting,
+    who_says_no_to_the_offer_takes_the_application_back,
     a_client_says_no,
     an_offer_knows_no_limit_but_writes_to_nobody_who_wants_nothing,
     of_many_answers_at_once_one_is_heard,
@@ -283,6 +284,53 @@ async fn an_offer_that_lapses_leaves_the_application_waiting(database: TestDatab
         other => Err(format!("{other:?}")),
     })
     .await;
+    world.stop().await;
+}
+
+// R31
+async fn who_says_no_to_the_offer_takes_the_application_back(database: TestDatabase) {
+    let world = World::new(database).await;
+    let client = world.acme().await;
+    let logo = world.project(&client.id, "Logo", &[]).await;
+    let ada = world.person("ada@example.com").await;
+    let applied = apply(&world, application(&logo.id, ada, "ada@example.com"))
+        .await
+        .expect("applied");
+    let (_, offered) = offer(&world, &applied.id).await.expect("an offer");
+    let declined = OfferDeclined {
+        invitation_id: offered.id.clone(),
+        decline_time: Some(to_wire_time(at("2026-03-02T09:00:00Z"))),
+        ..OfferDeclined::default()
+    };
+    for _ in 0..2 {
+        world.hear(EventId::new(), "/vouch/onboarding", &declined).await;
+    }
+    let ended = |now: &pb::Invitation| now.offer_end_time.is_some();
+    let ended = world.until(&offered.id, "the offer has ended", ended).await;
+    assert_eq!(ended.offer_end_time, declined.decline_time);
+    assert_eq!(get(&world, &applied.id).await.state(), State::Withdrawn);
+    // Somebody else would do: for an offer that one got, and for nobody else's.
+    let recommend = |person: PersonId| pb::RecommendTalentRequest {
+        request_id: request_id(),
+        invitation_id: offered.id.clone(),
+        person_id: person.to_string(),
+        talent: Some(pb::RecommendedTalent {
+            name: "Bo".to_owned(),
+            email: "bo@example.com".to_owned(),
+            message: String::new(),
+        }),
+        ..pb::RecommendTalentRequest::default()
+    };
+    let mut projects = world.projects.clone();
+    let first = projects.recommend_talent(recommend(ada)).await.expect("recommended");
+    let again = projects.recommend_talent(recommend(ada)).await.expect("the same");
+    assert_eq!(first.into_inner(), again.into_inner());
+    let stranger = projects.recommend_talent(recommend(PersonId::new())).await;
+    assert_eq!(refusal(stranger).0, Code::NotFound);
+    assert_eq!(count(&world.db, "recommendation").await, 1);
+    let told = told::<pb::ApplicationChanged>(&world.db).await;
+    let states: Vec<_> = told.iter().map(pb::ApplicationChanged::state).collect();
+    assert_eq!(states, [State::Submitted, State::Offered, State::Withdrawn]);
     world.stop().await;
 }
 

@@ -70,6 +70,7 @@ async fn recommend(world: &World, project: &str, person: PersonId) -> Result<pb:
         project_id: project.to_owned(),
         person_id: person.to_string(),
         talent: Some(talent("Bo", "bo@example.com")),
+        invitation_id: String::new(),
     };
     let answer = world.projects.clone().recommend_talent(request).await?;
     Ok(answer.into_inner().recommendation.expect("a recommendation"))

@@ -18,7 +18,7 @@ use vouch_storage::{
 
 use super::{App, LAPSE_OFFER, letter, record};
 use crate::{
-    domain::{Case, Contract, ContractStart, Lapsed, Note, Person, Reviewed},
+    domain::{Case, Contract, ContractStart, Declined, Lapsed, Note, Person, Reviewed},
     error::Error,
     store::{cases as store, people::find_person, rooms},
 };
@@ -72,6 +72,15 @@ pub struct AcceptOffer {
     pub case_id: CaseId,
     /// The message; never empty.
     pub message: String,
+}
+
+/// Says no to an offer.
+#[derive(Clone, Debug)]
+pub struct DeclineOffer {
+    /// Which case.
+    pub case_id: CaseId,
+    /// Why; may be empty.
+    pub reason: String,
 }
 
 impl App {
@@ -160,6 +169,36 @@ impl App {
                 Ok(pb::AcceptOfferResponse {
                     case: Some(CaseFile { case, terms }.into()),
                 })
+            })
+            .await
+    }
+
+    /// Says no to the offer of a case.
+    ///
+    /// # Errors
+    /// If there is no such case, its offer was accepted or has lapsed, or the database fails.
+    pub async fn decline_offer(
+        &self,
+        key: &RequestKey,
+        command: &DeclineOffer,
+    ) -> Result<pb::DeclineOfferResponse, Error> {
+        self.commands
+            .once(key, |txn, now| async move {
+                let CaseFile { mut case, terms } = lock(&txn, command.case_id).await?;
+                if case.decline_offer(command.reason.clone(), now)? == Declined::Now {
+                    store::save_case(&txn, &case, &terms).await?;
+                    timers::cancel(&txn, LAPSE_OFFER, &[case.id.as_uuid()]).await?;
+                    let event = pb::OfferDeclined {
+                        offer_id: case.offer.id.to_string(),
+                        invitation_id: case.invitation_id.to_string(),
+                        client_id: case.client.id.to_string(),
+                        person_id: case.person_id.to_string(),
+                        decline_time: Some(to_wire_time(now)),
+                    };
+                    record(&txn, now, case.offer.id.as_uuid(), &event).await?;
+                }
+                let case = Some(CaseFile { case, terms }.into());
+                Ok(pb::DeclineOfferResponse { case })
             })
             .await
     }

@@ -3,8 +3,10 @@
 //! ```text
 //!                  review the contract               accept, with a message
 //! REVIEW_CONTRACT ─────────────────────► ACCEPT_OFFER ──────────────────────► ACCEPTED
-//!        └────────── 30 days ──────────┬──────┘
-//!                                      └► LAPSED
+//!        ├────────── 30 days ──────────┬──────┤
+//!        │                             └► LAPSED
+//!        └────────── decline ──────────┬──────┘
+//!                                      └► DECLINED
 //! ```
 
 use std::{error::Error, fmt, ops::RangeInclusive};
@@ -17,6 +19,8 @@ use vouch_primitives::{
 pub const LAPSE_DAYS: u32 = 30;
 /// How long the message to the hiring manager may be, in characters; it is never empty [B26, B28].
 pub const MESSAGE_LENGTH: RangeInclusive<usize> = 1..=5_000;
+/// How long the reason may be for which an offer is declined, in characters.
+pub const REASON_LENGTH: RangeInclusive<usize> = 0..=500;
 
 /// One person's way from acceptance to ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +73,7 @@ pub struct Offer {
 }
 
 /// Where a case stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     /// The person is to read the contract and confirm it: scope, scheduling, payment [B19].
     ReviewContract,
@@ -79,6 +83,17 @@ pub enum State {
     Accepted(Contract),
     /// The offer lapsed before it was accepted.
     Lapsed,
+    /// The person said no to it.
+    Declined(Decline),
+}
+
+/// That somebody said no to an offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decline {
+    /// When.
+    pub declined_at: Timestamp,
+    /// Why; may be empty.
+    pub reason: String,
 }
 
 /// What came of an accepted offer.
@@ -112,6 +127,15 @@ pub enum Reviewed {
     Before,
 }
 
+/// What came of saying no to an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Declined {
+    /// It is declined from now on.
+    Now,
+    /// It had been declined before; nothing has changed.
+    Before,
+}
+
 /// What came of the lapse of an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lapsed {
@@ -131,6 +155,8 @@ pub enum Refusal {
     OfferAccepted,
     /// The offer was not accepted in time.
     OfferLapsed,
+    /// The person has said no to the offer.
+    OfferDeclined,
 }
 
 impl Case {
@@ -141,6 +167,7 @@ impl Case {
     pub fn review_contract(&mut self, now: Timestamp) -> Result<Reviewed, Refusal> {
         match self.state {
             State::Lapsed => Err(Refusal::OfferLapsed),
+            State::Declined(_) => Err(Refusal::OfferDeclined),
             State::ReviewContract | State::AcceptOffer if self.is_late(now) => Err(Refusal::OfferLapsed),
             State::AcceptOffer | State::Accepted(_) => Ok(Reviewed::Before),
             State::ReviewContract => {
@@ -163,6 +190,7 @@ impl Case {
         match self.state {
             State::Accepted(_) => Err(Refusal::OfferAccepted),
             State::Lapsed => Err(Refusal::OfferLapsed),
+            State::Declined(_) => Err(Refusal::OfferDeclined),
             State::ReviewContract | State::AcceptOffer if self.is_late(now) => Err(Refusal::OfferLapsed),
             State::ReviewContract => Err(Refusal::ContractNotReviewed),
             State::AcceptOffer => {
@@ -179,6 +207,24 @@ impl Case {
         }
     }
 
+    /// Says no to the offer, read or not. Saying no again is a normal outcome.
+    ///
+    /// # Errors
+    /// If the offer was accepted or has lapsed.
+    pub fn decline_offer(&mut self, reason: String, now: Timestamp) -> Result<Declined, Refusal> {
+        match self.state {
+            State::Accepted(_) => Err(Refusal::OfferAccepted),
+            State::Lapsed => Err(Refusal::OfferLapsed),
+            State::Declined(_) => Ok(Declined::Before),
+            State::ReviewContract | State::AcceptOffer if self.is_late(now) => Err(Refusal::OfferLapsed),
+            State::ReviewContract | State::AcceptOffer => {
+                let declined_at = now;
+                self.state = State::Declined(Decline { declined_at, reason });
+                Ok(Declined::Now)
+            }
+        }
+    }
+
     /// The offer's time is up.
     pub fn lapse(&mut self) -> Lapsed {
         match self.state {
@@ -186,7 +232,7 @@ impl Case {
                 self.state = State::Lapsed;
                 Lapsed::Now
             }
-            State::Accepted(_) | State::Lapsed => Lapsed::No,
+            State::Accepted(_) | State::Lapsed | State::Declined(_) => Lapsed::No,
         }
     }
 
@@ -195,7 +241,7 @@ impl Case {
     pub fn is_open(&self, now: Timestamp) -> bool {
         match self.state {
             State::ReviewContract | State::AcceptOffer => !self.is_late(now),
-            State::Accepted(_) | State::Lapsed => false,
+            State::Accepted(_) | State::Lapsed | State::Declined(_) => false,
         }
     }
 
@@ -217,6 +263,7 @@ impl fmt::Display for Refusal {
             Self::ContractNotReviewed => "the contract has to be reviewed first",
             Self::OfferAccepted => "the offer was accepted before",
             Self::OfferLapsed => "the offer has lapsed",
+            Self::OfferDeclined => "the offer was declined",
         })
     }
 }
@@ -295,7 +342,7 @@ mod tests {
                 Lapsed::Now,
                 false,
             ),
-            (accepted, early, repeat, again, Lapsed::No, false),
+            (accepted.clone(), early, repeat, again, Lapsed::No, false),
             (accepted, late, repeat, again, Lapsed::No, false),
             (
                 State::Lapsed,
@@ -314,10 +361,18 @@ mod tests {
                 false,
             ),
         ] {
-            assert_eq!(case(state).review_contract(now), reviewed, "review {state:?} at {now}");
-            assert_eq!(accept(&mut case(state), now), taken, "accept {state:?} at {now}");
-            assert_eq!(case(state).lapse(), lapse, "lapse {state:?}");
-            assert_eq!(case(state).is_open(now), open, "{state:?} at {now}");
+            assert_eq!(
+                case(state.clone()).review_contract(now),
+                reviewed,
+                "review {state:?} at {now}"
+            );
+            assert_eq!(
+                accept(&mut case(state.clone()), now),
+                taken,
+                "accept {state:?} at {now}"
+            );
+            assert_eq!(case(state.clone()).lapse(), lapse, "lapse {state:?}");
+            assert_eq!(case(state.clone()).is_open(now), open, "{state:?} at {now}");
         }
     }
 
@@ -327,7 +382,7 @@ mod tests {
             (State::ReviewContract, at("2026-03-02")),
             (State::AcceptOffer, at("2026-03-31")),
         ] {
-            let mut case = case(state);
+            let mut case = case(state.clone());
             assert!(accept(&mut case, now).is_err());
             assert_eq!(case.state, state);
         }
@@ -340,5 +395,36 @@ mod tests {
         assert_eq!(case.review_contract(now), Ok(Reviewed::Now));
         assert_eq!(accept(&mut case, now), Ok(()));
         assert!(matches!(case.state, State::Accepted(Contract { accepted_at, .. }) if accepted_at == now));
+    }
+
+    // R31
+    #[test]
+    fn an_offer_is_declined_from_every_state() {
+        let (early, late) = (at("2026-03-30"), at("2026-03-31"));
+        let declined = || {
+            State::Declined(Decline {
+                declined_at: at("2026-03-02"),
+                reason: "No time".to_owned(),
+            })
+        };
+        let lapsed = Err(Refusal::OfferLapsed);
+        for (state, now, outcome) in [
+            (State::ReviewContract, early, Ok(Declined::Now)),
+            (State::ReviewContract, late, lapsed),
+            (State::AcceptOffer, early, Ok(Declined::Now)),
+            (State::AcceptOffer, late, lapsed),
+            (State::Accepted(contract()), early, Err(Refusal::OfferAccepted)),
+            (State::Lapsed, early, lapsed),
+            (declined(), early, Ok(Declined::Before)),
+            (declined(), late, Ok(Declined::Before)),
+        ] {
+            let told = format!("{state:?} at {now}");
+            assert_eq!(case(state).decline_offer(String::new(), now), outcome, "{told}");
+        }
+        let mut gone = case(declined());
+        assert_eq!(gone.review_contract(early), Err(Refusal::OfferDeclined));
+        assert_eq!(accept(&mut gone, early), Err(Refusal::OfferDeclined));
+        assert_eq!((gone.lapse(), gone.is_open(early)), (Lapsed::No, false));
+        assert_eq!(gone.state, declined());
     }
 }

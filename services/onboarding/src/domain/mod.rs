@@ -15,7 +15,9 @@ pub mod place;
 pub mod room;
 
 pub use acceptance::{Acceptance, InvalidReferralCode, Proof, ReferralCode, TokenHash};
-pub use case::{Case, Client, Contract, ContractStart, HiringManager, Lapsed, Offer, Refusal, Reviewed, State};
+pub use case::{
+    Case, Client, Contract, ContractStart, Decline, Declined, HiringManager, Lapsed, Offer, Refusal, Reviewed, State,
+};
 pub use person::{BasicInformation, Person, Verified};
 pub use place::{CountryCode, InvalidCountry, InvalidTimeZone, TimeZone};
 pub use room::Note;

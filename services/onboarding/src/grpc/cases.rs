@@ -9,7 +9,7 @@ use super::convert::{Id, ListNotes};
 use crate::app::{
     App,
     acceptances::OpenCase,
-    cases::{AcceptOffer, ReviewContract},
+    cases::{AcceptOffer, DeclineOffer, ReviewContract},
 };
 
 /// The service, on its use cases.
@@ -48,6 +48,14 @@ impl CaseService for Cases {
     ) -> Result<Response<pb::AcceptOfferResponse>, Status> {
         let (key, command) = parse_mutation::<_, AcceptOffer>(&self.0, request).await?;
         Ok(Response::new(self.0.accept_offer(&key, &command).await?))
+    }
+
+    async fn decline_offer(
+        &self,
+        request: Request<pb::DeclineOfferRequest>,
+    ) -> Result<Response<pb::DeclineOfferResponse>, Status> {
+        let (key, command) = parse_mutation::<_, DeclineOffer>(&self.0, request).await?;
+        Ok(Response::new(self.0.decline_offer(&key, &command).await?))
     }
 
     async fn list_notes(

@@ -47,7 +47,7 @@ fn case() -> TableCreateStatement {
         )
         .check((
             "onboarding_case_state_is_known",
-            Expr::col("state").is_in(["REVIEW_CONTRACT", "ACCEPT_OFFER", "ACCEPTED", "LAPSED"]),
+            Expr::col("state").is_in(["REVIEW_CONTRACT", "ACCEPT_OFFER", "ACCEPTED", "LAPSED", "DECLINED"]),
         ))
         .to_owned()
 }
@@ -67,6 +67,8 @@ fn offer() -> TableCreateStatement {
         .col(uuid_null("contract_id"))
         .col(uuid_null("room_id"))
         .col(big_integer_null("contract_started_at"))
+        .col(big_integer_null("declined_at"))
+        .col(text("decline_reason").default(""))
         .index(unique("offer_case").col("case_id"))
         .index(unique("offer_contract").col("contract_id"))
         .index(unique("offer_room").col("room_id"))
@@ -85,6 +87,14 @@ fn offer() -> TableCreateStatement {
         .check((
             "offer_accepted_with_contract_and_room",
             Expr::cust("(accepted_at IS NULL) = (contract_id IS NULL) AND (accepted_at IS NULL) = (room_id IS NULL)"),
+        ))
+        .check((
+            "offer_accepted_or_declined",
+            Expr::cust("accepted_at IS NULL OR declined_at IS NULL"),
+        ))
+        .check((
+            "offer_declined_for_a_reason",
+            Expr::cust("decline_reason = '' OR declined_at IS NOT NULL"),
         ))
         .check((
             "offer_accepted_in_time",

@@ -3,6 +3,7 @@
 
 mod activation;
 mod crash;
+mod declining;
 mod example;
 mod hire;
 mod invitations;

@@ -218,6 +218,16 @@ impl World {
             .expect("a case"))
     }
 
+    pub async fn decline(&self, case_id: &str, reason: &str) -> Result<pb::Case, Status> {
+        let request = pb::DeclineOfferRequest {
+            request_id: request_id(),
+            case_id: case_id.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let answer = self.cases.clone().decline_offer(request).await?;
+        Ok(answer.into_inner().case.expect("a case"))
+    }
+
     pub async fn notes(&self, room_id: &str) -> Result<Vec<pb::Note>, Status> {
         let request = pb::ListNotesRequest {
             room_id: room_id.to_owned(),

@@ -77,6 +77,7 @@ impl From<State> for pb::Invitation {
                     accept_time: Some(to_wire_time(acceptance.accepted_at)),
                     person_id: acceptance.person_id.to_string(),
                     hire_time: acceptance.hired_at.map(to_wire_time),
+                    offer_end_time: acceptance.ended_at.map(to_wire_time),
                     ..Self::default()
                 };
                 (WireState::Accepted, accepted)

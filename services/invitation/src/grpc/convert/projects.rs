@@ -204,7 +204,18 @@ impl TryFrom<pb::RecommendTalentRequest> for RecommendTalent {
 
     fn try_from(request: pb::RecommendTalentRequest) -> Result<Self, Violations> {
         let mut fields = Fields::new();
-        let project_id = fields.id("project_id", &request.project_id);
+        let occasion = match (request.project_id.as_str(), request.invitation_id.as_str()) {
+            ("", "") => {
+                fields.refuse("project_id", "REQUIRED", "is required, or invitation_id");
+                None
+            }
+            (project, "") => fields.id("project_id", project).map(Occasion::Project),
+            ("", invitation) => fields.id("invitation_id", invitation).map(Occasion::Invitation),
+            (_, _) => {
+                fields.refuse("invitation_id", "OUT_OF_RANGE", "must be empty beside project_id");
+                None
+            }
+        };
         let person_id = fields.id("person_id", &request.person_id);
         let talent = match &request.talent {
             Some(wire) => fields.within("talent", |fields| recommended(fields, wire)),
@@ -213,11 +224,11 @@ impl TryFrom<pb::RecommendTalentRequest> for RecommendTalent {
                 None
             }
         };
-        let (Some(project_id), Some(person_id), Some(talent)) = (project_id, person_id, talent) else {
+        let (Some(occasion), Some(person_id), Some(talent)) = (occasion, person_id, talent) else {
             return Err(fields.into());
         };
         fields.finish(Self {
-            project_id,
+            occasion,
             person_id,
             talent,
         })
@@ -297,7 +308,7 @@ impl From<Recommendation> for pb::Recommendation {
             id: recommendation.id.to_string(),
             client_id: recommendation.client_id.to_string(),
             occasion: Some(match recommendation.occasion {
-                Occasion::Declined(invitation) => WireOccasion::InvitationId(invitation.to_string()),
+                Occasion::Invitation(invitation) => WireOccasion::InvitationId(invitation.to_string()),
                 Occasion::Project(project) => WireOccasion::ProjectId(project.to_string()),
             }),
             person_id: person.map(|person| person.to_string()).unwrap_or_default(),

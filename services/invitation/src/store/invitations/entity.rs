@@ -25,6 +25,7 @@ pub struct Model {
     pub accepted_at: Option<i64>,
     pub person_id: Option<Uuid>,
     pub hired_at: Option<i64>,
+    pub offer_ended_at: Option<i64>,
     pub declined_at: Option<i64>,
     pub decline_reason: String,
     pub withdrawn_at: Option<i64>,

@@ -20,17 +20,17 @@ use self::{
     row::name_of,
 };
 use super::{ROWS, clients, clouds};
-use crate::domain::{Acceptance, Hire, Invitation, Stage, TokenHash};
+use crate::domain::{Acceptance, Hire, Invitation, OfferEnd, Stage, TokenHash};
 
 pub use feed::{changed_since, number};
 pub use listing::{count_by_stage, list_of_client};
 pub use tokens::{add_tokens, revoke_tokens, tokens_of};
 
-/// What became of news of hires.
+/// What became of news of offers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Hired {
-    /// Those that are news.
-    pub noted: Vec<(ClientId, InvitationId)>,
+pub struct Noted {
+    /// Those of which nothing was noted yet.
+    pub news: Vec<(ClientId, InvitationId)>,
     /// Those that nobody has accepted, of which nothing is noted.
     pub unknown: Vec<InvitationId>,
 }
@@ -211,35 +211,52 @@ pub async fn expire(txn: &Txn, ids: &[InvitationId], now: Timestamp) -> Result<V
 ///
 /// # Errors
 /// When the database fails.
-pub async fn save_hires(txn: &Txn, hires: &[Hire]) -> Result<Hired, StorageError> {
-    let mut hired = Hired::default();
-    for chunk in hires.chunks(ROWS) {
-        let ids: Vec<_> = chunk.iter().map(|hire| hire.invitation_id).collect();
+pub async fn save_hires(txn: &Txn, hires: &[Hire]) -> Result<Noted, StorageError> {
+    let moments = hires.iter().map(|hire| (hire.invitation_id, hire.hired_at));
+    save_moments(txn, Column::HiredAt, &moments.collect::<Vec<_>>()).await
+}
+
+/// Notes when the offers that came with these invitations came to nothing, where it is not noted yet.
+///
+/// # Errors
+/// When the database fails.
+pub async fn save_ends(txn: &Txn, ends: &[OfferEnd]) -> Result<Noted, StorageError> {
+    let moments = ends.iter().map(|end| (end.invitation_id, end.ended_at));
+    save_moments(txn, Column::OfferEndedAt, &moments.collect::<Vec<_>>()).await
+}
+
+async fn save_moments(txn: &Txn, column: Column, moments: &[(InvitationId, Timestamp)]) -> Result<Noted, StorageError> {
+    let mut noted = Noted::default();
+    for chunk in moments.chunks(ROWS) {
+        let ids: Vec<_> = chunk.iter().map(|(id, _)| *id).collect();
         let accepted: Vec<Model> = Entity::find()
             .filter(among(&ids))
             .filter(Column::State.eq(name_of(Stage::Accepted)))
             .all(txn)
             .await?;
-        let news = accepted.iter().filter(|row| row.hired_at.is_none());
-        hired
-            .noted
+        let news = accepted
+            .iter()
+            .filter(|row| row.hired_at.is_none() && row.offer_ended_at.is_none());
+        noted
+            .news
             .extend(news.map(|row| (ClientId::from_uuid(row.client_id), InvitationId::from_uuid(row.id))));
         let accepted: HashSet<_> = accepted.iter().map(|row| row.id).collect();
-        hired
+        noted
             .unknown
             .extend(ids.iter().filter(|id| !accepted.contains(&id.as_uuid())));
-        let hired_at = chunk.iter().fold(CaseStatement::new(), |case, hire| {
-            case.case(Column::Id.eq(hire.invitation_id.as_uuid()), hire.hired_at.as_micros())
+        let moment = chunk.iter().fold(CaseStatement::new(), |case, (id, moment)| {
+            case.case(Column::Id.eq(id.as_uuid()), moment.as_micros())
         });
         Entity::update_many()
-            .col_expr(Column::HiredAt, hired_at.into())
+            .col_expr(column, moment.into())
             .filter(among(&ids))
             .filter(Column::State.eq(name_of(Stage::Accepted)))
             .filter(Column::HiredAt.is_null())
+            .filter(Column::OfferEndedAt.is_null())
             .exec(txn)
             .await?;
     }
-    Ok(hired)
+    Ok(noted)
 }
 
 fn open(now: Timestamp) -> sea_orm::Select<Entity> {

@@ -97,6 +97,9 @@ pub(super) fn to_row(invitation: &Invitation) -> ActiveModel {
         hired_at: Set(acceptance
             .and_then(|acceptance| acceptance.hired_at)
             .map(Timestamp::as_micros)),
+        offer_ended_at: Set(acceptance
+            .and_then(|acceptance| acceptance.ended_at)
+            .map(Timestamp::as_micros)),
         declined_at: Set(decline.map(|decline| decline.declined_at.as_micros())),
         decline_reason: Set(decline.map(|decline| decline.reason.clone()).unwrap_or_default()),
         withdrawn_at: Set(withdrawn_at),
@@ -160,6 +163,7 @@ fn state(row: &Model) -> Result<State, StorageError> {
                 person_id: PersonId::from_uuid(person),
                 accepted_at,
                 hired_at: moment(row.hired_at),
+                ended_at: moment(row.offer_ended_at),
             })
         }),
         Stage::Declined => moment(row.declined_at).map(|declined_at| {

@@ -7,9 +7,12 @@ use super::{Id, ListNotes};
 use crate::{
     app::{
         acceptances::OpenCase,
-        cases::{AcceptOffer, CaseFile, Home, OpenInvitation, ReviewContract},
+        cases::{AcceptOffer, CaseFile, DeclineOffer, Home, OpenInvitation, ReviewContract},
     },
-    domain::{Note, State, case::MESSAGE_LENGTH},
+    domain::{
+        Note, State,
+        case::{MESSAGE_LENGTH, REASON_LENGTH},
+    },
 };
 
 impl TryFrom<pb::GetHomeRequest> for Id<PersonId> {
@@ -75,6 +78,20 @@ impl TryFrom<pb::AcceptOfferRequest> for AcceptOffer {
     }
 }
 
+impl TryFrom<pb::DeclineOfferRequest> for DeclineOffer {
+    type Error = Violations;
+
+    fn try_from(request: pb::DeclineOfferRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let case_id = fields.id("case_id", &request.case_id);
+        let reason = fields.text("reason", &request.reason, REASON_LENGTH);
+        let (Some(case_id), Some(reason)) = (case_id, reason) else {
+            return Err(fields.into());
+        };
+        fields.finish(Self { case_id, reason })
+    }
+}
+
 impl TryFrom<pb::ListNotesRequest> for ListNotes {
     type Error = Violations;
 
@@ -91,9 +108,10 @@ impl TryFrom<pb::ListNotesRequest> for ListNotes {
 
 impl From<CaseFile> for pb::Case {
     fn from(CaseFile { case, terms }: CaseFile) -> Self {
-        let contract = match case.state {
-            State::Accepted(contract) => Some(contract),
-            State::ReviewContract | State::AcceptOffer | State::Lapsed => None,
+        let (contract, decline) = match &case.state {
+            State::Accepted(contract) => (Some(*contract), None),
+            State::Declined(decline) => (None, Some(decline)),
+            State::ReviewContract | State::AcceptOffer | State::Lapsed => (None, None),
         };
         let offer = pb::Offer {
             id: case.offer.id.to_string(),
@@ -105,6 +123,8 @@ impl From<CaseFile> for pb::Case {
             contract_id: contract.map_or_else(String::new, |contract| contract.id.to_string()),
             room_id: contract.map_or_else(String::new, |contract| contract.room_id.to_string()),
             contract_start_time: contract.and_then(|contract| contract.started_at).map(to_wire_time),
+            decline_time: decline.map(|decline| to_wire_time(decline.declined_at)),
+            decline_reason: decline.map(|decline| decline.reason.clone()).unwrap_or_default(),
         };
         Self {
             id: case.id.to_string(),
@@ -162,5 +182,6 @@ const fn state(state: &State) -> pb::case::State {
         State::AcceptOffer => pb::case::State::AcceptOffer,
         State::Accepted(_) => pb::case::State::Accepted,
         State::Lapsed => pb::case::State::Lapsed,
+        State::Declined(_) => pb::case::State::Declined,
     }
 }

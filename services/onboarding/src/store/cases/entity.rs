@@ -40,6 +40,8 @@ pub mod offer {
         pub contract_id: Option<Uuid>,
         pub room_id: Option<Uuid>,
         pub contract_started_at: Option<i64>,
+        pub declined_at: Option<i64>,
+        pub decline_reason: String,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

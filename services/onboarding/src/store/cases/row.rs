@@ -7,7 +7,7 @@ use vouch_proto::common::v1::ContractTerms;
 use vouch_storage::StorageError;
 
 use super::entity::{case, offer};
-use crate::domain::{Case, Client, Contract, HiringManager, Offer, State};
+use crate::domain::{Case, Client, Contract, Decline, HiringManager, Offer, State};
 use crate::store::unreadable;
 
 /// The states in which an offer can still be accepted.
@@ -17,6 +17,7 @@ pub const LAPSED: &str = "LAPSED";
 const REVIEW_CONTRACT: &str = "REVIEW_CONTRACT";
 const ACCEPT_OFFER: &str = "ACCEPT_OFFER";
 const ACCEPTED: &str = "ACCEPTED";
+const DECLINED: &str = "DECLINED";
 
 pub fn to_rows(case: &Case, terms: &ContractTerms) -> (case::ActiveModel, offer::ActiveModel) {
     let case_row = case::ActiveModel {
@@ -29,6 +30,10 @@ pub fn to_rows(case: &Case, terms: &ContractTerms) -> (case::ActiveModel, offer:
         opened_at: Set(case.opened_at.as_micros()),
     };
     let contract = contract_of(&case.state);
+    let decline = match &case.state {
+        State::Declined(decline) => Some(decline),
+        _ => None,
+    };
     let offer_row = offer::ActiveModel {
         id: Set(case.offer.id.as_uuid()),
         case_id: Set(case.id.as_uuid()),
@@ -43,6 +48,8 @@ pub fn to_rows(case: &Case, terms: &ContractTerms) -> (case::ActiveModel, offer:
         contract_started_at: Set(contract
             .and_then(|contract| contract.started_at)
             .map(Timestamp::as_micros)),
+        declined_at: Set(decline.map(|decline| decline.declined_at.as_micros())),
+        decline_reason: Set(decline.map(|decline| decline.reason.clone()).unwrap_or_default()),
     };
     (case_row, offer_row)
 }
@@ -82,10 +89,17 @@ const fn state_to_text(state: &State) -> &'static str {
         State::AcceptOffer => ACCEPT_OFFER,
         State::Accepted(_) => ACCEPTED,
         State::Lapsed => LAPSED,
+        State::Declined(_) => DECLINED,
     }
 }
 
 fn state_from_row(text: &str, offer: &offer::Model) -> Result<State, StorageError> {
+    if let (DECLINED, Some(declined_at), None) = (text, offer.declined_at, offer.contract_id) {
+        return Ok(State::Declined(Decline {
+            declined_at: Timestamp::from_micros(declined_at),
+            reason: offer.decline_reason.clone(),
+        }));
+    }
     match (text, offer.contract_id, offer.room_id, offer.accepted_at) {
         (REVIEW_CONTRACT, None, None, None) => Ok(State::ReviewContract),
         (ACCEPT_OFFER, None, None, None) => Ok(State::AcceptOffer),
@@ -106,6 +120,6 @@ fn state_from_row(text: &str, offer: &offer::Model) -> Result<State, StorageErro
 const fn contract_of(state: &State) -> Option<&Contract> {
     match state {
         State::Accepted(contract) => Some(contract),
-        State::ReviewContract | State::AcceptOffer | State::Lapsed => None,
+        State::ReviewContract | State::AcceptOffer | State::Lapsed | State::Declined(_) => None,
     }
 }
