@@ -217,9 +217,13 @@ pub(super) async fn locked(txn: &Txn, id: TalentCloudId) -> Result<TalentCloud, 
 
 /// The same, into which somebody is to come: nobody comes into an archived one.
 pub(super) async fn locked_in_use(txn: &Txn, id: TalentCloudId) -> Result<TalentCloud, Error> {
-    let cloud = locked(txn, id).await?;
-    if cloud.archived_at.is_some() {
-        return Err(Error::CloudArchived(id));
+    in_use(locked(txn, id).await?)
+}
+
+/// The talent cloud, unless it is archived.
+pub(super) fn in_use(cloud: TalentCloud) -> Result<TalentCloud, Error> {
+    match cloud.archived_at {
+        Some(_) => Err(Error::CloudArchived(cloud.id)),
+        None => Ok(cloud),
     }
-    Ok(cloud)
 }

@@ -5,7 +5,7 @@ use vouch_primitives::{ClientId, ProjectId, Timestamp};
 use vouch_proto::{Listed, Page, convert::to_wire_time, invitation::v1 as pb};
 use vouch_storage::{Txn, idempotency::RequestKey};
 
-use super::{App, clients::expect_client, clouds::locked as locked_cloud};
+use super::{App, clients::expect_client, clouds};
 use crate::{
     domain::{Project, ProjectState, WorkQuery, project::Says},
     error::Error,
@@ -200,14 +200,12 @@ pub(super) async fn locked(txn: &Txn, id: ProjectId) -> Result<Project, Error> {
 /// The talent cloud that alone is to see the project is the client's, and in use.
 async fn expect_audience(txn: &Txn, client: ClientId, says: &Says) -> Result<(), Error> {
     let Some(id) = says.cloud_id else { return Ok(()) };
-    let cloud = locked_cloud(txn, id).await?;
+    let cloud = clouds::locked(txn, id).await?;
+    // Of another client's cloud not even this is told, whether it is archived.
     if cloud.client_id != client {
         return Err(Error::not_found("talent cloud", id));
     }
-    if cloud.archived_at.is_some() {
-        return Err(Error::CloudArchived(id));
-    }
-    Ok(())
+    clouds::in_use(cloud).map(drop)
 }
 
 async fn tell(txn: &Txn, now: Timestamp, project: &Project) -> Result<(), Error> {

@@ -127,12 +127,7 @@ impl App {
         let mut verdicts = self.write(txn, now, inviter, drafts).await?;
         straight_to_accounts(txn, &mut verdicts).await?;
         let sent: Vec<_> = verdicts.iter().flatten().cloned().collect();
-        store::insert(txn, &sent).await?;
-        members::invite(txn, now, &sent).await?;
-        self.dispatch(txn, now, &sent).await?;
-        let events: Vec<_> = sent.iter().flat_map(told).collect();
-        outbox::append(txn, now, &events).await?;
-        changed(txn, &sent).await?;
+        self.launch(txn, now, &sent, &sent).await?;
         Ok(verdicts)
     }
 
@@ -149,13 +144,25 @@ impl App {
         let mut drafted = drafted(txn, now, inviter, &[draft]).await?.1;
         let offer = drafted.pop().unwrap_or(Err(Unsendable::Repeated))?.hiring(person);
         let sent = std::slice::from_ref(&offer);
-        store::insert(txn, sent).await?;
-        if suppressions::among(txn, &[address_of(&offer)]).await?.is_empty() {
-            self.dispatch(txn, now, sent).await?;
-        }
-        outbox::append(txn, now, &told(&offer)).await?;
-        changed(txn, sent).await?;
+        let wanted = suppressions::among(txn, &[address_of(&offer)]).await?.is_empty();
+        self.launch(txn, now, sent, if wanted { sent } else { &[] }).await?;
         Ok(offer)
+    }
+
+    /// Writes new invitations and all that goes with them; e-mails and timers only for those of `dispatched`.
+    async fn launch(
+        &self,
+        txn: &Txn,
+        now: Timestamp,
+        sent: &[Invitation],
+        dispatched: &[Invitation],
+    ) -> Result<(), Error> {
+        store::insert(txn, sent).await?;
+        members::invite(txn, now, sent).await?;
+        self.dispatch(txn, now, dispatched).await?;
+        let events: Vec<_> = sent.iter().flat_map(told).collect();
+        outbox::append(txn, now, &events).await?;
+        changed(txn, sent).await
     }
 
     /// Refuses what goes to addresses that want nothing, or is over a limit; what is left counts.

@@ -45,6 +45,15 @@ pub async fn apply(world: &World, request: pb::ApplyRequest) -> Result<pb::Appli
     Ok(answer.into_inner().application.expect("an application"))
 }
 
+/// Ada has applied for a project of Acme.
+async fn ada_applies(world: &World) -> (pb::Project, PersonId, pb::Application) {
+    let client = world.acme().await;
+    let logo = world.project(&client.id, "Logo", &[]).await;
+    let ada = world.person("ada@example.com").await;
+    let applied = apply(world, application(&logo.id, ada, "ada@example.com")).await;
+    (logo, ada, applied.expect("applied"))
+}
+
 async fn get(world: &World, id: &str) -> pb::Application {
     let request = pb::GetApplicationRequest {
         application_id: id.to_owned(),
@@ -161,12 +170,7 @@ async fn who_has_proved_the_address_applies_once(database: TestDatabase) {
 
 async fn what_was_taken_back_is_submitted_anew(database: TestDatabase) {
     let world = World::new(database).await;
-    let client = world.acme().await;
-    let logo = world.project(&client.id, "Logo", &[]).await;
-    let ada = world.person("ada@example.com").await;
-    let applied = apply(&world, application(&logo.id, ada, "ada@example.com"))
-        .await
-        .expect("applied");
+    let (logo, ada, applied) = ada_applies(&world).await;
     let withdrawn = withdraw(&world, &applied.id).await.expect("withdrawn");
     assert_eq!(withdrawn.state(), State::Withdrawn);
     assert_eq!(
@@ -196,12 +200,7 @@ async fn what_was_taken_back_is_submitted_anew(database: TestDatabase) {
 // R37, F15
 async fn an_offer_to_an_applicant_goes_straight_to_the_account(database: TestDatabase) {
     let world = World::new(database).await;
-    let client = world.acme().await;
-    let logo = world.project(&client.id, "Logo", &[]).await;
-    let ada = world.person("ada@example.com").await;
-    let applied = apply(&world, application(&logo.id, ada, "ada@example.com"))
-        .await
-        .expect("applied");
+    let (logo, ada, applied) = ada_applies(&world).await;
     // Who is late with closing the project has not answered those who have applied.
     world.close(&logo.id).await;
     let (answered, offered) = offer(&world, &applied.id).await.expect("an offer");
@@ -252,12 +251,7 @@ async fn an_offer_to_an_applicant_goes_straight_to_the_account(database: TestDat
 
 async fn an_offer_that_lapses_leaves_the_application_waiting(database: TestDatabase) {
     let world = World::new(database).await;
-    let client = world.acme().await;
-    let logo = world.project(&client.id, "Logo", &[]).await;
-    let ada = world.person("ada@example.com").await;
-    let applied = apply(&world, application(&logo.id, ada, "ada@example.com"))
-        .await
-        .expect("applied");
+    let (_, _, applied) = ada_applies(&world).await;
     let (_, first) = offer(&world, &applied.id).await.expect("an offer");
     let lapsed = OfferLapsed {
         invitation_id: first.id.clone(),
@@ -290,12 +284,7 @@ async fn an_offer_that_lapses_leaves_the_application_waiting(database: TestDatab
 // R31
 async fn who_says_no_to_the_offer_takes_the_application_back(database: TestDatabase) {
     let world = World::new(database).await;
-    let client = world.acme().await;
-    let logo = world.project(&client.id, "Logo", &[]).await;
-    let ada = world.person("ada@example.com").await;
-    let applied = apply(&world, application(&logo.id, ada, "ada@example.com"))
-        .await
-        .expect("applied");
+    let (_, ada, applied) = ada_applies(&world).await;
     let (_, offered) = offer(&world, &applied.id).await.expect("an offer");
     let declined = OfferDeclined {
         invitation_id: offered.id.clone(),
@@ -336,12 +325,7 @@ async fn who_says_no_to_the_offer_takes_the_application_back(database: TestDatab
 
 async fn a_client_says_no(database: TestDatabase) {
     let world = World::new(database).await;
-    let client = world.acme().await;
-    let logo = world.project(&client.id, "Logo", &[]).await;
-    let ada = world.person("ada@example.com").await;
-    let applied = apply(&world, application(&logo.id, ada, "ada@example.com"))
-        .await
-        .expect("applied");
+    let (logo, ada, applied) = ada_applies(&world).await;
     let declined = decline(&world, &applied.id).await.expect("declined");
     assert_eq!(
         (declined.state(), declined.decline_reason.as_str()),
