@@ -140,6 +140,7 @@ impl Story {
             invitation_token,
             basic_information: Some(basic_information(name, email)),
             referral_code: code.to_owned(),
+            agency_name: String::new(),
         };
         let answer = call!(self.clients.accounts, activate_account, request)?;
         Ok((answer.person.unwrap_or_default(), answer.case.unwrap_or_default()))
@@ -173,6 +174,7 @@ impl Story {
     pub async fn home(&self, person: &str) -> Result<Option<onboarding::get_home_response::NextStep>, Status> {
         let request = onboarding::GetHomeRequest {
             person_id: person.to_owned(),
+            account_id: String::new(),
         };
         Ok(call!(self.clients.cases, get_home, request)?.next_step)
     }
@@ -191,6 +193,7 @@ impl Story {
             request_id: request_id(),
             person_id: person.to_owned(),
             invitation_id: open.invitation_id,
+            agency_name: String::new(),
         };
         Ok(call!(self.clients.cases, open_case, request)?.case.unwrap_or_default())
     }
@@ -226,6 +229,7 @@ impl Story {
         let request = onboarding::ReviewContractRequest {
             request_id: request_id(),
             case_id: case.id.clone(),
+            offer_version: 0,
         };
         call!(self.clients.cases, review_contract, request)?;
         let request = onboarding::AcceptOfferRequest {

@@ -81,6 +81,8 @@ typed_ids! {
     ClientId,
     /// The work agreed between a client and talent.
     ContractId,
+    /// A file that somebody has uploaded.
+    DocumentId,
     /// Money settled to talent for work.
     EarningId,
     /// A domain event; also its `Nats-Msg-Id`.
@@ -119,6 +121,10 @@ typed_ids! {
     TalentCloudId,
     /// Somebody in a talent cloud, or invited to it.
     TalentCloudMemberId,
+    /// Something to be done and confirmed on the way from acceptance to ready.
+    TaskId,
+    /// Where tasks of cases come from.
+    TaskTemplateId,
     /// One movement of money between two ledger accounts.
     TransferId,
 }

@@ -1,10 +1,10 @@
 //! Facts in: which function takes which event of another service.
 
 use vouch_messaging::{Fact, Router};
-use vouch_primitives::Timestamp;
+use vouch_primitives::{InvitationId, Timestamp};
 use vouch_proto::{
     Fields, Violations,
-    onboarding::v1::{EmailVerified, OfferAccepted, OfferDeclined, OfferLapsed},
+    onboarding::v1::{EmailVerified, OfferAccepted, OfferDeclined, OfferLapsed, TalentReady},
     referral::v1::{RefereeAttributed, ReferrerEnrolled},
 };
 
@@ -42,6 +42,12 @@ pub fn router() -> Router<App, Error> {
                 app.record_ends(txn, &ends).await
             })
         })
+        .on::<TalentReady>(|app, txn, facts| {
+            Box::pin(async move {
+                let ready = facts.iter().map(ready).collect::<Result<Vec<_>, _>>()?;
+                app.record_ready(txn, &ready).await
+            })
+        })
         .on::<ReferrerEnrolled>(|app, txn, facts| {
             Box::pin(async move {
                 let referrers = facts.iter().map(referrer).collect::<Result<Vec<_>, _>>()?;
@@ -54,6 +60,12 @@ pub fn router() -> Router<App, Error> {
                 app.record_referees(txn, &referees).await
             })
         })
+}
+
+fn ready(fact: &Fact<TalentReady>) -> Result<InvitationId, Violations> {
+    let mut fields = Fields::new();
+    let id = fields.id("invitation_id", &fact.body.invitation_id);
+    id.ok_or_else(|| fields.into())
 }
 
 fn referrer(fact: &Fact<ReferrerEnrolled>) -> Result<Referrer, Violations> {

@@ -3,11 +3,15 @@
 use tonic::{Code, Status};
 use vouch_mail::MailError;
 use vouch_messaging::Verdict;
-use vouch_proto::Violations;
+use vouch_primitives::Timestamp;
+use vouch_proto::{Violation, Violations};
 use vouch_runtime::grpc::status;
 use vouch_storage::{StorageError, describe};
 
-use crate::domain::Refusal;
+use crate::domain::{
+    Refusal, TaskRefusal,
+    form::{Flaw, FlawKind},
+};
 
 /// A failure of a use case.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +51,33 @@ pub enum Error {
     /// The case cannot take this step.
     #[error(transparent)]
     Step(#[from] Refusal),
+    /// The task stays as it is.
+    #[error(transparent)]
+    Task(#[from] TaskRefusal),
+    /// Tasks are done in open cases.
+    #[error("the case has come to its end")]
+    CaseClosed,
+    /// The talent's tasks come after the contract or the profile.
+    #[error("the case has not come to its tasks yet")]
+    NotYetAtTasks,
+    /// The template is out of use.
+    #[error("the template is out of use: write another one")]
+    TemplateRetired,
+    /// An agency needs a name when it accepts an invitation [B30].
+    #[error("the invitation is an agency's, and the agency needs a name")]
+    AgencyNameRequired,
+    /// The invitation is a freelancer's and makes no agency.
+    #[error("the invitation is a freelancer's: it makes no agency")]
+    NotAnAgency,
+    /// The token of a final agency invitation is unknown or dead: nobody is to tell these apart.
+    #[error("there is no open agency invitation")]
+    NoAgencyInvitation,
+    /// The case does not wait for its listing to be confirmed.
+    #[error("the case does not wait for the agency's listing")]
+    NoListingToConfirm,
+    /// A final agency invitation was sent a moment ago.
+    #[error("a final agency invitation was sent a moment ago; the next one may be sent from {0} on")]
+    SentJustNow(Timestamp),
     /// An event tells of contracts that no offer began.
     #[error("an event tells of a contract that no offer began")]
     UnknownContract,
@@ -76,7 +107,10 @@ impl Error {
     /// Whether the invitation service has refused for good, so that asking again is of no use.
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
-        matches!(self, Self::NoOpenInvitation | Self::InvitationRefused { .. })
+        matches!(
+            self,
+            Self::NoOpenInvitation | Self::InvitationRefused { .. } | Self::AgencyNameRequired | Self::NotAnAgency
+        )
     }
 }
 
@@ -88,9 +122,6 @@ impl From<MailError> for Error {
         }
     }
 }
-
-/// The reason of an invitation of a type that has no way here yet.
-pub(crate) const INVITATION_NOT_SUPPORTED: &str = "INVITATION_NOT_SUPPORTED";
 
 /// To a caller.
 impl From<Error> for Status {
@@ -109,6 +140,16 @@ impl From<Error> for Status {
             Error::EmailTaken => status::already_exists("EMAIL_TAKEN", error.to_string()),
             Error::EmailNotVerified => status::failed_precondition("EMAIL_NOT_VERIFIED", error.to_string()),
             Error::Step(why) => status::failed_precondition(reason_of(*why), error.to_string()),
+            Error::Task(TaskRefusal::Flawed(flaws)) => status::invalid_argument(&violations(flaws)),
+            Error::Task(why) => status::failed_precondition(reason_of_task(why), error.to_string()),
+            Error::CaseClosed => status::failed_precondition("CASE_CLOSED", error.to_string()),
+            Error::NotYetAtTasks => status::failed_precondition("NOT_YET_AT_TASKS", error.to_string()),
+            Error::TemplateRetired => status::failed_precondition("TASK_TEMPLATE_RETIRED", error.to_string()),
+            Error::AgencyNameRequired => status::failed_precondition("AGENCY_NAME_REQUIRED", error.to_string()),
+            Error::NotAnAgency => status::failed_precondition("NOT_AN_AGENCY", error.to_string()),
+            Error::NoAgencyInvitation => status::with_reason(Code::NotFound, "NO_AGENCY_INVITATION", error.to_string()),
+            Error::NoListingToConfirm => status::failed_precondition("NO_LISTING_TO_CONFIRM", error.to_string()),
+            Error::SentJustNow(_) => status::failed_precondition("AGENCY_INVITATION_JUST_SENT", error.to_string()),
             Error::InvitationUnreadable(_)
             | Error::UnknownContract
             | Error::Unreadable(_)
@@ -133,6 +174,15 @@ impl From<&Error> for Verdict {
             | Error::EmailTaken
             | Error::EmailNotVerified
             | Error::Step(_)
+            | Error::Task(_)
+            | Error::CaseClosed
+            | Error::NotYetAtTasks
+            | Error::TemplateRetired
+            | Error::AgencyNameRequired
+            | Error::NotAnAgency
+            | Error::NoAgencyInvitation
+            | Error::NoListingToConfirm
+            | Error::SentJustNow(_)
             | Error::UnknownContract
             | Error::Unreadable(_)
             | Error::Mail(_)
@@ -147,5 +197,44 @@ const fn reason_of(why: Refusal) -> &'static str {
         Refusal::OfferAccepted => "OFFER_ALREADY_ACCEPTED",
         Refusal::OfferLapsed => "OFFER_LAPSED",
         Refusal::OfferDeclined => "OFFER_DECLINED",
+        Refusal::TasksOpen => "TASKS_OPEN",
+        Refusal::ListingNotConfirmed => "LISTING_NOT_CONFIRMED",
+        Refusal::OfferChanged => "OFFER_CHANGED",
+        Refusal::NoOffer => "NO_OFFER",
+        Refusal::NoProfileStep => "NO_PROFILE_STEP",
     }
+}
+
+const fn reason_of_task(why: &TaskRefusal) -> &'static str {
+    match why {
+        TaskRefusal::NotYours(_) => "TASK_NOT_YOURS",
+        TaskRefusal::NotStarted => "TASK_NOT_STARTED",
+        TaskRefusal::UnderReview => "TASK_UNDER_REVIEW",
+        TaskRefusal::Confirmed => "TASK_CONFIRMED",
+        TaskRefusal::TooSoon(_) => "CLASSIFICATION_TOO_SOON",
+        TaskRefusal::Flawed(_) => "INVALID_REQUEST",
+        TaskRefusal::NotSubmitted => "TASK_NOT_SUBMITTED",
+        TaskRefusal::ClaimedByAnother => "TASK_CLAIMED",
+        TaskRefusal::NotClaimed => "TASK_NOT_CLAIMED",
+    }
+}
+
+/// What is wrong with a submission, field by field.
+fn violations(flaws: &[Flaw]) -> Violations {
+    let violation = |flaw: &Flaw| {
+        let (reason, description) = match flaw.why {
+            FlawKind::Missing => ("REQUIRED", "is required"),
+            FlawKind::NotAskedFor => ("NOT_ASKED_FOR", "is not asked for"),
+            FlawKind::WrongKind => ("INVALID_FORMAT", "is not an answer of the kind that is asked for"),
+            FlawKind::WrongNumber => ("OUT_OF_RANGE", "are more or fewer than are asked for"),
+            FlawKind::Outdated => ("OUTDATED", "is not the version that has to be signed"),
+            FlawKind::Repeated => ("DUPLICATE", "must be there once each"),
+        };
+        Violation {
+            field: format!("submission.{}", flaw.field),
+            reason,
+            description: description.to_owned(),
+        }
+    };
+    Violations(flaws.iter().map(violation).collect())
 }

@@ -39,6 +39,7 @@ fn hire(fact: &Fact<InvitationAccepted>) -> Result<OpenCase, Violations> {
     fields.finish(OpenCase {
         person_id,
         invitation_id,
+        agency_name: None,
     })
 }
 

@@ -1,8 +1,9 @@
 //! The service `onboarding`: people, and their way from an invitation to an accepted offer.
 //!
 //! A person activates an account from the token of an invitation, or registers directly, verifies the address, and
-//! finds the offer waiting. They review the contract and accept the offer with a message, which goes to the hiring
-//! manager's e-mail and, as the first note, to the project room. An offer lapses after thirty days.
+//! finds the offer waiting. They review the contract, do what the client requires, and accept the offer with a message,
+//! which goes to the hiring manager's e-mail and, as the first note, to the project room. An offer lapses after thirty
+//! days. An invitation to a talent cloud leads past an optional profile to being ready. `docs/onboarding.md` draws the ways.
 //!
 //! | module | holds |
 //! |---|---|
@@ -16,7 +17,7 @@
 //! | [`error`] | what can go wrong, for callers and for the consumer of events |
 //! | [`config`] | the settings; every one stands in `config.default.toml` |
 //!
-//! Events out: `AccountRegistered`, `EmailVerified`, `OfferAccepted`, `OfferDeclined`, `OfferLapsed`. Events in: payments' `ContractStarted`,
+//! Events out: `AccountRegistered`, `EmailVerified`, `OfferAccepted`, `OfferDeclined`, `OfferLapsed`, `TalentReady`. Events in: payments' `ContractStarted`,
 //! invitation's `InvitationAccepted`, of which only those count that went straight into an account. Whether
 //! somebody has an invitation, the invitation service decides; accepting one spans both, see [`app::acceptances`].
 
@@ -35,6 +36,7 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio_util::sync::CancellationToken;
 use vouch_proto::onboarding::v1::{
     account_service_server::AccountServiceServer, case_service_server::CaseServiceServer,
+    task_service_server::TaskServiceServer, task_template_service_server::TaskTemplateServiceServer,
 };
 use vouch_runtime::{Chassis, ChassisError, chassis};
 use vouch_storage::timers::Worker;
@@ -83,6 +85,8 @@ impl Service {
         let chassis = chassis
             .grpc(AccountServiceServer::new(grpc::Accounts(app.clone())))
             .grpc(CaseServiceServer::new(grpc::Cases(app.clone())))
+            .grpc(TaskServiceServer::new(grpc::Tasks(app.clone())))
+            .grpc(TaskTemplateServiceServer::new(grpc::TaskTemplates(app.clone())))
             .facts(events::router(), Arc::new(app))
             .timers(worker)
             .mail();

@@ -11,7 +11,7 @@ use super::{App, applications, changes::silence, invitations::follow, members, s
 use crate::{
     domain::{Accepted, AccountAddress, Hire, Invitation, MemberState, OfferEnd, Proof, Refusal},
     error::Error,
-    store::{accounts, invitations as store},
+    store::{accounts, clients, invitations as store},
 };
 
 /// Accepts an invitation for a person.
@@ -39,10 +39,15 @@ impl App {
         self.commands
             .once(key, |txn, now| async move {
                 let invitation = accept(&txn, now, command).await?;
+                let client = clients::find_client(&*txn, invitation.client_id).await?;
+                let client = client.ok_or_else(|| Error::not_found("client", invitation.client_id))?;
                 let invitation = follow(&*txn, invitation).await?;
-                Ok(pb::AcceptInvitationResponse {
+                let mut answer = pb::AcceptInvitationResponse {
                     invitation: Some(invitation.into()),
-                })
+                    ..pb::AcceptInvitationResponse::default()
+                };
+                answer.set_client_plan(client.plan.into());
+                Ok(answer)
             })
             .await
     }
@@ -97,6 +102,15 @@ impl App {
         applications::hire(txn, now, &ids).await?;
         members::shift(txn, now, &ids, MemberState::Onboarding, MemberState::Ready).await?;
         Ok(store::number(txn, &hired.news).await?)
+    }
+
+    /// Notes who is ready to work in the talent clouds that these invitations brought them to [B45, B52].
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn record_ready(&self, txn: &Txn, invitations: &[InvitationId]) -> Result<(), Error> {
+        let (from, to) = (MemberState::Onboarding, MemberState::Ready);
+        members::shift(txn, self.commands.now(), invitations, from, to).await
     }
 
     /// Notes which offers came to nothing: they were declined, or nobody accepted them in time.

@@ -12,7 +12,7 @@
 use prost::{Message, Name};
 use sha2::{Digest, Sha256};
 use tracing::warn;
-use vouch_primitives::{AccountId, CaseId, InvitationId, OfferId, PersonId, RequestId, Timestamp};
+use vouch_primitives::{AccountId, InvitationId, PersonId, RequestId, Timestamp};
 use vouch_proto::onboarding::v1 as pb;
 use vouch_storage::{
     StorageError, Txn,
@@ -21,18 +21,15 @@ use vouch_storage::{
 };
 
 use super::{
-    App, FINISH_ACCEPTANCE, LAPSE_OFFER, Token,
-    cases::CaseFile,
-    invitations::{AcceptedInvitation, Evidence},
+    App, FINISH_ACCEPTANCE, Token,
+    invitations::{AcceptedInvitation, Evidence, expect_agency_name},
+    opening,
     people::{record_registration, verify},
 };
 use crate::{
-    domain::{
-        Acceptance, BasicInformation, Case, Offer, Person, Proof, ReferralCode, State, TokenHash,
-        acceptance::TAKEN_UP_AFTER, case::lapse_of,
-    },
+    domain::{Acceptance, BasicInformation, Person, Proof, ReferralCode, TokenHash, acceptance::TAKEN_UP_AFTER},
     error::Error,
-    store::{acceptances as store, cases, people},
+    store::{acceptances as store, people},
 };
 
 /// Somebody activates an account from the token of an invitation [F9, B12, B17].
@@ -44,15 +41,19 @@ pub struct ActivateAccount {
     pub information: BasicInformation,
     /// The referral code that they typed [R2, R23].
     pub referral_code: Option<ReferralCode>,
+    /// The name of the agency that accepts; only where the invitation is an agency's [B30].
+    pub agency_name: Option<String>,
 }
 
 /// A registered person accepts an invitation that was sent to their verified address [B11].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct OpenCase {
     /// Who.
     pub person_id: PersonId,
     /// Which invitation.
     pub invitation_id: InvitationId,
+    /// The name of the agency that accepts; only where the invitation is an agency's [B30].
+    pub agency_name: Option<String>,
 }
 
 impl App {
@@ -70,19 +71,21 @@ impl App {
             return self.finish(key, &begun).await;
         }
         let token = &command.invitation_token;
-        let invitation_id = match self.invitations.look_up(token).await {
-            Ok(id) => id,
+        let (invitation_id, talent) = match self.invitations.look_up(token).await {
+            Ok(found) => found,
             // The same request may have used it up a moment ago.
             Err(refusal) => match store::find(self.db().reader(), key.id).await? {
                 Some(begun) => return self.finish(key, &begun).await,
                 None => return Err(refusal),
             },
         };
+        expect_agency_name(talent, command.agency_name.as_ref())?;
         let begin = |now| Acceptance {
             request_id: key.id,
             invitation_id,
             person_id: PersonId::derived(key.id.as_uuid(), "person"),
             proof: Proof::Token(TokenHash(token.sha256()), command.referral_code.clone()),
+            agency_name: command.agency_name.clone(),
             begun_at: now,
             finished_at: None,
         };
@@ -99,6 +102,7 @@ impl App {
         let OpenCase {
             person_id,
             invitation_id,
+            ref agency_name,
         } = *command;
         if let Some(begun) = store::find(self.db().reader(), key.id).await? {
             return self.finish(key, &begun).await;
@@ -111,6 +115,7 @@ impl App {
             invitation_id,
             person_id,
             proof: Proof::VerifiedEmail,
+            agency_name: agency_name.clone(),
             begun_at: now,
             finished_at: None,
         };
@@ -125,21 +130,18 @@ impl App {
     /// When the database fails.
     pub async fn take_hires(&self, txn: &Txn, hires: &[OpenCase]) -> Result<(), Error> {
         let now = self.now();
-        for OpenCase {
-            person_id,
-            invitation_id,
-        } in hires.iter().copied()
-        {
-            let key = key_of_hire(invitation_id);
+        for hire in hires {
+            let key = key_of_hire(hire.invitation_id);
             claim(txn, now, &key).await?;
             if store::find(txn, key.id).await?.is_some() {
                 continue;
             }
             let begun = Acceptance {
                 request_id: key.id,
-                invitation_id,
-                person_id,
+                invitation_id: hire.invitation_id,
+                person_id: hire.person_id,
                 proof: Proof::VerifiedEmail,
+                agency_name: None,
                 begun_at: now,
                 finished_at: None,
             };
@@ -263,7 +265,7 @@ impl App {
                 let person = self
                     .register(txn, now, begun.person_id, referral_code.as_ref(), invitation)
                     .await?;
-                let file = open(txn, now, &person, invitation).await?;
+                let file = opening::open(txn, now, &person, invitation, begun.agency_name.as_deref()).await?;
                 pb::ActivateAccountResponse {
                     person: Some(person.into()),
                     case: Some(file.into()),
@@ -273,7 +275,7 @@ impl App {
             Proof::VerifiedEmail => {
                 let person = people::lock_person(txn, begun.person_id).await?;
                 let person = person.ok_or_else(|| Error::not_found("person", begun.person_id))?;
-                let file = open(txn, now, &person, invitation).await?;
+                let file = opening::open(txn, now, &person, invitation, begun.agency_name.as_deref()).await?;
                 pb::OpenCaseResponse {
                     case: Some(file.into()),
                 }
@@ -335,45 +337,6 @@ async fn claim(txn: &Txn, now: Timestamp, key: &RequestKey) -> Result<(), Storag
     }
 }
 
-/// Opens the case of an accepted invitation.
-async fn open(txn: &Txn, now: Timestamp, person: &Person, invitation: &AcceptedInvitation) -> Result<CaseFile, Error> {
-    let AcceptedInvitation {
-        id,
-        client,
-        accepted_at,
-        terms,
-        ..
-    } = invitation.clone();
-    let offer = Offer {
-        id: OfferId::derived(id.as_uuid(), "offer"),
-        lapses_at: lapse_of(accepted_at),
-    };
-    let case = Case {
-        id: case_of(id),
-        person_id: person.id,
-        account_id: person.account_id,
-        invitation_id: id,
-        client,
-        offer,
-        opened_at: now,
-        state: State::ReviewContract,
-    };
-    if cases::insert_case(txn, &case, &terms).await? {
-        let timer = NewTimer {
-            kind: LAPSE_OFFER,
-            key: case.id.as_uuid(),
-            due: case.offer.lapses_at,
-        };
-        timers::schedule(txn, &[timer]).await?;
-        return Ok(CaseFile { case, terms });
-    }
-    // The same person has opened it by another request at the same moment.
-    let opened = cases::lock_case(txn, case.id)
-        .await?
-        .filter(|(opened, _)| opened.person_id == person.id);
-    opened.map(CaseFile::from).ok_or(Error::NoOpenInvitation)
-}
-
 /// Undoes step 2: nothing is left of what began.
 async fn undo(txn: &Txn, request: RequestId) -> Result<(), Error> {
     if let Some(begun) = store::lock(txn, request)
@@ -386,9 +349,4 @@ async fn undo(txn: &Txn, request: RequestId) -> Result<(), Error> {
         timers::cancel(txn, FINISH_ACCEPTANCE, &[request.as_uuid()]).await?;
     }
     Ok(())
-}
-
-/// The case of an invitation: it has one.
-fn case_of(invitation: InvitationId) -> CaseId {
-    CaseId::derived(invitation.as_uuid(), "case")
 }

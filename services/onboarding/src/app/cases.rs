@@ -1,86 +1,43 @@
-//! Cases: from the accepted invitation to the accepted offer.
+//! Cases: reading them, and going from step to step.
 
-use std::collections::BTreeMap;
+use vouch_primitives::{CaseId, ClientId, PersonId, Timestamp};
+use vouch_proto::{Listed, Page, common::v1::ContractTerms, convert::to_wire_time, onboarding::v1 as pb};
+use vouch_storage::{Txn, idempotency::RequestKey};
 
-use vouch_mail::{NewMail, enqueue};
-use vouch_messaging::{NewEvent, outbox};
-use vouch_primitives::{CaseId, ContractId, InvitationId, NoteId, PersonId, RoomId, Timestamp};
-use vouch_proto::{
-    common::v1::{ContractTerms, contract_terms::Pay},
-    convert::to_wire_time,
-    onboarding::v1 as pb,
-};
-use vouch_storage::{
-    Txn,
-    idempotency::RequestKey,
-    timers::{self, Batch},
-};
-
-use super::{App, LAPSE_OFFER, letter, record};
+use super::{App, agencies, record};
 use crate::{
-    domain::{Case, Contract, ContractStart, Declined, Lapsed, Note, Person, Reviewed},
+    domain::{Case, Facts, Moved, Person, State, Step, Task},
     error::Error,
-    store::{cases as store, people::find_person, rooms},
+    store::{agencies as agency_store, cases as store, people, tasks},
 };
 
-/// A case with the terms of its offer, which are the client's and pass through here unchanged.
+/// A case with all that belongs to it. The terms of an offer are the client's and pass through here unchanged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CaseFile {
     /// The case.
     pub case: Case,
-    /// What is offered.
-    pub terms: ContractTerms,
+    /// What is offered, if it is one of an offer.
+    pub terms: Option<ContractTerms>,
+    /// Its tasks, in their order.
+    pub tasks: Vec<Task>,
 }
 
-/// The one thing that a person should do next [B11].
+/// Lists cases, of a person, of a client's invitations, or of both.
 #[derive(Clone, Debug)]
-pub enum Home {
-    /// Verify the address.
-    VerifyEmail,
-    /// Go on with this case.
-    OpenCase(Box<CaseFile>),
-    /// Open the case of this invitation.
-    OpenInvitation(OpenInvitation),
-    /// Nothing waits.
-    NothingToDo,
+pub struct ListCases {
+    /// Whose.
+    pub person_id: Option<PersonId>,
+    /// Of which client's invitations.
+    pub client_id: Option<ClientId>,
+    /// Which page.
+    pub page: Page<CaseId>,
 }
 
-/// An invitation that waits for a person under their verified address.
-#[derive(Clone, Debug)]
-pub struct OpenInvitation {
-    /// Its id.
-    pub id: InvitationId,
-    /// Who invites.
-    pub company_name: String,
-    /// What is offered.
-    pub terms: ContractTerms,
-    /// When it expires.
-    pub expires_at: Timestamp,
-}
-
-/// Confirms that the contract was read [B19].
+/// Leaves the profile step: the profile is built, or skipped [B42-B44, B49-B51].
 #[derive(Clone, Copy, Debug)]
-pub struct ReviewContract {
+pub struct LeaveProfile {
     /// Which case.
     pub case_id: CaseId,
-}
-
-/// Accepts an offer with a message to the hiring manager [B26].
-#[derive(Clone, Debug)]
-pub struct AcceptOffer {
-    /// Which case.
-    pub case_id: CaseId,
-    /// The message; never empty.
-    pub message: String,
-}
-
-/// Says no to an offer.
-#[derive(Clone, Debug)]
-pub struct DeclineOffer {
-    /// Which case.
-    pub case_id: CaseId,
-    /// Why; may be empty.
-    pub reason: String,
 }
 
 impl App {
@@ -89,199 +46,126 @@ impl App {
     /// # Errors
     /// If there is none, or the database fails.
     pub async fn get_case(&self, id: CaseId) -> Result<CaseFile, Error> {
-        let found = store::find_case(self.db().reader(), id).await?;
-        found.map(CaseFile::from).ok_or_else(|| Error::not_found("case", id))
+        let conn = self.db().reader();
+        let found = store::find_case(conn, id).await?;
+        let (case, terms) = found.ok_or_else(|| Error::not_found("case", id))?;
+        let tasks = tasks::of_case(conn, id).await?;
+        Ok(CaseFile { case, terms, tasks })
     }
 
-    /// Says what a person should do next. What is theirs already comes before what they are invited to.
-    ///
-    /// # Errors
-    /// If there is no such person, the invitation service cannot be asked, or the database fails.
-    pub async fn get_home(&self, person: PersonId) -> Result<Home, Error> {
-        let person = self.get_person(person).await?;
-        let Some(email) = person.verified_email() else {
-            return Ok(Home::VerifyEmail);
-        };
-        if let Some(found) = store::find_open_case(self.db().reader(), person.id, self.now()).await? {
-            return Ok(Home::OpenCase(Box::new(found.into())));
-        }
-        let open = self.invitations.first_open(email).await?;
-        Ok(open.map_or(Home::NothingToDo, Home::OpenInvitation))
-    }
-
-    /// Confirms that the person has read the contract: scope, scheduling, payment [B19].
-    ///
-    /// # Errors
-    /// If there is no such case, its offer has lapsed, or the database fails.
-    pub async fn review_contract(
-        &self,
-        key: &RequestKey,
-        command: &ReviewContract,
-    ) -> Result<pb::ReviewContractResponse, Error> {
-        self.commands
-            .once(key, |txn, now| async move {
-                let mut file = lock(&txn, command.case_id).await?;
-                if file.case.review_contract(now)? == Reviewed::Now {
-                    store::save_case(&txn, &file.case, &file.terms).await?;
-                }
-                Ok(pb::ReviewContractResponse {
-                    case: Some(file.into()),
-                })
-            })
-            .await
-    }
-
-    /// Accepts the offer of a case: the contract, the project room with the message as its first note [B28], the mail
-    /// to the hiring manager and the event are in one transaction [B27].
-    ///
-    /// # Errors
-    /// If there is no such case, the contract was not reviewed, the offer was accepted before or has lapsed, or the
-    /// database fails.
-    pub async fn accept_offer(
-        &self,
-        key: &RequestKey,
-        command: &AcceptOffer,
-    ) -> Result<pb::AcceptOfferResponse, Error> {
-        self.commands
-            .once(key, |txn, now| async move {
-                let CaseFile { mut case, terms } = lock(&txn, command.case_id).await?;
-                let contract = case.accept_offer(ContractId::new(), RoomId::new(), now)?;
-                let note = Note {
-                    id: NoteId::new(),
-                    person_id: case.person_id,
-                    text: command.message.clone(),
-                    created_at: now,
-                };
-                rooms::open_room(&txn, contract.room_id, &note).await?;
-                store::save_case(&txn, &case, &terms).await?;
-                timers::cancel(&txn, LAPSE_OFFER, &[case.id.as_uuid()]).await?;
-                let person = find_person(&*txn, case.person_id).await?;
-                let person = person.ok_or_else(|| Error::not_found("person", case.person_id))?;
-                let mail = acceptance_mail(&case, &terms.project_name, &person, &command.message);
-                enqueue(&txn, now, &mail).await?;
-                record(
-                    &txn,
-                    now,
-                    case.offer.id.as_uuid(),
-                    &offer_accepted(&case, contract, &terms),
-                )
-                .await?;
-                Ok(pb::AcceptOfferResponse {
-                    case: Some(CaseFile { case, terms }.into()),
-                })
-            })
-            .await
-    }
-
-    /// Says no to the offer of a case.
-    ///
-    /// # Errors
-    /// If there is no such case, its offer was accepted or has lapsed, or the database fails.
-    pub async fn decline_offer(
-        &self,
-        key: &RequestKey,
-        command: &DeclineOffer,
-    ) -> Result<pb::DeclineOfferResponse, Error> {
-        self.commands
-            .once(key, |txn, now| async move {
-                let CaseFile { mut case, terms } = lock(&txn, command.case_id).await?;
-                if case.decline_offer(command.reason.clone(), now)? == Declined::Now {
-                    store::save_case(&txn, &case, &terms).await?;
-                    timers::cancel(&txn, LAPSE_OFFER, &[case.id.as_uuid()]).await?;
-                    let event = pb::OfferDeclined {
-                        offer_id: case.offer.id.to_string(),
-                        invitation_id: case.invitation_id.to_string(),
-                        client_id: case.client.id.to_string(),
-                        person_id: case.person_id.to_string(),
-                        decline_time: Some(to_wire_time(now)),
-                    };
-                    record(&txn, now, case.offer.id.as_uuid(), &event).await?;
-                }
-                let case = Some(CaseFile { case, terms }.into());
-                Ok(pb::DeclineOfferResponse { case })
-            })
-            .await
-    }
-
-    /// Lapses the offers whose time is up, unless they were accepted.
+    /// Lists cases, the newest first.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn lapse_offers(&self, txn: &Txn, due: &Batch) -> Result<(), Error> {
-        let ids: Vec<_> = due.keys().into_iter().map(CaseId::from_uuid).collect();
-        let mut cases = store::lock_cases(txn, &ids).await?;
-        cases.retain_mut(|(case, _)| case.lapse() == Lapsed::Now);
-        let lapsed: Vec<_> = cases.iter().map(|(case, _)| case.id).collect();
-        store::save_lapsed(txn, &lapsed).await?;
-        let events: Vec<_> = cases.iter().map(|(case, _)| offer_lapsed(case)).collect();
-        Ok(outbox::append(txn, due.now, &events).await?)
+    pub async fn list_cases(&self, query: &ListCases) -> Result<Listed<CaseFile, CaseId>, Error> {
+        let ListCases {
+            person_id,
+            client_id,
+            page,
+        } = query;
+        let conn = self.db().reader();
+        let found = store::list_cases(conn, *person_id, *client_id, page.after, page.limit()).await?;
+        let ids: Vec<_> = found.iter().map(|(case, _)| case.id).collect();
+        let mut tasks = tasks::of_cases(conn, &ids).await?;
+        let file = |(case, terms): (Case, _)| {
+            let tasks = tasks.remove(&case.id).unwrap_or_default();
+            CaseFile { case, terms, tasks }
+        };
+        Ok(page.cut(found.into_iter().map(file).collect(), |file| file.case.id))
     }
 
-    /// Notes when payments began these contracts.
+    /// Leaves the profile step of an invitation to a talent cloud.
     ///
     /// # Errors
-    /// If no offer began one of the contracts; when the database fails.
-    pub async fn record_contract_starts(&self, txn: &Txn, starts: &[ContractStart]) -> Result<(), Error> {
-        let starts: BTreeMap<_, _> = starts.iter().map(|start| (start.contract_id, *start)).collect();
-        let starts: Vec<_> = starts.into_values().collect();
-        let known = store::save_contract_starts(txn, &starts).await?;
-        if usize::try_from(known) == Ok(starts.len()) {
-            Ok(())
-        } else {
-            Err(Error::UnknownContract)
+    /// If there is no such case or it is one of an offer, or the database fails.
+    pub async fn leave_profile(
+        &self,
+        key: &RequestKey,
+        command: &LeaveProfile,
+    ) -> Result<pb::LeaveProfileResponse, Error> {
+        self.commands
+            .once(key, |txn, now| async move {
+                let (mut file, person) = lock(&txn, command.case_id).await?;
+                let facts = facts(&txn, &file, &person).await?;
+                let moved = file.case.leave_profile(facts, now)?;
+                self.arrive(&txn, now, &file, &person, moved).await?;
+                let case = Some(file.into());
+                Ok(pb::LeaveProfileResponse { case })
+            })
+            .await
+    }
+
+    /// Goes on with a case if nothing is left to do where it stands.
+    pub(super) async fn go_on(
+        &self,
+        txn: &Txn,
+        now: Timestamp,
+        file: &mut CaseFile,
+        person: &Person,
+    ) -> Result<(), Error> {
+        let facts = facts(txn, file, person).await?;
+        let moved = file.case.go_on(facts, now);
+        self.arrive(txn, now, file, person, moved).await
+    }
+
+    /// Goes on with the cases of a person that have waited for the address to be verified.
+    pub(super) async fn go_on_verified(&self, txn: &Txn, now: Timestamp, person: &Person) -> Result<(), Error> {
+        for (case, terms) in store::lock_cases_at(txn, person.id, Step::VerifyEmail).await? {
+            let tasks = tasks::of_case(txn, case.id).await?;
+            let mut file = CaseFile { case, terms, tasks };
+            self.go_on(txn, now, &mut file, person).await?;
+        }
+        Ok(())
+    }
+
+    /// Saves where a case has come to, and does what belongs to arriving there.
+    pub(super) async fn arrive(
+        &self,
+        txn: &Txn,
+        now: Timestamp,
+        file: &CaseFile,
+        person: &Person,
+        moved: Moved,
+    ) -> Result<(), Error> {
+        if moved == Moved::Before {
+            return Ok(());
+        }
+        store::save_case(txn, &file.case, file.terms.as_ref()).await?;
+        match file.case.state {
+            State::At(Step::ConfirmListing) => agencies::invite(self, txn, now, &file.case, person).await,
+            State::Ready => {
+                let event = pb::TalentReady {
+                    case_id: file.case.id.to_string(),
+                    invitation_id: file.case.invitation_id.to_string(),
+                    client_id: file.case.client.id.to_string(),
+                    person_id: file.case.person_id.to_string(),
+                    account_id: file.case.account_id.to_string(),
+                    ready_time: Some(to_wire_time(now)),
+                };
+                Ok(record(txn, now, file.case.id.as_uuid(), &event).await?)
+            }
+            State::At(_) | State::Accepted(_) | State::Lapsed | State::Declined(_) => Ok(()),
         }
     }
 }
 
-impl From<(Case, ContractTerms)> for CaseFile {
-    fn from((case, terms): (Case, ContractTerms)) -> Self {
-        Self { case, terms }
-    }
+/// Reads a case with its person, and locks both, the person first: all that can move a case waits for the same row.
+pub(super) async fn lock(txn: &Txn, id: CaseId) -> Result<(CaseFile, Person), Error> {
+    let unknown = || Error::not_found("case", id);
+    let (_, person) = store::parties_of_case(txn, id).await?.ok_or_else(unknown)?;
+    let person = people::lock_person(txn, person).await?;
+    let person = person.ok_or_else(unknown)?;
+    let (case, terms) = store::lock_case(txn, id).await?.ok_or_else(unknown)?;
+    let tasks = tasks::of_case(txn, id).await?;
+    Ok((CaseFile { case, terms, tasks }, person))
 }
 
-async fn lock(txn: &Txn, id: CaseId) -> Result<CaseFile, Error> {
-    let found = store::lock_case(txn, id).await?;
-    found.map(CaseFile::from).ok_or_else(|| Error::not_found("case", id))
-}
-
-fn acceptance_mail(case: &Case, project_name: &str, person: &Person, message: &str) -> NewMail {
-    NewMail {
-        kind: "offer_accepted",
-        about: case.offer.id.as_uuid(),
-        to: case.client.hiring_manager.email.clone(),
-        to_name: Some(case.client.hiring_manager.display_name.clone()),
-        from_name: format!("{} via Vouch", person.information.display_name),
-        // An address that nobody has verified could be a stranger's.
-        reply_to: person.verified_email().cloned(),
-        letter: letter::of_acceptance(case, project_name, person, message),
-    }
-}
-
-fn offer_lapsed(case: &Case) -> NewEvent {
-    let event = pb::OfferLapsed {
-        offer_id: case.offer.id.to_string(),
-        invitation_id: case.invitation_id.to_string(),
-        client_id: case.client.id.to_string(),
-        person_id: case.person_id.to_string(),
-        lapse_time: Some(to_wire_time(case.offer.lapses_at)),
-    };
-    NewEvent::new(case.offer.id.as_uuid(), &event)
-}
-
-fn offer_accepted(case: &Case, contract: Contract, terms: &ContractTerms) -> pb::OfferAccepted {
-    let pay = terms.pay.clone().map(|pay| match pay {
-        Pay::Hourly(hourly) => pb::offer_accepted::Pay::Hourly(hourly),
-        Pay::Fixed(fixed) => pb::offer_accepted::Pay::Fixed(fixed),
-    });
-    pb::OfferAccepted {
-        offer_id: case.offer.id.to_string(),
-        contract_id: contract.id.to_string(),
-        invitation_id: case.invitation_id.to_string(),
-        client_id: case.client.id.to_string(),
-        person_id: case.person_id.to_string(),
-        account_id: case.account_id.to_string(),
-        pay,
-        start_time: terms.schedule.as_ref().and_then(|schedule| schedule.start_time),
-        accept_time: Some(to_wire_time(contract.accepted_at)),
-    }
+/// What holds of a case that is locked with its person.
+pub(super) async fn facts(txn: &Txn, file: &CaseFile, person: &Person) -> Result<Facts, Error> {
+    let agency = agency_store::find(txn, file.case.account_id).await?;
+    Ok(Facts {
+        tasks_confirmed: file.tasks.iter().all(Task::is_confirmed),
+        listing_public: agency.is_some_and(|agency| agency.is_public()),
+        email_verified: person.email_verified_at.is_some(),
+    })
 }

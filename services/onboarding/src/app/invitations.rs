@@ -4,20 +4,20 @@ use std::fmt;
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
-use vouch_primitives::{ClientId, EmailAddress, InvitationId, RequestId, Timestamp};
+use vouch_primitives::{EmailAddress, InvitationId, RequestId, Timestamp};
 use vouch_proto::common::v1::ContractTerms;
 use vouch_proto::invitation::v1::{
-    AcceptInvitationRequest, GetInvitationRequest, HiringManager, Invitation, ListOpenInvitationsRequest,
-    LookUpInvitationRequest, TalentType, accept_invitation_request, invitation::Content,
-    invitation_service_client::InvitationServiceClient,
+    AcceptInvitationRequest, AcceptInvitationResponse, GetInvitationRequest, HiringManager, Invitation,
+    ListOpenInvitationsRequest, LookUpInvitationRequest, Plan as WirePlan, TalentType, accept_invitation_request,
+    invitation::Content as WireContent, invitation_service_client::InvitationServiceClient,
 };
 use vouch_proto::{Fields, Violations};
 use vouch_runtime::Peer;
 
-use super::{Token, cases::OpenInvitation};
+use super::{Token, home::OpenInvitation};
 use crate::{
-    domain::{Acceptance, Client, HiringManager as Manager, TokenHash},
-    error::{Error, INVITATION_NOT_SUPPORTED},
+    domain::{Acceptance, Client, HiringManager as Manager, Plan, Talent, TalentCloud, TokenHash},
+    error::Error,
 };
 
 /// The invitation service.
@@ -35,8 +35,19 @@ pub struct AcceptedInvitation {
     pub recipient: EmailAddress,
     /// When it was accepted.
     pub accepted_at: Timestamp,
-    /// What is offered.
-    pub terms: ContractTerms,
+    /// Whom it invites.
+    pub talent: Talent,
+    /// What it brings.
+    pub content: Content,
+}
+
+/// What an invitation brings: one of both, never neither.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// An offer of work.
+    Contract(ContractTerms),
+    /// A place in a talent cloud.
+    TalentCloud(TalentCloud),
 }
 
 /// What proves to the invitation service that the person may accept.
@@ -55,11 +66,11 @@ impl Invitations {
         Self(InvitationServiceClient::new(peer))
     }
 
-    /// Which open invitation a token belongs to. Looking does not consume it.
+    /// Which open invitation a token belongs to, and whom it invites. Looking does not consume it.
     ///
     /// # Errors
     /// [`Error::NoOpenInvitation`] for every token that opens nothing.
-    pub async fn look_up(&self, token: &Token) -> Result<InvitationId, Error> {
+    pub async fn look_up(&self, token: &Token) -> Result<(InvitationId, Talent), Error> {
         let request = LookUpInvitationRequest {
             token: token.as_str().to_owned(),
         };
@@ -71,34 +82,27 @@ impl Invitations {
             .map_err(refusal)?
             .into_inner();
         let invitation = answer.invitation.unwrap_or_default();
-        expect_supported(&invitation)?;
         let mut fields = Fields::new();
         let id = fields.id("invitation.id", &invitation.id);
-        id.ok_or_else(|| Error::InvitationUnreadable(fields.into()))
+        let talent = talent_of(&mut fields, &invitation);
+        id.zip(talent).ok_or_else(|| Error::InvitationUnreadable(fields.into()))
     }
 
-    /// The oldest open invitation of a verified address, of those that lead somewhere yet.
+    /// The oldest open invitation of a verified address.
     ///
     /// # Errors
     /// When the service cannot be asked.
     pub async fn first_open(&self, verified: &EmailAddress) -> Result<Option<OpenInvitation>, Error> {
-        let mut request = ListOpenInvitationsRequest {
+        let request = ListOpenInvitationsRequest {
             verified_email: verified.to_string(),
             // A hundred may be more than an answer can hold.
             page_size: 1,
             page_token: String::new(),
         };
-        loop {
-            let answer = self.0.clone().list_open_invitations(request.clone()).await;
-            let answer = answer.map_err(refusal)?.into_inner();
-            let mut invitations = answer.invitations.into_iter();
-            let first = invitations.find(|invitation| expect_supported(invitation).is_ok());
-            if first.is_some() || answer.next_page_token.is_empty() {
-                let first = first.map(open_invitation).transpose();
-                return first.map_err(Error::InvitationUnreadable);
-            }
-            request.page_token = answer.next_page_token;
-        }
+        let answer = self.0.clone().list_open_invitations(request).await;
+        let first = answer.map_err(refusal)?.into_inner().invitations.into_iter().next();
+        let first = first.map(open_invitation).transpose();
+        first.map_err(Error::InvitationUnreadable)
     }
 
     /// Accepts an invitation for a person. However often it is asked for the same acceptance, the answer is the same.
@@ -111,7 +115,8 @@ impl Invitations {
             Evidence::Token(hash) => accept_invitation_request::Proof::TokenSha256(hash.0.to_vec()),
             Evidence::VerifiedEmail(email) => {
                 // Nobody has looked at this one yet.
-                self.expect_supported(acceptance.invitation_id).await?;
+                let talent = self.talent_of(acceptance.invitation_id).await?;
+                expect_agency_name(talent, acceptance.agency_name.as_ref())?;
                 accept_invitation_request::Proof::VerifiedEmail(email.to_string())
             }
         };
@@ -128,15 +133,17 @@ impl Invitations {
             .await
             .map_err(refusal)?
             .into_inner();
-        accepted_invitation(answer.invitation.unwrap_or_default()).map_err(Error::InvitationUnreadable)
+        accepted_invitation(answer).map_err(Error::InvitationUnreadable)
     }
 
-    async fn expect_supported(&self, id: InvitationId) -> Result<(), Error> {
+    async fn talent_of(&self, id: InvitationId) -> Result<Talent, Error> {
         let request = GetInvitationRequest {
             invitation_id: id.to_string(),
         };
         let answer = self.0.clone().get_invitation(request).await;
-        expect_supported(&answer.map_err(refusal)?.into_inner().invitation.unwrap_or_default())
+        let invitation = answer.map_err(refusal)?.into_inner().invitation.unwrap_or_default();
+        let mut fields = Fields::new();
+        talent_of(&mut fields, &invitation).ok_or_else(|| Error::InvitationUnreadable(fields.into()))
     }
 }
 
@@ -160,22 +167,61 @@ fn refusal(status: Status) -> Error {
     }
 }
 
-/// Only freelancers who are invited to a contract have a way here yet. Whoever else accepted an invitation would be stuck,
-/// so that nobody does.
-fn expect_supported(invitation: &Invitation) -> Result<(), Error> {
-    match invitation.content {
-        Some(Content::ContractTerms(_)) if invitation.talent_type() == TalentType::Freelancer => Ok(()),
-        _ => Err(Error::InvitationRefused {
-            reason: INVITATION_NOT_SUPPORTED.to_owned(),
-        }),
+/// An agency needs a name when it accepts [B30]; a freelancer has none.
+///
+/// # Errors
+/// [`Error::AgencyNameRequired`] and [`Error::NotAnAgency`].
+pub(super) fn expect_agency_name(talent: Talent, name: Option<&String>) -> Result<(), Error> {
+    match (talent, name) {
+        (Talent::Agency, None) => Err(Error::AgencyNameRequired),
+        (Talent::Freelancer, Some(_)) => Err(Error::NotAnAgency),
+        (Talent::Agency, Some(_)) | (Talent::Freelancer, None) => Ok(()),
     }
 }
 
-/// The terms of an invitation to a contract.
-fn offered(content: Option<Content>) -> Option<ContractTerms> {
+impl Content {
+    /// The terms, if it is an offer.
+    #[must_use]
+    pub const fn terms(&self) -> Option<&ContractTerms> {
+        match self {
+            Self::Contract(terms) => Some(terms),
+            Self::TalentCloud(_) => None,
+        }
+    }
+
+    /// The talent cloud, if it is a place in one.
+    #[must_use]
+    pub const fn cloud(&self) -> Option<&TalentCloud> {
+        match self {
+            Self::TalentCloud(cloud) => Some(cloud),
+            Self::Contract(_) => None,
+        }
+    }
+}
+
+fn talent_of(fields: &mut Fields, invitation: &Invitation) -> Option<Talent> {
+    match invitation.talent_type() {
+        TalentType::Freelancer => Some(Talent::Freelancer),
+        TalentType::Agency => Some(Talent::Agency),
+        TalentType::Unspecified => {
+            fields.refuse("invitation.talent_type", "REQUIRED", "is required");
+            None
+        }
+    }
+}
+
+/// The terms were checked when the client sent them; here they only have to be there, with a way of paying.
+fn content_of(fields: &mut Fields, content: Option<WireContent>) -> Option<Content> {
     match content {
-        Some(Content::ContractTerms(terms)) => Some(terms),
-        Some(Content::TalentCloud(_)) | None => None,
+        Some(WireContent::ContractTerms(terms)) if terms.pay.is_some() => Some(Content::Contract(terms)),
+        Some(WireContent::TalentCloud(cloud)) => {
+            let (id, name) = (fields.id("invitation.talent_cloud.id", &cloud.id)?, cloud.name);
+            Some(Content::TalentCloud(TalentCloud { id, name }))
+        }
+        Some(WireContent::ContractTerms(_)) | None => {
+            fields.refuse("invitation.content", "REQUIRED", "is required");
+            None
+        }
     }
 }
 
@@ -183,55 +229,69 @@ fn open_invitation(invitation: Invitation) -> Result<OpenInvitation, Violations>
     let mut fields = Fields::new();
     let id = fields.id("invitation.id", &invitation.id);
     let expires_at = fields.time("invitation.expire_time", invitation.expire_time.as_ref());
-    let terms = terms(&mut fields, offered(invitation.content));
-    let (Some(id), Some(expires_at), Some(terms)) = (id, expires_at, terms) else {
+    let talent = talent_of(&mut fields, &invitation);
+    let content = content_of(&mut fields, invitation.content);
+    let (Some(id), Some(expires_at), Some(talent), Some(content)) = (id, expires_at, talent, content) else {
         return Err(fields.into());
     };
     fields.finish(OpenInvitation {
         id,
         company_name: invitation.company_name,
-        terms,
+        talent,
+        content,
         expires_at,
     })
 }
 
-fn accepted_invitation(invitation: Invitation) -> Result<AcceptedInvitation, Violations> {
+fn accepted_invitation(answer: AcceptInvitationResponse) -> Result<AcceptedInvitation, Violations> {
     let mut fields = Fields::new();
+    let plan = plan_of(&mut fields, answer.client_plan());
+    let invitation = answer.invitation.unwrap_or_default();
     let id = fields.id("invitation.id", &invitation.id);
-    let client_id: Option<ClientId> = fields.id("invitation.client_id", &invitation.client_id);
     let recipient = fields.email("invitation.recipient_email", &invitation.recipient_email);
     let accepted_at = fields.time("invitation.accept_time", invitation.accept_time.as_ref());
-    let HiringManager {
-        display_name, email, ..
-    } = invitation.hiring_manager.unwrap_or_default();
-    let email = fields.email("invitation.hiring_manager.email", &email);
-    let terms = terms(&mut fields, offered(invitation.content));
-    let (Some(id), Some(client_id), Some(recipient)) = (id, client_id, recipient) else {
+    let talent = talent_of(&mut fields, &invitation);
+    let client = plan.and_then(|plan| client_of(&mut fields, &invitation, plan));
+    let content = content_of(&mut fields, invitation.content);
+    let (Some(id), Some(client), Some(recipient)) = (id, client, recipient) else {
         return Err(fields.into());
     };
-    let (Some(accepted_at), Some(email), Some(terms)) = (accepted_at, email, terms) else {
+    let (Some(accepted_at), Some(talent), Some(content)) = (accepted_at, talent, content) else {
         return Err(fields.into());
-    };
-    let hiring_manager = Manager { display_name, email };
-    let client = Client {
-        id: client_id,
-        company_name: invitation.company_name,
-        hiring_manager,
     };
     fields.finish(AcceptedInvitation {
         id,
         client,
         recipient,
         accepted_at,
-        terms,
+        talent,
+        content,
     })
 }
 
-/// The terms were checked when the client sent them; here they only have to be there, with a way of paying.
-fn terms(fields: &mut Fields, terms: Option<ContractTerms>) -> Option<ContractTerms> {
-    let terms = terms.filter(|terms| terms.pay.is_some());
-    if terms.is_none() {
-        fields.refuse("invitation.contract_terms", "REQUIRED", "is required");
+fn client_of(fields: &mut Fields, invitation: &Invitation, plan: Plan) -> Option<Client> {
+    let id = fields.id("invitation.client_id", &invitation.client_id);
+    let HiringManager {
+        display_name, email, ..
+    } = invitation.hiring_manager.clone().unwrap_or_default();
+    let email = fields.email("invitation.hiring_manager.email", &email);
+    let (id, email) = id.zip(email)?;
+    Some(Client {
+        id,
+        company_name: invitation.company_name.clone(),
+        plan,
+        hiring_manager: Manager { display_name, email },
+    })
+}
+
+fn plan_of(fields: &mut Fields, plan: WirePlan) -> Option<Plan> {
+    match plan {
+        WirePlan::Basic => Some(Plan::Basic),
+        WirePlan::BusinessPlus => Some(Plan::BusinessPlus),
+        WirePlan::Enterprise => Some(Plan::Enterprise),
+        WirePlan::Unspecified => {
+            fields.refuse("client_plan", "REQUIRED", "is required");
+            None
+        }
     }
-    terms
 }

@@ -2,7 +2,7 @@
 
 use vouch_mail::{Button, Letter, Quote};
 
-use crate::domain::{Case, Person};
+use crate::domain::{Agency, Brings, Case, Person, State, Step, Task};
 
 /// Asks a person to show that the account e-mail is theirs; `link` carries the token.
 pub(super) fn of_verification(person: &Person, link: String) -> Letter {
@@ -36,6 +36,77 @@ pub(super) fn of_existing_account() -> Letter {
                 .to_owned(),
         ],
         footer: vec!["If that was not you, you can ignore this e-mail.".to_owned()],
+        ..Letter::default()
+    }
+}
+
+/// The final agency invitation, by which the listing of an agency becomes public [B34]; `link` carries the token.
+pub(super) fn of_agency_invitation(case: &Case, person: &Person, agency: &Agency, link: String) -> Letter {
+    let (company, name) = (&case.client.company_name, &agency.name);
+    Letter {
+        subject: format!("Your agency {name} is invited by {company}"),
+        heading: format!("Confirm the listing of {name}"),
+        paragraphs: vec![
+            format!("Hello {},", person.information.display_name),
+            format!(
+                "everything that {company} asks of you is confirmed. One step is left before you can accept the offer: \
+                 confirm the public listing of your agency."
+            ),
+            "Everybody can find the listing from then on; it cannot be made private.".to_owned(),
+        ],
+        facts: vec![
+            ("Agency".to_owned(), name.clone()),
+            ("Company".to_owned(), company.clone()),
+        ],
+        button: Some(Button {
+            label: "Accept invitation".to_owned(),
+            url: link,
+        }),
+        ..Letter::default()
+    }
+}
+
+/// Tells a person that everything they had to do is confirmed [B24].
+pub(super) fn of_confirmation(case: &Case, person: &Person) -> Letter {
+    let company = &case.client.company_name;
+    let next = match (&case.state, &case.brings) {
+        (State::At(Step::AcceptOffer), _) => "You can accept your offer now.",
+        (State::At(Step::VerifyEmail), _) => "Please verify your e-mail address, and you are ready to work.",
+        (_, Brings::TalentCloud(_)) => "You are ready to work when the next project is there.",
+        (_, Brings::Contract(_)) => "Your offer waits for you.",
+    };
+    Letter {
+        subject: format!("Everything is confirmed for {company}"),
+        heading: "Everything is confirmed".to_owned(),
+        paragraphs: vec![
+            format!("Hello {},", person.information.display_name),
+            format!("we have looked at everything that {company} asks of you, and all of it is confirmed. {next}"),
+        ],
+        ..Letter::default()
+    }
+}
+
+/// Tells a person that something has to be done again.
+pub(super) fn of_rejection(case: &Case, person: &Person, task: &Task, reason: &str) -> Letter {
+    let title = &task.title;
+    let mut paragraphs = vec![
+        format!("Hello {},", person.information.display_name),
+        format!(
+            "we could not confirm what you have handed in for “{title}”, which {} asks for.",
+            case.client.company_name
+        ),
+    ];
+    if let Some(moment) = task.not_before {
+        paragraphs.push(format!("You can try again from {moment} on."));
+    }
+    Letter {
+        subject: format!("Please look at “{title}” again"),
+        heading: "Please look at this again".to_owned(),
+        paragraphs,
+        quote: Some(Quote {
+            author: "Vouch".to_owned(),
+            text: reason.to_owned(),
+        }),
         ..Letter::default()
     }
 }

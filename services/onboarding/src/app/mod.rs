@@ -4,17 +4,28 @@
 //! |---|---|
 //! | [`people`] | register, verify an address, read a person |
 //! | [`acceptances`] | accept an invitation, by its token or by the verified address; it spans two services |
-//! | [`cases`] | what to do next, review the contract, accept the offer; what time and payments make of a case |
+//! | [`cases`] | read cases, go from step to step |
+//! | [`offers`] | review, accept, decline an offer; what time and payments make of it |
+//! | [`tasks`] | do what a case requires, and review it |
+//! | [`task_templates`] | say what cases require |
+//! | [`agencies`] | the agencies of a person, and their final invitations |
+//! | [`home`] | what to do next |
 //! | [`rooms`] | the notes of project rooms |
 //! | [`invitations`] | what is asked of the invitation service |
 
 pub mod acceptances;
+pub mod agencies;
 pub mod cases;
+pub mod home;
 pub mod invitations;
 mod letter;
+pub mod offers;
+mod opening;
 mod owners;
 pub mod people;
 pub mod rooms;
+pub mod task_templates;
+pub mod tasks;
 
 use vouch_messaging::{NewEvent, outbox};
 use vouch_primitives::{Timestamp, Uuid};

@@ -1,17 +1,26 @@
 //! Whose things are.
 
-use vouch_primitives::{CaseId, RoomId, Uuid};
+use vouch_primitives::{CaseId, RoomId, TaskId, TaskTemplateId, Uuid};
 use vouch_runtime::access::{FindOwners, Owners};
 use vouch_storage::StorageError;
 
 use super::App;
-use crate::store::cases as store;
+use crate::store::{cases as store, task_templates, tasks};
 
 impl FindOwners for App {
     async fn find_owners(&self, field: &str, id: Uuid) -> Result<Option<Owners>, StorageError> {
         let conn = self.db().reader();
         let parties = match field {
             "case_id" => store::parties_of_case(conn, CaseId::from_uuid(id)).await?,
+            "task_id" => match tasks::case_of(conn, TaskId::from_uuid(id)).await? {
+                Some(case) => store::parties_of_case(conn, case).await?,
+                None => None,
+            },
+            "task_template_id" => {
+                let found = task_templates::client_of(conn, TaskTemplateId::from_uuid(id)).await?;
+                // The platform's are nobody's but its own.
+                return Ok(found.map(|client| client.map(Owners::client).unwrap_or_default()));
+            }
             "room_id" => store::parties_of_room(conn, RoomId::from_uuid(id)).await?,
             _ => None,
         };

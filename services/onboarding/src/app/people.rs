@@ -74,6 +74,7 @@ impl App {
                 let id = id.ok_or(Error::UnknownVerification)?;
                 let mut person = store::lock_person(&txn, id).await?.ok_or(Error::UnknownVerification)?;
                 verify(&txn, now, &mut person).await?;
+                self.go_on_verified(&txn, now, &person).await?;
                 Ok(pb::VerifyEmailResponse {
                     person: Some(person.into()),
                 })

@@ -22,6 +22,8 @@ pub struct Acceptance {
     pub person_id: PersonId,
     /// What proves that the person may.
     pub proof: Proof,
+    /// The name of the agency that accepts, if the invitation is an agency's [B30].
+    pub agency_name: Option<String>,
     /// When it was begun.
     pub begun_at: Timestamp,
     /// When it came to its end.

@@ -1,19 +1,14 @@
-//! A freelancer's way from an accepted invitation to an accepted offer [B17-B28].
-//!
-//! ```text
-//!                  review the contract               accept, with a message
-//! REVIEW_CONTRACT ─────────────────────► ACCEPT_OFFER ──────────────────────► ACCEPTED
-//!        ├────────── 30 days ──────────┬──────┤
-//!        │                             └► LAPSED
-//!        └────────── decline ──────────┬──────┘
-//!                                      └► DECLINED
-//! ```
+//! One person's way from an accepted invitation to the work: where it stands, and what each step makes of it. Which steps
+//! there are, [`Way`] says; at any of them an offer may be declined, changed by the client, or lapse.
 
 use std::{error::Error, fmt, ops::RangeInclusive};
 
 use vouch_primitives::{
-    AccountId, CaseId, ClientId, ContractId, EmailAddress, InvitationId, OfferId, PersonId, RoomId, Timestamp,
+    AccountId, CaseId, ClientId, ContractId, EmailAddress, InvitationId, OfferId, PersonId, RoomId, TalentCloudId,
+    Timestamp,
 };
+
+use super::{Facts, Step, Way};
 
 /// How many days after the acceptance of its invitation an offer lapses [default].
 pub const LAPSE_DAYS: u32 = 30;
@@ -29,18 +24,40 @@ pub struct Case {
     pub id: CaseId,
     /// Whose case.
     pub person_id: PersonId,
-    /// The account that works and is paid.
+    /// The account that works and is paid: the person's own, or the agency's.
     pub account_id: AccountId,
     /// The invitation that it began with.
     pub invitation_id: InvitationId,
+    /// Whom it invites.
+    pub talent: Talent,
     /// The client.
     pub client: Client,
-    /// The offer.
-    pub offer: Offer,
+    /// What the invitation brings.
+    pub brings: Brings,
     /// When it was opened.
     pub opened_at: Timestamp,
     /// Where it stands.
     pub state: State,
+    /// Since when it has stood there.
+    pub since: Timestamp,
+}
+
+/// Whom an invitation invites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Talent {
+    /// A person who works alone.
+    Freelancer,
+    /// A company of several people.
+    Agency,
+}
+
+/// What an invitation brings: an offer of work, or a place in a talent cloud, never both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Brings {
+    /// An offer of work.
+    Contract(Offer),
+    /// A place in a talent cloud.
+    TalentCloud(TalentCloud),
 }
 
 /// Who invited.
@@ -50,8 +67,21 @@ pub struct Client {
     pub id: ClientId,
     /// Its name.
     pub company_name: String,
+    /// Its membership plan when the case was opened; requirements follow from it [B4].
+    pub plan: Plan,
     /// To whom talent writes [B26].
     pub hiring_manager: HiringManager,
+}
+
+/// The membership plan of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Plan {
+    /// The free plan.
+    Basic,
+    /// The plan of teams that hire regularly.
+    BusinessPlus,
+    /// The plan of large companies.
+    Enterprise,
 }
 
 /// Somebody who hires for a client.
@@ -68,19 +98,30 @@ pub struct HiringManager {
 pub struct Offer {
     /// Its id.
     pub id: OfferId,
+    /// How often the client has written its terms; 1 as long as they are the first ones.
+    pub version: u32,
     /// From this moment on it cannot be accepted.
     pub lapses_at: Timestamp,
+}
+
+/// The talent cloud that somebody is invited to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TalentCloud {
+    /// Its id.
+    pub id: TalentCloudId,
+    /// Its name.
+    pub name: String,
 }
 
 /// Where a case stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// The person is to read the contract and confirm it: scope, scheduling, payment [B19].
-    ReviewContract,
-    /// Everything is ready for the offer to be accepted. There are no tasks, so that this step comes at once [B23].
-    AcceptOffer,
+    /// This step has to be taken.
+    At(Step),
     /// The offer was accepted.
     Accepted(Contract),
+    /// The person can work when the client's next project is there [B45, B52].
+    Ready,
     /// The offer lapsed before it was accepted.
     Lapsed,
     /// The person said no to it.
@@ -118,21 +159,12 @@ pub struct ContractStart {
     pub started_at: Timestamp,
 }
 
-/// What came of reviewing a contract.
+/// Whether a case got any further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reviewed {
-    /// It is reviewed from now on.
+pub enum Moved {
+    /// It stands somewhere else from now on.
     Now,
-    /// It had been reviewed before; nothing has changed.
-    Before,
-}
-
-/// What came of saying no to an offer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Declined {
-    /// It is declined from now on.
-    Now,
-    /// It had been declined before; nothing has changed.
+    /// What was asked for had been done before; nothing has changed.
     Before,
 }
 
@@ -141,7 +173,7 @@ pub enum Declined {
 pub enum Lapsed {
     /// It has lapsed.
     Now,
-    /// It was accepted in time, or had lapsed before; nothing has changed.
+    /// It was accepted in time, or had ended before; nothing has changed.
     No,
 }
 
@@ -150,6 +182,12 @@ pub enum Lapsed {
 pub enum Refusal {
     /// The contract has to be reviewed first.
     ContractNotReviewed,
+    /// Not every task is done and confirmed [F16].
+    TasksOpen,
+    /// The final agency invitation has to be accepted first [B34].
+    ListingNotConfirmed,
+    /// The client has changed the offer since the person read it.
+    OfferChanged,
     /// The offer was accepted before. Another acceptance would carry another message, which must not be lost in
     /// silence.
     OfferAccepted,
@@ -157,51 +195,105 @@ pub enum Refusal {
     OfferLapsed,
     /// The person has said no to the offer.
     OfferDeclined,
+    /// The case is of a talent cloud: there is no offer.
+    NoOffer,
+    /// The case is of an offer: a profile has nothing to do with it [F11, F13].
+    NoProfileStep,
 }
 
 impl Case {
-    /// Confirms that the person has read the contract [B19]. Confirming again is a normal outcome.
+    /// Which of the four ways it goes.
+    #[must_use]
+    pub const fn way(&self) -> Way {
+        Way::of(self.talent, &self.brings)
+    }
+
+    /// The offer, if it is one of an offer.
+    #[must_use]
+    pub const fn offer(&self) -> Option<&Offer> {
+        match &self.brings {
+            Brings::Contract(offer) => Some(offer),
+            Brings::TalentCloud(_) => None,
+        }
+    }
+
+    /// Confirms that the person has read the contract in this version [B19, B31]. Confirming again is a normal outcome.
     ///
     /// # Errors
-    /// If the offer has lapsed.
-    pub fn review_contract(&mut self, now: Timestamp) -> Result<Reviewed, Refusal> {
-        match self.state {
-            State::Lapsed => Err(Refusal::OfferLapsed),
-            State::Declined(_) => Err(Refusal::OfferDeclined),
-            State::ReviewContract | State::AcceptOffer if self.is_late(now) => Err(Refusal::OfferLapsed),
-            State::AcceptOffer | State::Accepted(_) => Ok(Reviewed::Before),
-            State::ReviewContract => {
-                self.state = State::AcceptOffer;
-                Ok(Reviewed::Now)
+    /// If there is no offer, the client has changed it since, or it has come to nothing.
+    pub fn review_contract(&mut self, version: u32, facts: Facts, now: Timestamp) -> Result<Moved, Refusal> {
+        let current = self.offer().ok_or(Refusal::NoOffer)?.version;
+        match &self.state {
+            State::Accepted(_) => Ok(Moved::Before),
+            _ => {
+                let step = self.expect_open_offer(now)?;
+                if version != current {
+                    return Err(Refusal::OfferChanged);
+                }
+                Ok(self.finish(Step::ReviewContract, step, facts, now))
             }
         }
     }
 
-    /// Accepts the offer: the contract `contract_id` begins and the room `room_id` is opened [B26, B27].
+    /// Leaves the profile as it is: built, or skipped [B42, B44, B49, B51]. Leaving it again is a normal outcome. Whether
+    /// it may be left, the profile says [B43, B50].
     ///
     /// # Errors
-    /// If the contract was not reviewed, or the offer was accepted before or has lapsed.
+    /// If the case is of an offer.
+    pub fn leave_profile(&mut self, facts: Facts, now: Timestamp) -> Result<Moved, Refusal> {
+        match (&self.brings, &self.state) {
+            (Brings::Contract(_), _) => Err(Refusal::NoProfileStep),
+            (Brings::TalentCloud(_), State::At(step)) => Ok(self.finish(Step::BuildProfile, *step, facts, now)),
+            (Brings::TalentCloud(_), _) => Ok(Moved::Before),
+        }
+    }
+
+    /// Goes on if these facts leave nothing to do in the step where it stands.
+    pub fn go_on(&mut self, facts: Facts, now: Timestamp) -> Moved {
+        match self.state {
+            State::At(step) if step.is_passed(facts) && self.is_open(now) => self.finish(step, step, facts, now),
+            _ => Moved::Before,
+        }
+    }
+
+    /// The client writes the offer anew: it has to be read again, and keeps the day on which it lapses.
+    ///
+    /// # Errors
+    /// If there is no offer, or it was accepted or has come to nothing.
+    pub fn change_offer(&mut self, now: Timestamp) -> Result<(), Refusal> {
+        self.expect_open_offer(now)?;
+        if let Brings::Contract(offer) = &mut self.brings {
+            offer.version = offer.version.saturating_add(1);
+        }
+        self.state = State::At(Step::ReviewContract);
+        self.since = now;
+        Ok(())
+    }
+
+    /// Accepts the offer: the contract `contract_id` begins and the room `room_id` is opened [B26, B27, B38].
+    ///
+    /// # Errors
+    /// If a step before is not done, or the offer was accepted before or has come to nothing.
     pub fn accept_offer(
         &mut self,
         contract_id: ContractId,
         room_id: RoomId,
         now: Timestamp,
     ) -> Result<Contract, Refusal> {
-        match self.state {
-            State::Accepted(_) => Err(Refusal::OfferAccepted),
-            State::Lapsed => Err(Refusal::OfferLapsed),
-            State::Declined(_) => Err(Refusal::OfferDeclined),
-            State::ReviewContract | State::AcceptOffer if self.is_late(now) => Err(Refusal::OfferLapsed),
-            State::ReviewContract => Err(Refusal::ContractNotReviewed),
-            State::AcceptOffer => {
-                let accepted_at = now;
+        match self.expect_open_offer(now)? {
+            Step::ReviewContract => Err(Refusal::ContractNotReviewed),
+            Step::CompleteTasks => Err(Refusal::TasksOpen),
+            Step::ConfirmListing => Err(Refusal::ListingNotConfirmed),
+            Step::BuildProfile | Step::VerifyEmail => Err(Refusal::NoOffer),
+            Step::AcceptOffer => {
                 let contract = Contract {
                     id: contract_id,
                     room_id,
-                    accepted_at,
+                    accepted_at: now,
                     started_at: None,
                 };
                 self.state = State::Accepted(contract);
+                self.since = now;
                 Ok(contract)
             }
         }
@@ -210,44 +302,85 @@ impl Case {
     /// Says no to the offer, read or not. Saying no again is a normal outcome.
     ///
     /// # Errors
-    /// If the offer was accepted or has lapsed.
-    pub fn decline_offer(&mut self, reason: String, now: Timestamp) -> Result<Declined, Refusal> {
-        match self.state {
-            State::Accepted(_) => Err(Refusal::OfferAccepted),
-            State::Lapsed => Err(Refusal::OfferLapsed),
-            State::Declined(_) => Ok(Declined::Before),
-            State::ReviewContract | State::AcceptOffer if self.is_late(now) => Err(Refusal::OfferLapsed),
-            State::ReviewContract | State::AcceptOffer => {
-                let declined_at = now;
-                self.state = State::Declined(Decline { declined_at, reason });
-                Ok(Declined::Now)
-            }
+    /// If there is no offer, or it was accepted or has lapsed.
+    pub fn decline_offer(&mut self, reason: String, now: Timestamp) -> Result<Moved, Refusal> {
+        if let State::Declined(_) = self.state {
+            return Ok(Moved::Before);
         }
+        self.expect_open_offer(now)?;
+        let declined_at = now;
+        self.state = State::Declined(Decline { declined_at, reason });
+        self.since = now;
+        Ok(Moved::Now)
     }
 
     /// The offer's time is up.
-    pub fn lapse(&mut self) -> Lapsed {
-        match self.state {
-            State::ReviewContract | State::AcceptOffer => {
+    pub fn lapse(&mut self, now: Timestamp) -> Lapsed {
+        match (&self.state, self.offer()) {
+            (State::At(_), Some(_)) => {
                 self.state = State::Lapsed;
+                self.since = now;
                 Lapsed::Now
             }
-            State::Accepted(_) | State::Lapsed | State::Declined(_) => Lapsed::No,
+            _ => Lapsed::No,
         }
     }
 
-    /// Whether there is something for the person to do in it.
+    /// Whether there is something to do in it, for whomever.
     #[must_use]
     pub fn is_open(&self, now: Timestamp) -> bool {
+        matches!(self.state, State::At(_)) && !self.is_late(now)
+    }
+
+    /// Where an offer stands that can still be accepted or declined.
+    fn expect_open_offer(&self, now: Timestamp) -> Result<Step, Refusal> {
         match self.state {
-            State::ReviewContract | State::AcceptOffer => !self.is_late(now),
-            State::Accepted(_) | State::Lapsed | State::Declined(_) => false,
+            _ if self.offer().is_none() => Err(Refusal::NoOffer),
+            State::Accepted(_) => Err(Refusal::OfferAccepted),
+            State::Declined(_) => Err(Refusal::OfferDeclined),
+            State::Lapsed => Err(Refusal::OfferLapsed),
+            State::Ready => Err(Refusal::NoOffer),
+            State::At(_) if self.is_late(now) => Err(Refusal::OfferLapsed),
+            State::At(step) => Ok(step),
         }
+    }
+
+    /// Takes the step `done`, unless the case, which is at the step `at`, has it behind itself.
+    fn finish(&mut self, done: Step, at: Step, facts: Facts, now: Timestamp) -> Moved {
+        if at != done {
+            return Moved::Before;
+        }
+        self.state = self.way().after(done, facts).map_or(State::Ready, State::At);
+        self.since = now;
+        Moved::Now
     }
 
     /// The timer that lapses an offer may be late; the moment counts, not the timer.
     fn is_late(&self, now: Timestamp) -> bool {
-        now >= self.offer.lapses_at
+        self.offer().is_some_and(|offer| now >= offer.lapses_at)
+    }
+}
+
+impl Plan {
+    /// Its name, as in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Basic => "BASIC",
+            Self::BusinessPlus => "BUSINESS_PLUS",
+            Self::Enterprise => "ENTERPRISE",
+        }
+    }
+}
+
+impl Talent {
+    /// Its name, as in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Freelancer => "FREELANCER",
+            Self::Agency => "AGENCY",
+        }
     }
 }
 
@@ -261,9 +394,14 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ContractNotReviewed => "the contract has to be reviewed first",
+            Self::TasksOpen => "not every task is done and confirmed",
+            Self::ListingNotConfirmed => "the final agency invitation has to be accepted first",
+            Self::OfferChanged => "the client has changed the offer: read it again",
             Self::OfferAccepted => "the offer was accepted before",
             Self::OfferLapsed => "the offer has lapsed",
             Self::OfferDeclined => "the offer was declined",
+            Self::NoOffer => "the case is of a talent cloud and has no offer",
+            Self::NoProfileStep => "the case is of an offer and has no profile step",
         })
     }
 }
@@ -271,160 +409,4 @@ impl fmt::Display for Refusal {
 impl Error for Refusal {}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().expect("a moment")
-    }
-
-    fn contract() -> Contract {
-        let (id, room_id) = (ContractId::new(), RoomId::new());
-        Contract {
-            id,
-            room_id,
-            accepted_at: at("2026-03-02"),
-            started_at: None,
-        }
-    }
-
-    fn case(state: State) -> Case {
-        Case {
-            id: CaseId::new(),
-            person_id: PersonId::new(),
-            account_id: AccountId::new(),
-            invitation_id: InvitationId::new(),
-            client: Client {
-                id: ClientId::new(),
-                company_name: "Acme".to_owned(),
-                hiring_manager: HiringManager {
-                    display_name: "Grace".to_owned(),
-                    email: "grace@acme.example".parse().expect("an address"),
-                },
-            },
-            offer: Offer {
-                id: OfferId::new(),
-                lapses_at: lapse_of(at("2026-03-01")),
-            },
-            opened_at: at("2026-03-01"),
-            state,
-        }
-    }
-
-    fn accept(case: &mut Case, now: Timestamp) -> Result<(), Refusal> {
-        case.accept_offer(ContractId::new(), RoomId::new(), now).map(drop)
-    }
-
-    // B17, B19, B23, B26
-    #[test]
-    fn every_step_from_every_state() {
-        let (early, late) = (at("2026-03-30"), at("2026-03-31"));
-        let accepted = State::Accepted(contract());
-        let (lapsed, unread) = (Err(Refusal::OfferLapsed), Err(Refusal::ContractNotReviewed));
-        let again = Err(Refusal::OfferAccepted);
-        let (first, repeat) = (Ok(Reviewed::Now), Ok(Reviewed::Before));
-        for (state, now, reviewed, taken, lapse, open) in [
-            (State::ReviewContract, early, first, unread, Lapsed::Now, true),
-            (
-                State::ReviewContract,
-                late,
-                Err(Refusal::OfferLapsed),
-                lapsed,
-                Lapsed::Now,
-                false,
-            ),
-            (State::AcceptOffer, early, repeat, Ok(()), Lapsed::Now, true),
-            (
-                State::AcceptOffer,
-                late,
-                Err(Refusal::OfferLapsed),
-                lapsed,
-                Lapsed::Now,
-                false,
-            ),
-            (accepted.clone(), early, repeat, again, Lapsed::No, false),
-            (accepted, late, repeat, again, Lapsed::No, false),
-            (
-                State::Lapsed,
-                early,
-                Err(Refusal::OfferLapsed),
-                lapsed,
-                Lapsed::No,
-                false,
-            ),
-            (
-                State::Lapsed,
-                late,
-                Err(Refusal::OfferLapsed),
-                lapsed,
-                Lapsed::No,
-                false,
-            ),
-        ] {
-            assert_eq!(
-                case(state.clone()).review_contract(now),
-                reviewed,
-                "review {state:?} at {now}"
-            );
-            assert_eq!(
-                accept(&mut case(state.clone()), now),
-                taken,
-                "accept {state:?} at {now}"
-            );
-            assert_eq!(case(state.clone()).lapse(), lapse, "lapse {state:?}");
-            assert_eq!(case(state.clone()).is_open(now), open, "{state:?} at {now}");
-        }
-    }
-
-    #[test]
-    fn a_refused_step_changes_nothing() {
-        for (state, now) in [
-            (State::ReviewContract, at("2026-03-02")),
-            (State::AcceptOffer, at("2026-03-31")),
-        ] {
-            let mut case = case(state.clone());
-            assert!(accept(&mut case, now).is_err());
-            assert_eq!(case.state, state);
-        }
-    }
-
-    #[test]
-    fn the_way_through() {
-        let mut case = case(State::ReviewContract);
-        let now = at("2026-03-30T23:59:59.999999Z");
-        assert_eq!(case.review_contract(now), Ok(Reviewed::Now));
-        assert_eq!(accept(&mut case, now), Ok(()));
-        assert!(matches!(case.state, State::Accepted(Contract { accepted_at, .. }) if accepted_at == now));
-    }
-
-    // R31
-    #[test]
-    fn an_offer_is_declined_from_every_state() {
-        let (early, late) = (at("2026-03-30"), at("2026-03-31"));
-        let declined = || {
-            State::Declined(Decline {
-                declined_at: at("2026-03-02"),
-                reason: "No time".to_owned(),
-            })
-        };
-        let lapsed = Err(Refusal::OfferLapsed);
-        for (state, now, outcome) in [
-            (State::ReviewContract, early, Ok(Declined::Now)),
-            (State::ReviewContract, late, lapsed),
-            (State::AcceptOffer, early, Ok(Declined::Now)),
-            (State::AcceptOffer, late, lapsed),
-            (State::Accepted(contract()), early, Err(Refusal::OfferAccepted)),
-            (State::Lapsed, early, lapsed),
-            (declined(), early, Ok(Declined::Before)),
-            (declined(), late, Ok(Declined::Before)),
-        ] {
-            let told = format!("{state:?} at {now}");
-            assert_eq!(case(state).decline_offer(String::new(), now), outcome, "{told}");
-        }
-        let mut gone = case(declined());
-        assert_eq!(gone.review_contract(early), Err(Refusal::OfferDeclined));
-        assert_eq!(accept(&mut gone, early), Err(Refusal::OfferDeclined));
-        assert_eq!((gone.lapse(), gone.is_open(early)), (Lapsed::No, false));
-        assert_eq!(gone.state, declined());
-    }
-}
+mod tests;

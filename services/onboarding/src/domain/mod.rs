@@ -5,19 +5,38 @@
 //! | [`person`] | one human with one login, and what they said of themselves |
 //! | [`place`] | countries and time zones |
 //! | [`acceptance`] | an acceptance of an invitation that is under way |
-//! | [`case`] | the way from an accepted invitation to an accepted offer |
+//! | [`agency`] | agencies and their listings |
+//! | [`way`] | the four ways as one machine: which steps there are, and which are passed by |
+//! | [`case`] | where one person stands on the way, and what each step makes of it |
+//! | [`task`] | what has to be done and confirmed on the way |
+//! | [`form`] | what a task asks for, and whether an answer gives it |
+//! | [`template`] | where the tasks of a case come from |
+//! | [`waiting`] | whom a case waits for, since when |
 //! | [`room`] | project rooms and their notes |
 
 pub mod acceptance;
+pub mod agency;
 pub mod case;
+pub mod form;
 pub mod person;
 pub mod place;
 pub mod room;
+pub mod task;
+pub mod template;
+pub mod waiting;
+pub mod way;
 
 pub use acceptance::{Acceptance, InvalidReferralCode, Proof, ReferralCode, TokenHash};
+pub use agency::{Agency, Confirmed, Listing};
 pub use case::{
-    Case, Client, Contract, ContractStart, Decline, Declined, HiringManager, Lapsed, Offer, Refusal, Reviewed, State,
+    Brings, Case, Client, Contract, ContractStart, Decline, HiringManager, Lapsed, Moved, Offer, Plan, Refusal, State,
+    Talent, TalentCloud,
 };
+pub use form::{Answer, Form, Question, Submission};
 pub use person::{BasicInformation, Person, Verified};
 pub use place::{CountryCode, InvalidCountry, InvalidTimeZone, TimeZone};
-pub use room::Note;
+pub use room::{Author, Note};
+pub use task::{Owner, Task, TaskRefusal, TaskState};
+pub use template::{Selector, TaskTemplate};
+pub use waiting::{Waiting, waiting};
+pub use way::{Facts, Step, Way};

@@ -42,6 +42,17 @@ impl AccountService for Accounts {
         Ok(Response::new(self.0.verify_email(&key, &command).await?))
     }
 
+    async fn list_accounts(
+        &self,
+        request: Request<pb::ListAccountsRequest>,
+    ) -> Result<Response<pb::ListAccountsResponse>, Status> {
+        let Id::<PersonId>(id) = parse_query(&self.0, request).await?;
+        let (person, agencies) = self.0.list_accounts(id).await?;
+        let own = std::iter::once((&person).into());
+        let accounts = own.chain(agencies.into_iter().map(Into::into)).collect();
+        Ok(Response::new(pb::ListAccountsResponse { accounts }))
+    }
+
     async fn get_person(
         &self,
         request: Request<pb::GetPersonRequest>,

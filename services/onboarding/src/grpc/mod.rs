@@ -3,6 +3,10 @@
 mod accounts;
 mod cases;
 mod convert;
+mod task_templates;
+mod tasks;
 
 pub use accounts::Accounts;
 pub use cases::Cases;
+pub use task_templates::TaskTemplates;
+pub use tasks::Tasks;

@@ -1,6 +1,7 @@
 //! `person`: the only table that holds names and addresses of people, with a row for each person and for each who is
 //! about to become one by an acceptance that is under way (`registered_at` is empty). `email_verification`: the
-//! tokens of verification mails, of which only the SHA-256 is kept.
+//! tokens of verification mails, of which only the SHA-256 is kept. `agency`: companies of several people; a listing is
+//! provisional or public, and no third thing [B34, B36].
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -57,8 +58,40 @@ impl MigrationTrait for Migration {
             .table("email_verification")
             .col("person_id")
             .to_owned();
-        manager.create_index(of_person).await
+        manager.create_index(of_person).await?;
+        manager.create_table(agency()).await
     }
+}
+
+fn agency() -> TableCreateStatement {
+    Table::create()
+        .table("agency")
+        .col(pk_uuid("id"))
+        .col(uuid("person_id"))
+        .col(text("name"))
+        .col(text("name_key"))
+        .col(text("listing"))
+        .col(big_integer("created_at"))
+        .col(big_integer_null("confirmed_at"))
+        .index(unique("agency_of_person").col("person_id").col("name_key"))
+        // What may only hang on a public listing refers to both.
+        .index(unique("agency_listing").col("id").col("listing"))
+        .foreign_key(
+            ForeignKey::create()
+                .name("agency_person")
+                .from("agency", "person_id")
+                .to("person", "id"),
+        )
+        .check(("agency_has_a_name", Expr::cust("name <> ''")))
+        .check((
+            "agency_listing_is_known",
+            Expr::cust("listing IN ('PROVISIONAL', 'PUBLIC')"),
+        ))
+        .check((
+            "agency_listing_is_public_once_confirmed",
+            Expr::cust("(listing = 'PUBLIC') = (confirmed_at IS NOT NULL)"),
+        ))
+        .to_owned()
 }
 
 fn unique(name: &str) -> IndexCreateStatement {

@@ -16,6 +16,7 @@ impl MigrationTrait for Migration {
             .col(uuid("person_id"))
             .col(blob_null("token_hash"))
             .col(text_null("referral_code"))
+            .col(text_null("agency_name"))
             .col(big_integer("begun_at"))
             .col(big_integer_null("finished_at"))
             .foreign_key(

@@ -28,6 +28,7 @@ pub async fn insert(txn: &Txn, acceptance: &Acceptance) -> Result<(), StorageErr
         person_id: Set(acceptance.person_id.as_uuid()),
         token_hash: Set(token_hash),
         referral_code: Set(referral_code),
+        agency_name: Set(acceptance.agency_name.clone()),
         begun_at: Set(acceptance.begun_at.as_micros()),
         finished_at: Set(acceptance.finished_at.map(Timestamp::as_micros)),
     };
@@ -84,6 +85,7 @@ fn acceptance(row: entity::Model) -> Result<Acceptance, StorageError> {
         invitation_id: InvitationId::from_uuid(row.invitation_id),
         person_id: PersonId::from_uuid(row.person_id),
         proof: proof(row.token_hash, row.referral_code)?,
+        agency_name: row.agency_name,
         begun_at: Timestamp::from_micros(row.begun_at),
         finished_at: row.finished_at.map(Timestamp::from_micros),
     })
@@ -114,6 +116,7 @@ mod entity {
         pub person_id: Uuid,
         pub token_hash: Option<Vec<u8>>,
         pub referral_code: Option<String>,
+        pub agency_name: Option<String>,
         pub begun_at: i64,
         pub finished_at: Option<i64>,
     }

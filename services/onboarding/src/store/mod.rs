@@ -2,9 +2,12 @@
 //! transaction; none of them commits.
 
 pub mod acceptances;
+pub mod agencies;
 pub mod cases;
 pub mod people;
 pub mod rooms;
+pub mod task_templates;
+pub mod tasks;
 pub mod verifications;
 
 use std::fmt::Display;

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 use tonic::Code;
 use vouch_proto::{
     convert::to_wire_time,
+    invitation::v1::Plan,
     onboarding::v1::{self as pb, case, get_home_response::NextStep},
 };
 use vouch_testkit::{TestDatabase, on_both_databases};
@@ -59,9 +60,19 @@ async fn a_token_activates_an_account_and_opens_the_case(database: TestDatabase)
             hiring_manager_name: "Grace Hopper".to_owned(),
             contract_terms: Some(fixed_terms()),
             lapse_time: Some(to_wire_time(at("2026-03-31T09:00:00Z"))),
+            version: 1,
             ..Default::default()
         }),
         create_time: Some(to_wire_time(start())),
+        way: case::Way::FreelancerToContract.into(),
+        company_name: "Acme".to_owned(),
+        client_plan: Plan::Basic.into(),
+        state_time: Some(to_wire_time(start())),
+        waiting_for: vec![pb::Waiting {
+            owner: pb::TaskOwner::Talent.into(),
+            since_time: Some(to_wire_time(start())),
+        }],
+        ..Default::default()
     };
     assert_eq!(case, expected);
     assert_eq!(world.case(&case.id).await, case);

@@ -135,6 +135,7 @@ async fn opening_a_case_is_finished_too(database: TestDatabase) {
         request_id,
         person_id,
         invitation_id,
+        agency_name: String::new(),
     };
     let (mut cases, sent) = (world.cases.clone(), request.clone());
     let call = tokio::spawn(async move { cases.open_case(sent).await });
@@ -260,6 +261,7 @@ async fn a_reused_request_id_finishes_nothing(database: TestDatabase) {
         request_id: request.request_id.clone(),
         person_id: person_of(&request),
         invitation_id: InvitationId::new().to_string(),
+        agency_name: String::new(),
     };
     assert_eq!(refusal(world.cases.clone().open_case(other).await), reused);
     assert_eq!(counts(&world.db).await, before, "nobody has gone on with it");

@@ -35,6 +35,7 @@ pub fn activation(invitation: &Invitation, email: &str) -> pb::ActivateAccountRe
         invitation_token: token_of(invitation),
         basic_information: Some(basic_information("Ada", email)),
         referral_code: String::new(),
+        agency_name: String::new(),
     }
 }
 

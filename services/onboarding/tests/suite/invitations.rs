@@ -60,6 +60,7 @@ struct Book {
     mood: Mood,
     invitations: Vec<pb::Invitation>,
     requests: BTreeSet<String>,
+    plan: pb::Plan,
 }
 
 struct Service(Arc<Shared>);
@@ -72,6 +73,7 @@ impl Invitations {
             mood: Mood::Good,
             invitations: vec![],
             requests: BTreeSet::new(),
+            plan: pb::Plan::Basic,
         };
         let shared = Arc::new(Shared {
             clock,
@@ -122,6 +124,30 @@ impl Invitations {
         };
         self.shared.book().invitations.push(invitation.clone());
         invitation
+    }
+
+    /// Acme invites `recipient` to a talent cloud.
+    pub fn send_to_cloud(&self, recipient: &str) -> pb::Invitation {
+        let mut invitation = self.send(recipient, ContractTerms::default());
+        let cloud = pb::InvitedCloud {
+            id: "019c0000-0000-7000-8000-00000000c10d".to_owned(),
+            name: "Friends of Acme".to_owned(),
+        };
+        invitation.content = Some(Content::TalentCloud(cloud));
+        self.change(&invitation.id, |it| it.clone_from(&invitation));
+        invitation
+    }
+
+    /// It is an agency that is invited.
+    pub fn of_agency(&self, mut invitation: pb::Invitation) -> pb::Invitation {
+        invitation.set_talent_type(pb::TalentType::Agency);
+        self.change(&invitation.id, |it| it.clone_from(&invitation));
+        invitation
+    }
+
+    /// Acme gets this plan.
+    pub fn set_plan(&self, plan: pb::Plan) {
+        self.shared.book().plan = plan;
     }
 
     /// Changes an invitation that has been sent.
@@ -292,7 +318,13 @@ impl InvitationService for Service {
         match mood {
             Mood::AnswerLost => Err(Status::unavailable("the answer is lost")),
             Mood::HangsAfter => self.0.hang().await,
-            _ => Ok(Response::new(pb::AcceptInvitationResponse { invitation })),
+            _ => {
+                let client_plan = self.0.book().plan.into();
+                Ok(Response::new(pb::AcceptInvitationResponse {
+                    invitation,
+                    client_plan,
+                }))
+            }
         }
     }
 

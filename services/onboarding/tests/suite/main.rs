@@ -2,6 +2,7 @@
 //! payments would say is published by hand, and the invitation service is played by [`invitations`].
 
 mod activation;
+mod callers;
 mod crash;
 mod declining;
 mod example;
@@ -13,4 +14,7 @@ mod privacy;
 mod registration;
 mod requests;
 mod tables;
+mod tasks;
+mod templates;
+mod ways;
 mod world;

@@ -47,6 +47,7 @@ async fn the_message_goes_to_two_places(database: TestDatabase) {
         person_id: person.id.clone(),
         text: MESSAGE.to_owned(),
         create_time: Some(to_wire_time(at("2026-03-02"))),
+        client_id: String::new(),
     };
     assert_eq!(notes, [first]);
 

@@ -5,13 +5,13 @@ use tonic::Code;
 use vouch_primitives::{InvitationId, PersonId};
 use vouch_proto::{
     convert::to_wire_time,
-    invitation::v1::{InvitedCloud, TalentType, invitation::Content},
+    invitation::v1::TalentType,
     onboarding::v1::{self as pb, case, get_home_response::NextStep},
 };
 use vouch_testkit::{TestDatabase, on_both_databases};
 
 use crate::{
-    example::{acceptance, activation, at, fixed_terms, registration, request_id, start},
+    example::{acceptance, at, fixed_terms, registration, request_id, start},
     invitations::Mood,
     tables::{count, counts, told},
     world::{World, refusal},
@@ -21,7 +21,6 @@ on_both_databases! {
     from_registering_to_the_accepted_offer,
     only_the_verified_owner_of_the_address_opens_the_case,
     a_case_opens_once,
-    what_has_no_way_here_yet_stays_open,
     home_needs_a_person_and_the_invitation_service,
     of_many_who_prove_an_address_the_first_has_it,
     registering_does_not_tell_who_has_an_account,
@@ -58,6 +57,8 @@ async fn from_registering_to_the_accepted_offer(database: TestDatabase) {
         company_name: "Acme".to_owned(),
         contract_terms: Some(fixed_terms()),
         expire_time: Some(to_wire_time(at("2026-03-31T09:00:00Z"))),
+        talent_type: TalentType::Freelancer.into(),
+        talent_cloud: None,
     };
     assert_eq!(
         world.home(&person.id).await.expect("a home"),
@@ -92,50 +93,6 @@ async fn from_registering_to_the_accepted_offer(database: TestDatabase) {
         NextStep::NothingToDo(pb::NothingToDoStep {})
     );
     world.until_only_timers(&[]).await;
-    world.stop().await;
-}
-
-// An agency and a talent cloud have no way here yet: nobody may get stuck on it.
-async fn what_has_no_way_here_yet_stays_open(database: TestDatabase) {
-    let world = World::new(database).await;
-    let to_cloud = world.invitations.send("ada@example.com", fixed_terms());
-    let cloud = Some(Content::TalentCloud(InvitedCloud::default()));
-    world
-        .invitations
-        .change(&to_cloud.id, |it| it.content.clone_from(&cloud));
-    let agency = world.invitations.send("ada@example.com", fixed_terms());
-    world
-        .invitations
-        .change(&agency.id, |it| it.set_talent_type(TalentType::Agency));
-    let contract = world.invitations.send("ada@example.com", fixed_terms());
-    let not_yet = (Code::FailedPrecondition, "INVITATION_NOT_SUPPORTED".to_owned());
-    let before = counts(&world.db).await;
-    for invitation in [&to_cloud, &agency] {
-        let answer = world.activate(activation(invitation, "joan@example.com")).await;
-        assert_eq!(refusal(answer), not_yet);
-    }
-    assert_eq!(counts(&world.db).await, before);
-
-    let ada = world
-        .register(registration("ada@example.com"))
-        .await
-        .expect("an account");
-    world
-        .verify(&world.token_for("ada@example.com").await)
-        .await
-        .expect("verified");
-    for invitation in [&to_cloud, &agency] {
-        assert_eq!(refusal(world.open_case(&ada.id, &invitation.id).await), not_yet);
-        assert_eq!(
-            world.invitations.get(&invitation.id).person_id,
-            "",
-            "nobody has accepted it"
-        );
-    }
-    let NextStep::OpenInvitation(waiting) = world.home(&ada.id).await.expect("a home") else {
-        panic!("the invitation to a contract is not shown")
-    };
-    assert_eq!(waiting.invitation_id, contract.id);
     world.stop().await;
 }
 
@@ -212,6 +169,7 @@ async fn a_case_opens_once(database: TestDatabase) {
         request_id,
         person_id,
         invitation_id,
+        agency_name: String::new(),
     };
     for mood in [Mood::Good, Mood::Away] {
         world.invitations.set(mood);

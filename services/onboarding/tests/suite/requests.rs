@@ -81,9 +81,11 @@ async fn bad_people_are_told_everything(database: TestDatabase) {
         invitation_token: "t".repeat(201),
         basic_information: Some(bad),
         referral_code: "ada@example.com".to_owned(),
+        agency_name: "x".repeat(201),
     };
     let mut told = told.to_vec();
     told.insert(1, "invitation_token TOO_LONG");
+    told.push("agency_name TOO_LONG");
     assert_eq!(violations(accounts.activate_account(request).await), told);
     let turned = pb::RegisterAccountRequest {
         request_id: request_id(),

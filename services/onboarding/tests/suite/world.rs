@@ -56,6 +56,7 @@ struct Running {
     runtime: Option<Runtime>,
     stop: CancellationToken,
     ended: oneshot::Receiver<()>,
+    port: Channel,
 }
 
 impl World {
@@ -152,6 +153,7 @@ impl World {
     pub async fn home(&self, person_id: &str) -> Result<NextStep, Status> {
         let request = pb::GetHomeRequest {
             person_id: person_id.to_owned(),
+            account_id: String::new(),
         };
         Ok(self
             .cases
@@ -169,6 +171,7 @@ impl World {
             request_id: request_id(),
             person_id,
             invitation_id,
+            agency_name: String::new(),
         };
         Ok(self
             .cases
@@ -196,6 +199,7 @@ impl World {
         let request = pb::ReviewContractRequest {
             request_id: request_id(),
             case_id: case_id.to_owned(),
+            offer_version: 0,
         };
         Ok(self
             .cases
@@ -281,6 +285,11 @@ impl World {
         .await
     }
 
+    /// A way to the service for `caller`.
+    pub fn signed(&self, caller: Caller) -> Signed {
+        Signer::new(&self.config.common.access, caller).on(self.running.port.clone())
+    }
+
     /// Moves the clock to `to`.
     pub fn wait_until(&self, to: Timestamp) {
         self.clock.set(to).expect("forwards");
@@ -352,15 +361,13 @@ async fn run(config: &Config, bus: Arc<MemoryBus>, clock: Arc<TestClock>) -> (Ru
     let channel = Channel::from_shared(format!("http://{address}"))
         .expect("an address")
         .connect_lazy();
-    let channel = signer.on(channel);
-    (
-        Running {
-            runtime: Some(runtime),
-            stop,
-            ended,
-        },
-        channel,
-    )
+    let running = Running {
+        runtime: Some(runtime),
+        stop,
+        ended,
+        port: channel.clone(),
+    };
+    (running, signer.on(channel))
 }
 
 impl Drop for Running {

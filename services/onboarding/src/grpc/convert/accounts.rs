@@ -3,18 +3,18 @@
 use vouch_primitives::PersonId;
 use vouch_proto::{Fields, Violations, convert::to_wire_time, onboarding::v1 as pb};
 
-use super::Id;
+use super::{Id, agency_name, known};
 use crate::{
     app::{
         Token,
         acceptances::ActivateAccount,
         people::{RegisterAccount, VerifyEmail},
     },
-    domain::{BasicInformation, Person, ReferralCode, person::NAME_LENGTH},
+    domain::{Agency, BasicInformation, Listing, Person, ReferralCode, person::NAME_LENGTH},
 };
 
 /// What a link can hold as its token, in characters; more is nonsense.
-const TOKEN_LENGTH: std::ops::RangeInclusive<usize> = 1..=200;
+pub(super) const TOKEN_LENGTH: std::ops::RangeInclusive<usize> = 1..=200;
 
 impl TryFrom<pb::ActivateAccountRequest> for ActivateAccount {
     type Error = Violations;
@@ -24,13 +24,18 @@ impl TryFrom<pb::ActivateAccountRequest> for ActivateAccount {
         let token = fields.line("invitation_token", &request.invitation_token, TOKEN_LENGTH);
         let information = basic_information(&mut fields, request.basic_information.as_ref());
         let code = referral_code(&mut fields, &request.referral_code);
+        let agency = agency_name(&mut fields, &request.agency_name);
         let (Some(token), Some(information), Some(referral_code)) = (token, information, code) else {
+            return Err(fields.into());
+        };
+        let Some(agency_name) = agency else {
             return Err(fields.into());
         };
         fields.finish(Self {
             invitation_token: Token::from_link(token),
             information,
             referral_code,
+            agency_name,
         })
     }
 }
@@ -72,6 +77,44 @@ impl TryFrom<pb::GetPersonRequest> for Id<PersonId> {
         let mut fields = Fields::new();
         let id = fields.id("person_id", &request.person_id);
         id.map(Id).ok_or_else(|| fields.into())
+    }
+}
+
+impl TryFrom<pb::ListAccountsRequest> for Id<PersonId> {
+    type Error = Violations;
+
+    fn try_from(request: pb::ListAccountsRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let id = fields.id("person_id", &request.person_id);
+        id.map(Id).ok_or_else(|| fields.into())
+    }
+}
+
+impl From<&Person> for pb::Account {
+    fn from(person: &Person) -> Self {
+        Self {
+            id: person.account_id.to_string(),
+            person_id: person.id.to_string(),
+            agency_name: String::new(),
+            listing: pb::account::Listing::Unspecified.into(),
+            create_time: Some(to_wire_time(person.registered_at)),
+        }
+    }
+}
+
+impl From<Agency> for pb::Account {
+    fn from(agency: Agency) -> Self {
+        let listing = match agency.listing {
+            Listing::Provisional => pb::account::Listing::Provisional,
+            Listing::Public(_) => pb::account::Listing::Public,
+        };
+        Self {
+            id: agency.id.to_string(),
+            person_id: agency.owner.to_string(),
+            agency_name: agency.name,
+            listing: listing.into(),
+            create_time: Some(to_wire_time(agency.created_at)),
+        }
     }
 }
 
@@ -126,15 +169,4 @@ fn referral_code(fields: &mut Fields, typed: &str) -> Option<Option<ReferralCode
         return Some(None);
     }
     known(fields, "referral_code", typed).map(Some)
-}
-
-/// A text that must be one of a kind.
-fn known<T: std::str::FromStr<Err: std::fmt::Display>>(fields: &mut Fields, field: &str, text: &str) -> Option<T> {
-    if text.is_empty() {
-        fields.refuse(field, "REQUIRED", "is required");
-        return None;
-    }
-    text.parse()
-        .map_err(|error: T::Err| fields.refuse(field, "INVALID_FORMAT", error.to_string()))
-        .ok()
 }

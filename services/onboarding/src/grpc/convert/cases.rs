@@ -1,27 +1,121 @@
 //! Cases, offers, and project rooms.
 
-use vouch_primitives::{CaseId, PersonId};
-use vouch_proto::{Fields, Violations, convert::to_wire_time, onboarding::v1 as pb};
+use vouch_mail::Token;
+use vouch_primitives::CaseId;
+use vouch_proto::{
+    Fields, Violations, common::v1::ContractTerms, convert::to_wire_time, invitation::v1 as invitation,
+    onboarding::v1 as pb,
+};
 
-use super::{Id, ListNotes};
+use super::{Id, ListNotes, accounts::TOKEN_LENGTH, agency_name};
 use crate::{
     app::{
         acceptances::OpenCase,
-        cases::{AcceptOffer, CaseFile, DeclineOffer, Home, OpenInvitation, ReviewContract},
+        agencies::{AcceptAgencyInvitation, ResendAgencyInvitation},
+        cases::{CaseFile, LeaveProfile, ListCases},
+        home::{GetHome, Home, OpenInvitation},
+        offers::{AcceptOffer, DeclineOffer, ReviewContract},
+        rooms::PostNote,
     },
     domain::{
-        Note, State,
+        Author, Brings, Case, Note, State, Step, TalentCloud, Task, Waiting, Way,
         case::{MESSAGE_LENGTH, REASON_LENGTH},
+        waiting,
     },
 };
 
-impl TryFrom<pb::GetHomeRequest> for Id<PersonId> {
+impl TryFrom<pb::GetHomeRequest> for GetHome {
     type Error = Violations;
 
     fn try_from(request: pb::GetHomeRequest) -> Result<Self, Violations> {
         let mut fields = Fields::new();
-        let id = fields.id("person_id", &request.person_id);
-        id.map(Id).ok_or_else(|| fields.into())
+        let person_id = fields.id("person_id", &request.person_id);
+        let agency = match request.account_id.as_str() {
+            "" => Some(None),
+            named => fields.id("account_id", named).map(Some),
+        };
+        let (Some(person_id), Some(agency)) = (person_id, agency) else {
+            return Err(fields.into());
+        };
+        fields.finish(Self { person_id, agency })
+    }
+}
+
+impl TryFrom<pb::ListCasesRequest> for ListCases {
+    type Error = Violations;
+
+    fn try_from(request: pb::ListCasesRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        if request.person_id.is_empty() && request.client_id.is_empty() {
+            fields.refuse("person_id", "REQUIRED", "is required, or client_id");
+        }
+        let person_id = match request.person_id.as_str() {
+            "" => Some(None),
+            named => fields.id("person_id", named).map(Some),
+        };
+        let client_id = match request.client_id.as_str() {
+            "" => Some(None),
+            named => fields.id("client_id", named).map(Some),
+        };
+        let page = fields.page(request.page_size, &request.page_token);
+        let (Some(person_id), Some(client_id), Some(page)) = (person_id, client_id, page) else {
+            return Err(fields.into());
+        };
+        fields.finish(Self {
+            person_id,
+            client_id,
+            page,
+        })
+    }
+}
+
+impl TryFrom<pb::LeaveProfileRequest> for LeaveProfile {
+    type Error = Violations;
+
+    fn try_from(request: pb::LeaveProfileRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let Some(case_id) = fields.id("case_id", &request.case_id) else {
+            return Err(fields.into());
+        };
+        fields.finish(Self { case_id })
+    }
+}
+
+impl TryFrom<pb::ResendAgencyInvitationRequest> for ResendAgencyInvitation {
+    type Error = Violations;
+
+    fn try_from(request: pb::ResendAgencyInvitationRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let Some(case_id) = fields.id("case_id", &request.case_id) else {
+            return Err(fields.into());
+        };
+        fields.finish(Self { case_id })
+    }
+}
+
+impl TryFrom<pb::AcceptAgencyInvitationRequest> for AcceptAgencyInvitation {
+    type Error = Violations;
+
+    fn try_from(request: pb::AcceptAgencyInvitationRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let token = fields.line("token", &request.token, TOKEN_LENGTH);
+        let Some(token) = token else { return Err(fields.into()) };
+        let token = Token::from_link(token);
+        fields.finish(Self { token })
+    }
+}
+
+impl TryFrom<pb::PostNoteRequest> for PostNote {
+    type Error = Violations;
+
+    fn try_from(request: pb::PostNoteRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let room_id = fields.id("room_id", &request.room_id);
+        let text = fields.text("text", &request.text, MESSAGE_LENGTH);
+        let (Some(room_id), Some(text)) = (room_id, text) else {
+            return Err(fields.into());
+        };
+        fields.finish(Self { room_id, text })
     }
 }
 
@@ -42,12 +136,14 @@ impl TryFrom<pb::OpenCaseRequest> for OpenCase {
         let mut fields = Fields::new();
         let person_id = fields.id("person_id", &request.person_id);
         let invitation_id = fields.id("invitation_id", &request.invitation_id);
-        let (Some(person_id), Some(invitation_id)) = (person_id, invitation_id) else {
+        let agency = agency_name(&mut fields, &request.agency_name);
+        let (Some(person_id), Some(invitation_id), Some(agency_name)) = (person_id, invitation_id, agency) else {
             return Err(fields.into());
         };
         fields.finish(Self {
             person_id,
             invitation_id,
+            agency_name,
         })
     }
 }
@@ -60,7 +156,9 @@ impl TryFrom<pb::ReviewContractRequest> for ReviewContract {
         let Some(case_id) = fields.id("case_id", &request.case_id) else {
             return Err(fields.into());
         };
-        fields.finish(Self { case_id })
+        // Who names no version has read the first.
+        let version = request.offer_version.max(1);
+        fields.finish(Self { case_id, version })
     }
 }
 
@@ -107,34 +205,45 @@ impl TryFrom<pb::ListNotesRequest> for ListNotes {
 }
 
 impl From<CaseFile> for pb::Case {
-    fn from(CaseFile { case, terms }: CaseFile) -> Self {
-        let (contract, decline) = match &case.state {
-            State::Accepted(contract) => (Some(*contract), None),
-            State::Declined(decline) => (None, Some(decline)),
-            State::ReviewContract | State::AcceptOffer | State::Lapsed => (None, None),
-        };
-        let offer = pb::Offer {
-            id: case.offer.id.to_string(),
-            company_name: case.client.company_name,
-            hiring_manager_name: case.client.hiring_manager.display_name,
-            contract_terms: Some(terms),
-            lapse_time: Some(to_wire_time(case.offer.lapses_at)),
-            accept_time: contract.map(|contract| to_wire_time(contract.accepted_at)),
-            contract_id: contract.map_or_else(String::new, |contract| contract.id.to_string()),
-            room_id: contract.map_or_else(String::new, |contract| contract.room_id.to_string()),
-            contract_start_time: contract.and_then(|contract| contract.started_at).map(to_wire_time),
-            decline_time: decline.map(|decline| to_wire_time(decline.declined_at)),
-            decline_reason: decline.map(|decline| decline.reason.clone()).unwrap_or_default(),
-        };
-        Self {
+    fn from(CaseFile { case, terms, tasks }: CaseFile) -> Self {
+        let count = |confirmed: usize| u32::try_from(confirmed).unwrap_or(u32::MAX);
+        let mut wire = Self {
             id: case.id.to_string(),
             person_id: case.person_id.to_string(),
             account_id: case.account_id.to_string(),
             invitation_id: case.invitation_id.to_string(),
             client_id: case.client.id.to_string(),
-            state: state(&case.state).into(),
-            offer: Some(offer),
+            offer: offer(&case, terms),
             create_time: Some(to_wire_time(case.opened_at)),
+            talent_cloud: cloud(&case),
+            state_time: Some(to_wire_time(case.since)),
+            waiting_for: waiting(&case, &tasks).into_iter().map(Into::into).collect(),
+            task_count: count(tasks.len()),
+            confirmed_task_count: count(tasks.iter().filter(|task| Task::is_confirmed(task)).count()),
+            ..Self::default()
+        };
+        wire.set_state(state(&case.state));
+        wire.set_way(way(case.way()));
+        wire.set_client_plan(case.client.plan.into());
+        wire.company_name = case.client.company_name;
+        wire
+    }
+}
+
+impl From<Waiting> for pb::Waiting {
+    fn from(waiting: Waiting) -> Self {
+        Self {
+            owner: pb::TaskOwner::from(waiting.owner).into(),
+            since_time: Some(to_wire_time(waiting.since)),
+        }
+    }
+}
+
+impl From<TalentCloud> for invitation::InvitedCloud {
+    fn from(cloud: TalentCloud) -> Self {
+        Self {
+            id: cloud.id.to_string(),
+            name: cloud.name,
         }
     }
 }
@@ -146,6 +255,11 @@ impl From<Home> for pb::GetHomeResponse {
             Home::VerifyEmail => NextStep::VerifyEmail(pb::VerifyEmailStep {}),
             Home::OpenCase(file) => NextStep::OpenCase((*file).into()),
             Home::OpenInvitation(invitation) => NextStep::OpenInvitation(invitation.into()),
+            Home::OfferUnderYourName(waiting) => NextStep::OfferUnderYourName(pb::OfferUnderYourNameStep {
+                display_name: waiting.display_name,
+                case_id: waiting.case_id.map(|id| id.to_string()).unwrap_or_default(),
+                invitation_id: waiting.invitation_id.to_string(),
+            }),
             Home::NothingToDo => NextStep::NothingToDo(pb::NothingToDoStep {}),
         };
         Self {
@@ -155,33 +269,84 @@ impl From<Home> for pb::GetHomeResponse {
 }
 
 impl From<OpenInvitation> for pb::OpenInvitation {
-    fn from(invitation: OpenInvitation) -> Self {
+    fn from(open: OpenInvitation) -> Self {
         Self {
-            invitation_id: invitation.id.to_string(),
-            company_name: invitation.company_name,
-            contract_terms: Some(invitation.terms),
-            expire_time: Some(to_wire_time(invitation.expires_at)),
+            invitation_id: open.id.to_string(),
+            contract_terms: open.terms().cloned(),
+            expire_time: Some(to_wire_time(open.expires_at)),
+            talent_type: invitation::TalentType::from(open.talent).into(),
+            talent_cloud: open.cloud().cloned().map(Into::into),
+            company_name: open.company_name,
         }
     }
 }
 
 impl From<Note> for pb::Note {
     fn from(note: Note) -> Self {
+        let (person_id, client_id) = match note.author {
+            Author::Talent(person) => (person.to_string(), String::new()),
+            Author::Client(client) => (String::new(), client.to_string()),
+        };
         Self {
             id: note.id.to_string(),
-            person_id: note.person_id.to_string(),
+            person_id,
             text: note.text,
             create_time: Some(to_wire_time(note.created_at)),
+            client_id,
         }
+    }
+}
+
+fn offer(case: &Case, terms: Option<ContractTerms>) -> Option<pb::Offer> {
+    let offer = case.offer()?;
+    let (contract, decline) = match &case.state {
+        State::Accepted(contract) => (Some(*contract), None),
+        State::Declined(decline) => (None, Some(decline)),
+        State::At(_) | State::Ready | State::Lapsed => (None, None),
+    };
+    Some(pb::Offer {
+        id: offer.id.to_string(),
+        company_name: case.client.company_name.clone(),
+        hiring_manager_name: case.client.hiring_manager.display_name.clone(),
+        contract_terms: terms,
+        lapse_time: Some(to_wire_time(offer.lapses_at)),
+        accept_time: contract.map(|contract| to_wire_time(contract.accepted_at)),
+        contract_id: contract.map_or_else(String::new, |contract| contract.id.to_string()),
+        room_id: contract.map_or_else(String::new, |contract| contract.room_id.to_string()),
+        contract_start_time: contract.and_then(|contract| contract.started_at).map(to_wire_time),
+        decline_time: decline.map(|decline| to_wire_time(decline.declined_at)),
+        decline_reason: decline.map(|decline| decline.reason.clone()).unwrap_or_default(),
+        version: offer.version,
+    })
+}
+
+fn cloud(case: &Case) -> Option<invitation::InvitedCloud> {
+    match &case.brings {
+        Brings::TalentCloud(cloud) => Some(cloud.clone().into()),
+        Brings::Contract(_) => None,
     }
 }
 
 const fn state(state: &State) -> pb::case::State {
     match state {
-        State::ReviewContract => pb::case::State::ReviewContract,
-        State::AcceptOffer => pb::case::State::AcceptOffer,
+        State::At(Step::ReviewContract) => pb::case::State::ReviewContract,
+        State::At(Step::BuildProfile) => pb::case::State::BuildProfile,
+        State::At(Step::CompleteTasks) => pb::case::State::CompleteTasks,
+        State::At(Step::ConfirmListing) => pb::case::State::ConfirmListing,
+        State::At(Step::VerifyEmail) => pb::case::State::VerifyEmail,
+        State::At(Step::AcceptOffer) => pb::case::State::AcceptOffer,
         State::Accepted(_) => pb::case::State::Accepted,
+        State::Ready => pb::case::State::Ready,
         State::Lapsed => pb::case::State::Lapsed,
         State::Declined(_) => pb::case::State::Declined,
+    }
+}
+
+const fn way(way: Way) -> pb::case::Way {
+    match way {
+        Way::FreelancerToContract => pb::case::Way::FreelancerToContract,
+        Way::AgencyToContract => pb::case::Way::AgencyToContract,
+        Way::FreelancerToCloud => pb::case::Way::FreelancerToCloud,
+        Way::AgencyToCloud => pb::case::Way::AgencyToCloud,
     }
 }

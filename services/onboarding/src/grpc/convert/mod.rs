@@ -2,9 +2,16 @@
 
 mod accounts;
 mod cases;
+mod forms;
+mod task_templates;
+mod tasks;
+
+use std::{fmt::Display, str::FromStr};
 
 use vouch_primitives::{NoteId, RoomId};
-use vouch_proto::Page;
+use vouch_proto::{Fields, Page};
+
+use crate::domain::agency::AGENCY_NAME_LENGTH;
 
 /// A request that names one thing by its id.
 pub(super) struct Id<I>(pub(super) I);
@@ -13,4 +20,23 @@ pub(super) struct Id<I>(pub(super) I);
 pub(super) struct ListNotes {
     pub(super) room_id: RoomId,
     pub(super) page: Page<NoteId>,
+}
+
+/// A text that must be one of a kind.
+fn known<T: FromStr<Err: Display>>(fields: &mut Fields, field: &str, text: &str) -> Option<T> {
+    if text.is_empty() {
+        fields.refuse(field, "REQUIRED", "is required");
+        return None;
+    }
+    text.parse()
+        .map_err(|error: T::Err| fields.refuse(field, "INVALID_FORMAT", error.to_string()))
+        .ok()
+}
+
+/// Reads the name of an agency, which may be left out [B30].
+fn agency_name(fields: &mut Fields, name: &str) -> Option<Option<String>> {
+    match name.trim() {
+        "" => Some(None),
+        name => fields.line("agency_name", name, AGENCY_NAME_LENGTH).map(Some),
+    }
 }

@@ -12,7 +12,19 @@ pub mod case {
         pub account_id: Uuid,
         pub invitation_id: Uuid,
         pub client_id: Uuid,
+        pub company_name: String,
+        pub client_plan: String,
+        pub hiring_manager_name: String,
+        pub hiring_manager_email: String,
+        pub talent: String,
+        pub agency_id: Option<Uuid>,
+        /// The agency's own; the key between the tables keeps it up to date.
+        pub listing: Option<String>,
+        pub brings: String,
+        pub talent_cloud_id: Option<Uuid>,
+        pub talent_cloud_name: Option<String>,
         pub state: String,
+        pub since: i64,
         pub opened_at: i64,
     }
 
@@ -31,9 +43,7 @@ pub mod offer {
         #[sea_orm(primary_key, auto_increment = false)]
         pub id: Uuid,
         pub case_id: Uuid,
-        pub company_name: String,
-        pub hiring_manager_name: String,
-        pub hiring_manager_email: String,
+        pub version: i32,
         pub contract_terms: Vec<u8>,
         pub lapses_at: i64,
         pub accepted_at: Option<i64>,

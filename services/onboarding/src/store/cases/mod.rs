@@ -6,7 +6,7 @@ mod row;
 use std::collections::HashMap;
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Set,
     TryInsertResult,
     sea_query::{CaseStatement, Expr, ExprTrait, LockType},
 };
@@ -15,23 +15,38 @@ use vouch_proto::common::v1::ContractTerms;
 use vouch_storage::{StorageError, Txn};
 
 use self::entity::{case, offer};
-use super::unreadable;
-use crate::domain::{Case, ContractStart};
+pub use self::row::{plan_from_text, talent_from_text};
+use crate::domain::{Agency, Case, ContractStart, Listing, Step};
 
-/// Adds a case with its offer. `false` if there is one with this id already; it is left as it is.
+/// Adds a case with its offer, if it has one; `agency` is whose case it is, if it is an agency's. `false` if there is one with this
+/// id already; it is left as it is.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn insert_case(txn: &Txn, case: &Case, terms: &ContractTerms) -> Result<bool, StorageError> {
-    let (case, offer) = row::to_rows(case, terms);
-    let inserted = case::Entity::insert(case)
+pub async fn insert_case(
+    txn: &Txn,
+    case: &Case,
+    terms: Option<&ContractTerms>,
+    agency: Option<&Agency>,
+) -> Result<bool, StorageError> {
+    let listing = agency.map(|agency| match agency.listing {
+        Listing::Provisional => "PROVISIONAL".to_owned(),
+        Listing::Public(_) => "PUBLIC".to_owned(),
+    });
+    let row = case::ActiveModel {
+        listing: Set(listing),
+        ..row::case_to_row(case)
+    };
+    let inserted = case::Entity::insert(row)
         .on_conflict_do_nothing_on([case::Column::Id])
         .exec_without_returning(txn)
         .await?;
     if !matches!(inserted, TryInsertResult::Inserted(1)) {
         return Ok(false);
     }
-    offer::Entity::insert(offer).exec_without_returning(txn).await?;
+    if let Some(offer) = row::offer_to_row(case, terms) {
+        offer::Entity::insert(offer).exec_without_returning(txn).await?;
+    }
     Ok(true)
 }
 
@@ -39,7 +54,10 @@ pub async fn insert_case(txn: &Txn, case: &Case, terms: &ContractTerms) -> Resul
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find_case(conn: &impl ConnectionTrait, id: CaseId) -> Result<Option<(Case, ContractTerms)>, StorageError> {
+pub async fn find_case(
+    conn: &impl ConnectionTrait,
+    id: CaseId,
+) -> Result<Option<(Case, Option<ContractTerms>)>, StorageError> {
     let found = load(conn, case::Entity::find_by_id(id.as_uuid())).await?;
     Ok(found.into_iter().next())
 }
@@ -88,7 +106,7 @@ async fn parties(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn lock_case(txn: &Txn, id: CaseId) -> Result<Option<(Case, ContractTerms)>, StorageError> {
+pub async fn lock_case(txn: &Txn, id: CaseId) -> Result<Option<(Case, Option<ContractTerms>)>, StorageError> {
     Ok(lock_cases(txn, &[id]).await?.into_iter().next())
 }
 
@@ -96,7 +114,7 @@ pub async fn lock_case(txn: &Txn, id: CaseId) -> Result<Option<(Case, ContractTe
 ///
 /// # Errors
 /// When the database fails.
-pub async fn lock_cases(txn: &Txn, ids: &[CaseId]) -> Result<Vec<(Case, ContractTerms)>, StorageError> {
+pub async fn lock_cases(txn: &Txn, ids: &[CaseId]) -> Result<Vec<(Case, Option<ContractTerms>)>, StorageError> {
     let ids = ids.iter().map(|id| id.as_uuid());
     let wanted = case::Entity::find()
         .filter(case::Column::Id.is_in(ids))
@@ -112,24 +130,76 @@ pub async fn find_open_case(
     conn: &impl ConnectionTrait,
     person: PersonId,
     now: Timestamp,
-) -> Result<Option<(Case, ContractTerms)>, StorageError> {
+) -> Result<Option<(Case, Option<ContractTerms>)>, StorageError> {
     let waiting = case::Entity::find()
         .filter(case::Column::PersonId.eq(person.as_uuid()))
-        .filter(case::Column::State.is_in(row::OPEN))
+        .filter(case::Column::State.is_in(row::open_states()))
         .order_by_asc(case::Column::OpenedAt)
         .order_by_asc(case::Column::Id);
     let found = load(conn, waiting).await?;
     Ok(found.into_iter().find(|(case, _)| case.is_open(now)))
 }
 
+/// At most `limit` cases of a person, or of a client's invitations, or of both, that come before `before`, the newest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_cases(
+    conn: &impl ConnectionTrait,
+    person: Option<PersonId>,
+    client: Option<ClientId>,
+    before: Option<CaseId>,
+    limit: u64,
+) -> Result<Vec<(Case, Option<ContractTerms>)>, StorageError> {
+    let mut wanted = case::Entity::find();
+    // An id follows from its invitation's and says nothing of age.
+    if let Some(before) = before {
+        let Some(last) = case::Entity::find_by_id(before.as_uuid()).one(conn).await? else {
+            return Ok(vec![]);
+        };
+        let older = case::Column::OpenedAt.lt(last.opened_at);
+        let same = case::Column::OpenedAt
+            .eq(last.opened_at)
+            .and(case::Column::Id.lt(last.id));
+        wanted = wanted.filter(older.or(same));
+    }
+    if let Some(person) = person {
+        wanted = wanted.filter(case::Column::PersonId.eq(person.as_uuid()));
+    }
+    if let Some(client) = client {
+        wanted = wanted.filter(case::Column::ClientId.eq(client.as_uuid()));
+    }
+    let wanted = wanted
+        .order_by_desc(case::Column::OpenedAt)
+        .order_by_desc(case::Column::Id);
+    load(conn, wanted.limit(limit)).await
+}
+
+/// Reads the cases of a person that are at this step, and locks them, in ascending order of id.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_cases_at(
+    txn: &Txn,
+    person: PersonId,
+    step: Step,
+) -> Result<Vec<(Case, Option<ContractTerms>)>, StorageError> {
+    let wanted = case::Entity::find()
+        .filter(case::Column::PersonId.eq(person.as_uuid()))
+        .filter(case::Column::State.eq(step.as_str()))
+        .order_by_asc(case::Column::Id);
+    load(txn, wanted.lock(LockType::Update)).await
+}
+
 /// Saves where a case stands.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn save_case(txn: &Txn, case: &Case, terms: &ContractTerms) -> Result<(), StorageError> {
-    let (case, offer) = row::to_rows(case, terms);
-    case::Entity::update(case).exec(txn).await?;
-    offer::Entity::update(offer).exec(txn).await?;
+pub async fn save_case(txn: &Txn, case: &Case, terms: Option<&ContractTerms>) -> Result<(), StorageError> {
+    case::Entity::update(row::case_to_row(case)).exec(txn).await?;
+    if let Some(offer) = row::offer_to_row(case, terms) {
+        offer::Entity::update(offer).exec(txn).await?;
+    }
     Ok(())
 }
 
@@ -137,9 +207,10 @@ pub async fn save_case(txn: &Txn, case: &Case, terms: &ContractTerms) -> Result<
 ///
 /// # Errors
 /// When the database fails.
-pub async fn save_lapsed(txn: &Txn, cases: &[CaseId]) -> Result<(), StorageError> {
+pub async fn save_lapsed(txn: &Txn, cases: &[CaseId], now: Timestamp) -> Result<(), StorageError> {
     case::Entity::update_many()
         .col_expr(case::Column::State, Expr::value(row::LAPSED))
+        .col_expr(case::Column::Since, Expr::value(now.as_micros()))
         .filter(case::Column::Id.is_in(cases.iter().map(|id| id.as_uuid())))
         .exec(txn)
         .await?;
@@ -167,7 +238,7 @@ pub async fn save_contract_starts(txn: &Txn, starts: &[ContractStart]) -> Result
 async fn load(
     conn: &impl ConnectionTrait,
     wanted: Select<case::Entity>,
-) -> Result<Vec<(Case, ContractTerms)>, StorageError> {
+) -> Result<Vec<(Case, Option<ContractTerms>)>, StorageError> {
     let cases = wanted.all(conn).await?;
     if cases.is_empty() {
         return Ok(vec![]);
@@ -178,10 +249,8 @@ async fn load(
     cases
         .into_iter()
         .map(|case| {
-            let offer = offers
-                .remove(&case.id)
-                .ok_or_else(|| unreadable("offer", "the case has none"))?;
-            row::from_rows(case, offer)
+            let offer = offers.remove(&case.id);
+            row::from_rows(case, offer.as_ref())
         })
         .collect()
 }

@@ -1,0 +1,139 @@
+//! `vouch.onboarding.v1.TaskService`.
+
+use tonic::{Request, Response, Status};
+use vouch_primitives::{CaseId, TaskId};
+use vouch_proto::onboarding::v1::{self as pb, task_service_server::TaskService};
+use vouch_runtime::{
+    access::Caller,
+    grpc::{parse_mutation, parse_query},
+};
+
+use super::convert::Id;
+use crate::{
+    app::{
+        App,
+        tasks::{ApproveTask, ClaimTask, ListReviewQueue, RejectTask, StartTask, SubmitTask},
+    },
+    domain::Owner,
+};
+
+/// The service, on its use cases.
+#[derive(Clone, Debug)]
+pub struct Tasks(pub App);
+
+#[tonic::async_trait]
+impl TaskService for Tasks {
+    async fn list_tasks(
+        &self,
+        request: Request<pb::ListTasksRequest>,
+    ) -> Result<Response<pb::ListTasksResponse>, Status> {
+        let caller = Caller::of(&request);
+        let Id::<CaseId>(id) = parse_query(&self.0, request).await?;
+        let tasks = self.0.list_tasks(id).await?.into_iter();
+        Ok(Response::new(pb::ListTasksResponse {
+            tasks: tasks.map(|task| seen_by(&caller, task.into())).collect(),
+        }))
+    }
+
+    async fn get_task(&self, request: Request<pb::GetTaskRequest>) -> Result<Response<pb::GetTaskResponse>, Status> {
+        let caller = Caller::of(&request);
+        let Id::<TaskId>(id) = parse_query(&self.0, request).await?;
+        let task = self.0.get_task(id).await?.into();
+        let task = Some(seen_by(&caller, task));
+        Ok(Response::new(pb::GetTaskResponse { task }))
+    }
+
+    async fn start_task(
+        &self,
+        request: Request<pb::StartTaskRequest>,
+    ) -> Result<Response<pb::StartTaskResponse>, Status> {
+        let caller = Caller::of(&request);
+        let (key, command) = parse_mutation::<_, StartTask>(&self.0, request).await?;
+        let mut answer = self.0.start_task(&key, &command, owner(&caller)).await?;
+        answer.task = answer.task.map(|task| seen_by(&caller, task));
+        Ok(Response::new(answer))
+    }
+
+    async fn submit_task(
+        &self,
+        request: Request<pb::SubmitTaskRequest>,
+    ) -> Result<Response<pb::SubmitTaskResponse>, Status> {
+        let caller = Caller::of(&request);
+        let (key, command) = parse_mutation::<_, SubmitTask>(&self.0, request).await?;
+        let mut answer = self.0.submit_task(&key, &command, owner(&caller)).await?;
+        answer.task = answer.task.map(|task| seen_by(&caller, task));
+        Ok(Response::new(answer))
+    }
+
+    async fn list_review_queue(
+        &self,
+        request: Request<pb::ListReviewQueueRequest>,
+    ) -> Result<Response<pb::ListReviewQueueResponse>, Status> {
+        let query: ListReviewQueue = parse_query(&self.0, request).await?;
+        let listed = self.0.list_review_queue(&query).await?;
+        Ok(Response::new(pb::ListReviewQueueResponse {
+            next_page_token: listed.next_page_token(),
+            tasks: listed.items.into_iter().map(Into::into).collect(),
+        }))
+    }
+
+    async fn claim_task(
+        &self,
+        request: Request<pb::ClaimTaskRequest>,
+    ) -> Result<Response<pb::ClaimTaskResponse>, Status> {
+        let reviewer = Caller::of(&request).to_string();
+        let (key, command) = parse_mutation::<_, ClaimTask>(&self.0, request).await?;
+        Ok(Response::new(self.0.claim_task(&key, &command, &reviewer).await?))
+    }
+
+    async fn approve_task(
+        &self,
+        request: Request<pb::ApproveTaskRequest>,
+    ) -> Result<Response<pb::ApproveTaskResponse>, Status> {
+        let reviewer = Caller::of(&request).to_string();
+        let (key, command) = parse_mutation::<_, ApproveTask>(&self.0, request).await?;
+        Ok(Response::new(self.0.approve_task(&key, &command, &reviewer).await?))
+    }
+
+    async fn reject_task(
+        &self,
+        request: Request<pb::RejectTaskRequest>,
+    ) -> Result<Response<pb::RejectTaskResponse>, Status> {
+        let reviewer = Caller::of(&request).to_string();
+        let (key, command) = parse_mutation::<_, RejectTask>(&self.0, request).await?;
+        Ok(Response::new(self.0.reject_task(&key, &command, &reviewer).await?))
+    }
+}
+
+/// As whom a caller does tasks.
+fn owner(caller: &Caller) -> Owner {
+    match caller {
+        Caller::Person(_) => Owner::Talent,
+        Caller::Client(_) => Owner::Client,
+        Caller::Operator(_) | Caller::Service(_) | Caller::Anybody => Owner::Platform,
+    }
+}
+
+/// What a caller may see of a task: who reviews it, operators alone; what talent has handed in, a client only of agreements
+/// and uploads that are confirmed.
+fn seen_by(caller: &Caller, mut task: pb::Task) -> pb::Task {
+    use pb::{TaskOwner, task::State, task_form::Form};
+    if matches!(caller, Caller::Operator(_)) {
+        return task;
+    }
+    task.reviewer.clear();
+    task.claim_end_time = None;
+    let shared = task.state() == State::Approved
+        && task
+            .form
+            .as_ref()
+            .is_some_and(|form| matches!(form.form, Some(Form::Agreement(_) | Form::DocumentUpload(_))));
+    let seen = match caller {
+        Caller::Client(_) => task.owner() == TaskOwner::Client || (task.owner() == TaskOwner::Talent && shared),
+        _ => task.owner() == TaskOwner::Talent,
+    };
+    if !seen {
+        task.submission = None;
+    }
+    task
+}
