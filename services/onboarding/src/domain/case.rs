@@ -118,6 +118,15 @@ pub struct ContractStart {
     pub started_at: Timestamp,
 }
 
+/// Payments tells that a contract has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContractEnd {
+    /// Which.
+    pub contract_id: ContractId,
+    /// When.
+    pub ended_at: Timestamp,
+}
+
 /// What came of reviewing a contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reviewed {

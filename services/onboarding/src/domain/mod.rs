@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`person`] | one human with one login, and what they said of themselves |
+//! | [`verification`] | mails that ask a person to show that an address is theirs |
 //! | [`place`] | countries and time zones |
 //! | [`acceptance`] | an acceptance of an invitation that is under way |
 //! | [`case`] | the way from an accepted invitation to an accepted offer |
@@ -13,11 +14,17 @@ pub mod case;
 pub mod person;
 pub mod place;
 pub mod room;
+pub mod verification;
 
-pub use acceptance::{Acceptance, InvalidReferralCode, Proof, ReferralCode, TokenHash};
-pub use case::{
-    Case, Client, Contract, ContractStart, Decline, Declined, HiringManager, Lapsed, Offer, Refusal, Reviewed, State,
+pub use acceptance::{
+    Acceptance, InvalidLinkCookieId, InvalidReferralCode, LinkCookieId, Proof, ReferralCode, ReferralEvidence, TokenHash,
 };
-pub use person::{BasicInformation, Person, Verified};
+pub use case::{
+    Case, Client, Contract, ContractEnd, ContractStart, Decline, Declined, HiringManager, Lapsed, Offer, Refusal, Reviewed, State,
+};
+pub use person::{
+    AccountRefusal, BasicInformation, Closed, Closure, Contracts, EmailChange, Particulars, Person, Reopened, Verified,
+};
 pub use place::{CountryCode, InvalidCountry, InvalidTimeZone, TimeZone};
 pub use room::Note;
+pub use verification::{EmailHash, Verification};

@@ -3,6 +3,7 @@
 
 pub mod acceptances;
 pub mod cases;
+pub mod contracts;
 pub mod people;
 pub mod rooms;
 pub mod verifications;
