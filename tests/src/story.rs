@@ -140,6 +140,7 @@ impl Story {
             invitation_token,
             basic_information: Some(basic_information(name, email)),
             referral_code: code.to_owned(),
+            ..onboarding::ActivateAccountRequest::default()
         };
         let answer = call!(self.clients.accounts, activate_account, request)?;
         Ok((answer.person.unwrap_or_default(), answer.case.unwrap_or_default()))
@@ -154,6 +155,7 @@ impl Story {
             request_id: request_id(),
             basic_information: Some(basic_information(name, email)),
             referral_code: code.to_owned(),
+            ..onboarding::RegisterAccountRequest::default()
         };
         call!(self.clients.accounts, register_account, request)?;
         self.clock.settle().await?;

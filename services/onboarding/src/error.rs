@@ -1,5 +1,7 @@
 //! What can go wrong, and what it means: to a caller, and to the consumer of events.
 
+use std::time::Duration;
+
 use tonic::{Code, Status};
 use vouch_mail::MailError;
 use vouch_messaging::Verdict;
@@ -7,7 +9,7 @@ use vouch_proto::Violations;
 use vouch_runtime::grpc::status;
 use vouch_storage::{StorageError, describe};
 
-use crate::domain::Refusal;
+use crate::domain::{AccountRefusal, Refusal};
 
 /// A failure of a use case.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +37,7 @@ pub enum Error {
     /// The invitation service gave an answer that cannot be read.
     #[error("the answer of the invitation service cannot be read")]
     InvitationUnreadable(#[source] Violations),
-    /// The token of a verification mail that was never sent.
+    /// The token of a verification mail that was never sent, or is good no more: nobody is to tell these apart.
     #[error("the verification link is not known")]
     UnknownVerification,
     /// Another person has proved that the account e-mail is theirs.
@@ -44,6 +46,15 @@ pub enum Error {
     /// The person has to verify their address first.
     #[error("the account e-mail has to be verified first")]
     EmailNotVerified,
+    /// The person has asked for as many verification mails as they may in a day.
+    #[error("no more verification e-mails are sent today")]
+    TooManyVerifications {
+        /// How long until there are more.
+        wait: Duration,
+    },
+    /// The account does not allow it.
+    #[error(transparent)]
+    Account(#[from] AccountRefusal),
     /// The case cannot take this step.
     #[error(transparent)]
     Step(#[from] Refusal),
@@ -108,6 +119,10 @@ impl From<Error> for Status {
             }
             Error::EmailTaken => status::already_exists("EMAIL_TAKEN", error.to_string()),
             Error::EmailNotVerified => status::failed_precondition("EMAIL_NOT_VERIFIED", error.to_string()),
+            Error::TooManyVerifications { wait } => {
+                status::exhausted("VERIFICATION_LIMIT_REACHED", error.to_string(), *wait)
+            }
+            Error::Account(why) => status::failed_precondition(reason_of_account(*why), error.to_string()),
             Error::Step(why) => status::failed_precondition(reason_of(*why), error.to_string()),
             Error::InvitationUnreadable(_)
             | Error::UnknownContract
@@ -132,6 +147,8 @@ impl From<&Error> for Verdict {
             | Error::UnknownVerification
             | Error::EmailTaken
             | Error::EmailNotVerified
+            | Error::TooManyVerifications { .. }
+            | Error::Account(_)
             | Error::Step(_)
             | Error::UnknownContract
             | Error::Unreadable(_)
@@ -147,5 +164,14 @@ const fn reason_of(why: Refusal) -> &'static str {
         Refusal::OfferAccepted => "OFFER_ALREADY_ACCEPTED",
         Refusal::OfferLapsed => "OFFER_LAPSED",
         Refusal::OfferDeclined => "OFFER_DECLINED",
+    }
+}
+
+const fn reason_of_account(why: AccountRefusal) -> &'static str {
+    match why {
+        AccountRefusal::Closed => "ACCOUNT_CLOSED",
+        AccountRefusal::Open => "ACCOUNT_OPEN",
+        AccountRefusal::OpenContracts => "OPEN_CONTRACTS",
+        AccountRefusal::NothingToVerify => "NOTHING_TO_VERIFY",
     }
 }

@@ -16,8 +16,10 @@
 //! | [`error`] | what can go wrong, for callers and for the consumer of events |
 //! | [`config`] | the settings; every one stands in `config.default.toml` |
 //!
-//! Events out: `AccountRegistered`, `EmailVerified`, `OfferAccepted`, `OfferDeclined`, `OfferLapsed`. Events in: payments' `ContractStarted`,
-//! invitation's `InvitationAccepted`, of which only those count that went straight into an account. Whether
+//! A person may change what they said of themselves, close the account, and have themselves erased.
+//!
+//! Events out: `AccountRegistered`, `EmailVerified`, `EmailReleased`, `AccountClosed`, `AccountReopened`, `PersonErased`,
+//! `OfferAccepted`, `OfferDeclined`, `OfferLapsed`. Events in: payments' `ContractStarted` and `ContractEnded`, invitation's `InvitationAccepted`, of which only those count that went straight into an account. Whether
 //! somebody has an invitation, the invitation service decides; accepting one spans both, see [`app::acceptances`].
 
 pub mod app;

@@ -43,6 +43,8 @@ pub enum Home {
     OpenInvitation(OpenInvitation),
     /// Nothing waits.
     NothingToDo,
+    /// Reopen the account, which was closed at this moment.
+    AccountClosed(Timestamp),
 }
 
 /// An invitation that waits for a person under their verified address.
@@ -99,6 +101,9 @@ impl App {
     /// If there is no such person, the invitation service cannot be asked, or the database fails.
     pub async fn get_home(&self, person: PersonId) -> Result<Home, Error> {
         let person = self.get_person(person).await?;
+        if let Some(closure) = person.closure {
+            return Ok(Home::AccountClosed(closure.closed_at));
+        }
         let Some(email) = person.verified_email() else {
             return Ok(Home::VerifyEmail);
         };
@@ -184,20 +189,9 @@ impl App {
     ) -> Result<pb::DeclineOfferResponse, Error> {
         self.commands
             .once(key, |txn, now| async move {
-                let CaseFile { mut case, terms } = lock(&txn, command.case_id).await?;
-                if case.decline_offer(command.reason.clone(), now)? == Declined::Now {
-                    store::save_case(&txn, &case, &terms).await?;
-                    timers::cancel(&txn, LAPSE_OFFER, &[case.id.as_uuid()]).await?;
-                    let event = pb::OfferDeclined {
-                        offer_id: case.offer.id.to_string(),
-                        invitation_id: case.invitation_id.to_string(),
-                        client_id: case.client.id.to_string(),
-                        person_id: case.person_id.to_string(),
-                        decline_time: Some(to_wire_time(now)),
-                    };
-                    record(&txn, now, case.offer.id.as_uuid(), &event).await?;
-                }
-                let case = Some(CaseFile { case, terms }.into());
+                let mut file = lock(&txn, command.case_id).await?;
+                decline(&txn, now, &mut file, command.reason.clone()).await?;
+                let case = Some(file.into());
                 Ok(pb::DeclineOfferResponse { case })
             })
             .await
@@ -242,6 +236,32 @@ impl From<(Case, ContractTerms)> for CaseFile {
 async fn lock(txn: &Txn, id: CaseId) -> Result<CaseFile, Error> {
     let found = store::lock_case(txn, id).await?;
     found.map(CaseFile::from).ok_or_else(|| Error::not_found("case", id))
+}
+
+/// Says no to the offer of a locked case, for a reason that may be empty.
+async fn decline(txn: &Txn, now: Timestamp, file: &mut CaseFile, reason: String) -> Result<(), Error> {
+    let CaseFile { case, terms } = file;
+    if case.decline_offer(reason, now)? == Declined::Before {
+        return Ok(());
+    }
+    store::save_case(txn, case, terms).await?;
+    timers::cancel(txn, LAPSE_OFFER, &[case.id.as_uuid()]).await?;
+    let event = pb::OfferDeclined {
+        offer_id: case.offer.id.to_string(),
+        invitation_id: case.invitation_id.to_string(),
+        client_id: case.client.id.to_string(),
+        person_id: case.person_id.to_string(),
+        decline_time: Some(to_wire_time(now)),
+    };
+    Ok(record(txn, now, case.offer.id.as_uuid(), &event).await?)
+}
+
+/// Says no to the offer of a locked case whose person has closed the account; one that is not open stays as it is.
+pub(super) async fn decline_open(txn: &Txn, now: Timestamp, file: &mut CaseFile) -> Result<(), Error> {
+    if file.case.is_open(now) {
+        decline(txn, now, file, String::new()).await?;
+    }
+    Ok(())
 }
 
 fn acceptance_mail(case: &Case, project_name: &str, person: &Person, message: &str) -> NewMail {

@@ -3,13 +3,17 @@
 //! | module | use cases |
 //! |---|---|
 //! | [`people`] | register, verify an address, read a person |
+//! | [`accounts`] | settings: basic information, the address, another verification mail |
+//! | [`closing`] | close and reopen an account, erase a person |
 //! | [`acceptances`] | accept an invitation, by its token or by the verified address; it spans two services |
 //! | [`cases`] | what to do next, review the contract, accept the offer; what time and payments make of a case |
 //! | [`rooms`] | the notes of project rooms |
 //! | [`invitations`] | what is asked of the invitation service |
 
 pub mod acceptances;
+pub mod accounts;
 pub mod cases;
+pub mod closing;
 pub mod invitations;
 mod letter;
 mod owners;

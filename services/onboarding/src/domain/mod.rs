@@ -17,10 +17,12 @@ pub mod room;
 pub mod verification;
 
 pub use acceptance::{
-    Acceptance, InvalidLinkCookieId, InvalidReferralCode, LinkCookieId, Proof, ReferralCode, ReferralEvidence, TokenHash,
+    Acceptance, InvalidLinkCookieId, InvalidReferralCode, LinkCookieId, Proof, ReferralCode, ReferralEvidence,
+    TokenHash,
 };
 pub use case::{
-    Case, Client, Contract, ContractEnd, ContractStart, Decline, Declined, HiringManager, Lapsed, Offer, Refusal, Reviewed, State,
+    Case, Client, Contract, ContractEnd, ContractStart, Decline, Declined, HiringManager, Lapsed, Offer, Refusal,
+    Reviewed, State,
 };
 pub use person::{
     AccountRefusal, BasicInformation, Closed, Closure, Contracts, EmailChange, Particulars, Person, Reopened, Verified,

@@ -123,10 +123,7 @@ fn proof(row: entity::Model) -> Result<Proof, StorageError> {
     let evidence = ReferralEvidence {
         code,
         link_cookie,
-        invitation: token(
-            row.referral_invitation_sha256,
-            "acceptance.referral_invitation_sha256",
-        )?,
+        invitation: token(row.referral_invitation_sha256, "acceptance.referral_invitation_sha256")?,
     };
     Ok(Proof::Token(of_invitation, evidence))
 }

@@ -76,7 +76,11 @@ pub async fn cases_and_offers(
         .into_tuple()
         .all(conn)
         .await?;
-    found.extend(offers.into_iter().map(|(case, offer)| (CaseId::from_uuid(case), Some(offer))));
+    found.extend(
+        offers
+            .into_iter()
+            .map(|(case, offer)| (CaseId::from_uuid(case), Some(offer))),
+    );
     Ok(found)
 }
 

@@ -147,6 +147,9 @@ impl From<Home> for pb::GetHomeResponse {
             Home::OpenCase(file) => NextStep::OpenCase((*file).into()),
             Home::OpenInvitation(invitation) => NextStep::OpenInvitation(invitation.into()),
             Home::NothingToDo => NextStep::NothingToDo(pb::NothingToDoStep {}),
+            Home::AccountClosed(closed_at) => NextStep::AccountClosed(pb::AccountClosedStep {
+                close_time: Some(to_wire_time(closed_at)),
+            }),
         };
         Self {
             next_step: Some(next_step),
