@@ -24,7 +24,7 @@
 //!
 //! Events out: `InvitationSent`, `InvitationResent`, `InvitationAccepted`, `InvitationDeclined`, `InvitationWithdrawn`,
 //! `InvitationExpired`, `TalentCloudMemberChanged`, `ProjectChanged`, `ApplicationChanged`, `TalentRecommended`,
-//! `AddressSuppressed`, `AddressReinstated`. Events in: onboarding's `EmailVerified`, `OfferAccepted`,
+//! `AddressSuppressed`, `AddressReinstated`. Events in: onboarding's `EmailVerified`, `EmailReleased`, `OfferAccepted`,
 //! `OfferDeclined` and `OfferLapsed`,
 //! referral's `ReferrerEnrolled` and `RefereeAttributed`.
 
