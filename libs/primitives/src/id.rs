@@ -119,6 +119,8 @@ typed_ids! {
     TalentCloudId,
     /// Somebody in a talent cloud, or invited to it.
     TalentCloudMemberId,
+    /// A tax form that talent has signed.
+    TaxFormId,
     /// One movement of money between two ledger accounts.
     TransferId,
 }

@@ -37,6 +37,9 @@ pub enum Error {
     /// The invitation service gave an answer that cannot be read.
     #[error("the answer of the invitation service cannot be read")]
     InvitationUnreadable(#[source] Violations),
+    /// The payments service did not do what it was asked, and may later.
+    #[error("the payments service is not available")]
+    PaymentsUnavailable(#[source] Box<Status>),
     /// The token of a verification mail that was never sent, or is good no more: nobody is to tell these apart.
     #[error("the verification link is not known")]
     UnknownVerification,
@@ -124,7 +127,9 @@ impl From<Error> for Status {
             }
             Error::Account(why) => status::failed_precondition(reason_of_account(*why), error.to_string()),
             Error::Step(why) => status::failed_precondition(reason_of(*why), error.to_string()),
-            Error::InvitationUnreadable(_)
+            // It is asked by timers alone.
+            Error::PaymentsUnavailable(_)
+            | Error::InvitationUnreadable(_)
             | Error::UnknownContract
             | Error::Unreadable(_)
             | Error::Mail(_)
@@ -138,7 +143,7 @@ impl From<Error> for Status {
 impl From<&Error> for Verdict {
     fn from(error: &Error) -> Self {
         match error {
-            Error::InvitationUnavailable(_) | Error::NoRandomness(_) => Self::Retry,
+            Error::InvitationUnavailable(_) | Error::PaymentsUnavailable(_) | Error::NoRandomness(_) => Self::Retry,
             Error::Storage(storage) if storage.is_transient() => Self::Retry,
             Error::NotFound { .. }
             | Error::NoOpenInvitation

@@ -37,6 +37,7 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio_util::sync::CancellationToken;
 use vouch_proto::onboarding::v1::{
     account_service_server::AccountServiceServer, case_service_server::CaseServiceServer,
+    tax_service_server::TaxServiceServer,
 };
 use vouch_runtime::{Chassis, ChassisError, chassis};
 use vouch_storage::timers::Worker;
@@ -44,7 +45,7 @@ use vouch_storage::timers::Worker;
 pub use config::{Config, DEFAULTS};
 pub use migration::Migrator;
 
-use crate::app::{App, Invitations};
+use crate::app::{App, Invitations, Payments};
 
 /// The name of the service: of its stream, its durable consumers and its variables.
 pub const NAME: &str = "onboarding";
@@ -68,10 +69,11 @@ impl Service {
     /// The service on a chassis that is there already: with a database, a bus and a clock of the caller's choice.
     ///
     /// # Errors
-    /// When the configuration has no usable address of the invitation service.
+    /// When the configuration has no usable address of the invitation or the payments service.
     pub async fn build_on(chassis: Chassis, config: &Config) -> Result<Self, ChassisError> {
         let invitations = Invitations::new(chassis.peer("invitation")?);
-        let app = App::new(chassis.commands(), invitations, &config.links.public_url);
+        let payments = Payments::new(chassis.peer("payments")?);
+        let app = App::new(chassis.commands(), invitations, payments, &config.links.public_url);
         let (in_transaction, as_task) = (app.clone(), app.clone());
         let worker = Worker::new(
             chassis.db().clone(),
@@ -85,6 +87,7 @@ impl Service {
         let chassis = chassis
             .grpc(AccountServiceServer::new(grpc::Accounts(app.clone())))
             .grpc(CaseServiceServer::new(grpc::Cases(app.clone())))
+            .grpc(TaxServiceServer::new(grpc::Taxes(app.clone())))
             .facts(events::router(), Arc::new(app))
             .timers(worker)
             .mail();

@@ -8,12 +8,14 @@
 //! | [`acceptance`] | an acceptance of an invitation that is under way |
 //! | [`case`] | the way from an accepted invitation to an accepted offer |
 //! | [`room`] | project rooms and their notes |
+//! | [`tax`] | tax forms on their way to payments |
 
 pub mod acceptance;
 pub mod case;
 pub mod person;
 pub mod place;
 pub mod room;
+pub mod tax;
 pub mod verification;
 
 pub use acceptance::{
@@ -29,4 +31,5 @@ pub use person::{
 };
 pub use place::{CountryCode, InvalidCountry, InvalidTimeZone, TimeZone};
 pub use room::Note;
+pub use tax::TaxInformation;
 pub use verification::{EmailHash, Verification};

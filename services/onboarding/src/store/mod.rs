@@ -6,6 +6,7 @@ pub mod cases;
 pub mod contracts;
 pub mod people;
 pub mod rooms;
+pub mod tax_forms;
 pub mod verifications;
 
 use std::fmt::Display;

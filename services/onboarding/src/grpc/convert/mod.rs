@@ -2,6 +2,7 @@
 
 mod accounts;
 mod cases;
+mod taxes;
 
 use vouch_primitives::{NoteId, RoomId};
 use vouch_proto::Page;
