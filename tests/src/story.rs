@@ -163,9 +163,8 @@ impl Story {
             request_id: request_id(),
             token: self.mailbox.token(email)?,
         };
-        Ok(call!(self.clients.accounts, verify_email, request)?
-            .person
-            .unwrap_or_default())
+        let verified = call!(self.clients.accounts, verify_email, request)?;
+        Ok(verified.person.unwrap_or_default())
     }
 
     /// What somebody sees first.
