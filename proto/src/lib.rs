@@ -1,11 +1,13 @@
 //! The contracts of Vouch: what the services say to one another and to the world, and nothing else.
 //!
 //! The modules are generated from `proto/vouch/<package>/v1/*.proto`, which carry the documentation. [`convert`] holds
-//! the boundary between the wire and the values of `vouch-primitives`, [`page`] how lists are cut.
+//! the boundary between the wire and the values of `vouch-primitives`, [`page`] how lists are cut, [`tax`] what a tax
+//! form must say.
 
 pub mod access;
 pub mod convert;
 pub mod page;
+pub mod tax;
 
 pub use convert::{Fields, Violation, Violations};
 pub use page::{Listed, Page};

@@ -140,7 +140,7 @@ impl Story {
             invitation_token,
             basic_information: Some(basic_information(name, email)),
             referral_code: code.to_owned(),
-            agency_name: String::new(),
+            ..onboarding::ActivateAccountRequest::default()
         };
         let answer = call!(self.clients.accounts, activate_account, request)?;
         Ok((answer.person.unwrap_or_default(), answer.case.unwrap_or_default()))
@@ -155,6 +155,7 @@ impl Story {
             request_id: request_id(),
             basic_information: Some(basic_information(name, email)),
             referral_code: code.to_owned(),
+            ..onboarding::RegisterAccountRequest::default()
         };
         call!(self.clients.accounts, register_account, request)?;
         self.clock.settle().await?;
@@ -162,9 +163,8 @@ impl Story {
             request_id: request_id(),
             token: self.mailbox.token(email)?,
         };
-        Ok(call!(self.clients.accounts, verify_email, request)?
-            .person
-            .unwrap_or_default())
+        let verified = call!(self.clients.accounts, verify_email, request)?;
+        Ok(verified.person.unwrap_or_default())
     }
 
     /// What somebody sees first.

@@ -33,7 +33,8 @@ pub use config::{MailConfig, Tls, TransportKind};
 pub use letter::{Button, Letter, Quote};
 pub use migration::migrations;
 pub use outgoing::{
-    Attempt, Delivery, NewMail, about, about_all, enqueue, enqueue_all, give_up, give_up_to, next_due, queued_due,
+    Attempt, Delivery, NewMail, about, about_all, enqueue, enqueue_all, erase, give_up, give_up_to, next_due,
+    queued_due,
 };
 pub use sender::{Leaving, OnBounce, Recheck, Sender};
 pub use table::{MailState, Outcome};

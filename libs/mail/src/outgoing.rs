@@ -189,6 +189,74 @@ async fn give_up_where(txn: &Txn, now: Timestamp, which: Expr, why: &str) -> Res
     Ok(())
 }
 
+/// Takes names, addresses and words out of the mails about these things, and of those to or from these addresses, for
+/// ever; what is still queued is given up. That there were such mails, and what became of them, stays.
+///
+/// # Errors
+/// If the database fails.
+pub async fn erase(txn: &Txn, now: Timestamp, about: &[Uuid], addresses: &[&EmailAddress]) -> Result<(), StorageError> {
+    let addresses: Vec<&str> = addresses.iter().map(|address| address.as_str()).collect();
+    let of_addresses = mail::Column::ToAddress
+        .is_in(addresses.iter().copied())
+        .or(mail::Column::ReplyTo.is_in(addresses));
+    erase_where(txn, now, of_addresses).await?;
+    for chunk in about.chunks(ROWS) {
+        erase_where(txn, now, mail::Column::About.is_in(chunk.iter().copied())).await?;
+    }
+    Ok(())
+}
+
+async fn erase_where(txn: &Txn, now: Timestamp, which: Expr) -> Result<(), StorageError> {
+    let ids: Vec<Uuid> = mail::Entity::find()
+        .select_only()
+        .column(mail::Column::Id)
+        .filter(which)
+        .order_by_asc(mail::Column::Id)
+        .lock(LockType::Update)
+        .into_tuple()
+        .all(txn)
+        .await?;
+    for chunk in ids.chunks(ROWS) {
+        mail::Entity::update_many()
+            .set(mail::ActiveModel {
+                state: Set(MailState::Failed),
+                closed_at: Set(Some(now.as_micros())),
+                ..Default::default()
+            })
+            .filter(mail::Column::Id.is_in(chunk.iter().copied()))
+            .filter(mail::Column::State.eq(MailState::Queued))
+            .exec(txn)
+            .await?;
+        let empty = || Set(String::new());
+        mail::Entity::update_many()
+            .set(mail::ActiveModel {
+                to_address: empty(),
+                to_name: Set(None),
+                from_name: empty(),
+                reply_to: Set(None),
+                subject: empty(),
+                html: empty(),
+                plain: empty(),
+                unsubscribe: Set(None),
+                last_error: Set(None),
+                ..Default::default()
+            })
+            .filter(mail::Column::Id.is_in(chunk.iter().copied()))
+            .exec(txn)
+            .await?;
+        // Servers like to repeat an address.
+        attempt::Entity::update_many()
+            .set(attempt::ActiveModel {
+                reply: empty(),
+                ..Default::default()
+            })
+            .filter(attempt::Column::MailId.is_in(chunk.iter().copied()))
+            .exec(txn)
+            .await?;
+    }
+    Ok(())
+}
+
 /// How many mails ought to be on their way by `now`.
 ///
 /// # Errors

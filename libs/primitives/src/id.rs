@@ -125,6 +125,8 @@ typed_ids! {
     TaskId,
     /// Where tasks of cases come from.
     TaskTemplateId,
+    /// A tax form that talent has signed.
+    TaxFormId,
     /// One movement of money between two ledger accounts.
     TransferId,
 }

@@ -11,6 +11,7 @@
 //! | [`money`] | [`Money`] and [`Currency`]: integer minor units, checked |
 //! | [`rate`] | [`BasisPoints`] with named rounding |
 //! | [`email`] | [`EmailAddress`] |
+//! | [`tax`] | kinds of tax forms |
 //! | [`text`] | characters that no text of ours holds |
 
 pub mod clock;
@@ -18,6 +19,7 @@ pub mod email;
 pub mod id;
 pub mod money;
 pub mod rate;
+pub mod tax;
 pub mod text;
 pub mod time;
 
@@ -26,6 +28,7 @@ pub use email::EmailAddress;
 pub use id::*;
 pub use money::{Currency, Money, MoneyError};
 pub use rate::{BasisPoints, Share};
+pub use tax::{TaxFormKind, UnknownTaxForm};
 pub use time::Timestamp;
 
 pub use uuid::Uuid;

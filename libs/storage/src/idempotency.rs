@@ -13,7 +13,7 @@
 //! ```
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, Set, TryInsertResult,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter, Set, TryInsertResult,
     sea_query::{Expr, Query},
 };
 use vouch_primitives::{RequestId, Timestamp};
@@ -110,6 +110,25 @@ pub async fn release(txn: &Txn, id: RequestId) -> Result<(), StorageError> {
     entity::Entity::delete_many()
         .filter(entity::Column::Id.eq(id.as_uuid()))
         .filter(entity::Column::Answer.is_null())
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+/// Empties the answers that hold these bytes, such as the id of a person who is erased. The same request again is still
+/// known, and gets an answer that says nothing. Looks through all answers.
+///
+/// # Errors
+/// When the database fails.
+pub async fn erase_answers(txn: &Txn, about: &[u8]) -> Result<(), StorageError> {
+    let holds = match txn.get_database_backend() {
+        DbBackend::Sqlite => Expr::cust_with_values("instr(answer, ?) > 0", [about.to_vec()]),
+        _ => Expr::cust_with_values("position($1 in answer) > 0", [about.to_vec()]),
+    };
+    entity::Entity::update_many()
+        .col_expr(entity::Column::Answer, Expr::value(Vec::<u8>::new()))
+        .filter(entity::Column::Answer.is_not_null())
+        .filter(holds)
         .exec(txn)
         .await?;
     Ok(())

@@ -4,7 +4,7 @@ use vouch_messaging::{Fact, Router};
 use vouch_primitives::{InvitationId, Timestamp};
 use vouch_proto::{
     Fields, Violations,
-    onboarding::v1::{EmailVerified, OfferAccepted, OfferDeclined, OfferLapsed, TalentReady},
+    onboarding::v1::{EmailReleased, EmailVerified, OfferAccepted, OfferDeclined, OfferLapsed, TalentReady},
     referral::v1::{RefereeAttributed, ReferrerEnrolled},
 };
 
@@ -21,6 +21,12 @@ pub fn router() -> Router<App, Error> {
         .on::<EmailVerified>(|app, txn, facts| {
             Box::pin(async move {
                 let addresses = facts.iter().map(address).collect::<Result<Vec<_>, _>>()?;
+                app.record_addresses(txn, &addresses).await
+            })
+        })
+        .on::<EmailReleased>(|app, txn, facts| {
+            Box::pin(async move {
+                let addresses = facts.iter().map(released).collect::<Result<Vec<_>, _>>()?;
                 app.record_addresses(txn, &addresses).await
             })
         })
@@ -92,19 +98,32 @@ fn referee(fact: &Fact<RefereeAttributed>) -> Result<Referee, Violations> {
 fn address(fact: &Fact<EmailVerified>) -> Result<AccountAddress, Violations> {
     let mut fields = Fields::new();
     let person_id = fields.id("person_id", &fact.body.person_id);
-    let hash = <[u8; 32]>::try_from(fact.body.email_sha256.as_slice()).ok();
+    let hash = address_hash(&mut fields, &fact.body.email_sha256);
+    let since = fields.time("verify_time", fact.body.verify_time.as_ref());
+    let (Some(person_id), Some(hash), Some(since)) = (person_id, hash, since) else {
+        return Err(fields.into());
+    };
+    let person_id = Some(person_id);
+    fields.finish(AccountAddress { hash, person_id, since })
+}
+
+fn released(fact: &Fact<EmailReleased>) -> Result<AccountAddress, Violations> {
+    let mut fields = Fields::new();
+    let hash = address_hash(&mut fields, &fact.body.email_sha256);
+    let since = fields.time("release_time", fact.body.release_time.as_ref());
+    let (Some(hash), Some(since)) = (hash, since) else {
+        return Err(fields.into());
+    };
+    let person_id = None;
+    fields.finish(AccountAddress { hash, person_id, since })
+}
+
+fn address_hash(fields: &mut Fields, bytes: &[u8]) -> Option<AddressHash> {
+    let hash = <[u8; 32]>::try_from(bytes).ok().map(AddressHash);
     if hash.is_none() {
         fields.refuse("email_sha256", "INVALID_FORMAT", "must have 32 bytes");
     }
-    let verified_at = fields.time("verify_time", fact.body.verify_time.as_ref());
-    let (Some(person_id), Some(hash), Some(verified_at)) = (person_id, hash, verified_at) else {
-        return Err(fields.into());
-    };
-    fields.finish(AccountAddress {
-        hash: AddressHash(hash),
-        person_id,
-        verified_at,
-    })
+    hash
 }
 
 fn declined(fact: &Fact<OfferDeclined>) -> Result<OfferEnd, Violations> {

@@ -24,7 +24,7 @@
 //!
 //! Events out: `InvitationSent`, `InvitationResent`, `InvitationAccepted`, `InvitationDeclined`, `InvitationWithdrawn`,
 //! `InvitationExpired`, `TalentCloudMemberChanged`, `ProjectChanged`, `ApplicationChanged`, `TalentRecommended`,
-//! `AddressSuppressed`, `AddressReinstated`. Events in: onboarding's `EmailVerified`, `TalentReady`, `OfferAccepted`,
+//! `AddressSuppressed`, `AddressReinstated`. Events in: onboarding's `EmailVerified`, `EmailReleased`, `TalentReady`, `OfferAccepted`,
 //! `OfferDeclined` and `OfferLapsed`,
 //! referral's `ReferrerEnrolled` and `RefereeAttributed`.
 

@@ -1,5 +1,7 @@
 //! What can go wrong, and what it means: to a caller, and to the consumer of events.
 
+use std::time::Duration;
+
 use tonic::{Code, Status};
 use vouch_mail::MailError;
 use vouch_messaging::Verdict;
@@ -9,7 +11,7 @@ use vouch_runtime::grpc::status;
 use vouch_storage::{StorageError, describe};
 
 use crate::domain::{
-    Refusal, TaskRefusal,
+    AccountRefusal, Refusal, TaskRefusal,
     form::{Flaw, FlawKind},
 };
 
@@ -39,7 +41,10 @@ pub enum Error {
     /// The invitation service gave an answer that cannot be read.
     #[error("the answer of the invitation service cannot be read")]
     InvitationUnreadable(#[source] Violations),
-    /// The token of a verification mail that was never sent.
+    /// The payments service did not do what it was asked, and may later.
+    #[error("the payments service is not available")]
+    PaymentsUnavailable(#[source] Box<Status>),
+    /// The token of a verification mail that was never sent, or is good no more: nobody is to tell these apart.
     #[error("the verification link is not known")]
     UnknownVerification,
     /// Another person has proved that the account e-mail is theirs.
@@ -48,6 +53,15 @@ pub enum Error {
     /// The person has to verify their address first.
     #[error("the account e-mail has to be verified first")]
     EmailNotVerified,
+    /// The person has asked for as many verification mails as they may in a day.
+    #[error("no more verification e-mails are sent today")]
+    TooManyVerifications {
+        /// How long until there are more.
+        wait: Duration,
+    },
+    /// The account does not allow it.
+    #[error(transparent)]
+    Account(#[from] AccountRefusal),
     /// The case cannot take this step.
     #[error(transparent)]
     Step(#[from] Refusal),
@@ -139,6 +153,10 @@ impl From<Error> for Status {
             }
             Error::EmailTaken => status::already_exists("EMAIL_TAKEN", error.to_string()),
             Error::EmailNotVerified => status::failed_precondition("EMAIL_NOT_VERIFIED", error.to_string()),
+            Error::TooManyVerifications { wait } => {
+                status::exhausted("VERIFICATION_LIMIT_REACHED", error.to_string(), *wait)
+            }
+            Error::Account(why) => status::failed_precondition(reason_of_account(*why), error.to_string()),
             Error::Step(why) => status::failed_precondition(reason_of(*why), error.to_string()),
             Error::Task(TaskRefusal::Flawed(flaws)) => status::invalid_argument(&violations(flaws)),
             Error::Task(why) => status::failed_precondition(reason_of_task(why), error.to_string()),
@@ -150,7 +168,9 @@ impl From<Error> for Status {
             Error::NoAgencyInvitation => status::with_reason(Code::NotFound, "NO_AGENCY_INVITATION", error.to_string()),
             Error::NoListingToConfirm => status::failed_precondition("NO_LISTING_TO_CONFIRM", error.to_string()),
             Error::SentJustNow(_) => status::failed_precondition("AGENCY_INVITATION_JUST_SENT", error.to_string()),
-            Error::InvitationUnreadable(_)
+            // It is asked by timers alone.
+            Error::PaymentsUnavailable(_)
+            | Error::InvitationUnreadable(_)
             | Error::UnknownContract
             | Error::Unreadable(_)
             | Error::Mail(_)
@@ -164,7 +184,7 @@ impl From<Error> for Status {
 impl From<&Error> for Verdict {
     fn from(error: &Error) -> Self {
         match error {
-            Error::InvitationUnavailable(_) | Error::NoRandomness(_) => Self::Retry,
+            Error::InvitationUnavailable(_) | Error::PaymentsUnavailable(_) | Error::NoRandomness(_) => Self::Retry,
             Error::Storage(storage) if storage.is_transient() => Self::Retry,
             Error::NotFound { .. }
             | Error::NoOpenInvitation
@@ -173,6 +193,8 @@ impl From<&Error> for Verdict {
             | Error::UnknownVerification
             | Error::EmailTaken
             | Error::EmailNotVerified
+            | Error::TooManyVerifications { .. }
+            | Error::Account(_)
             | Error::Step(_)
             | Error::Task(_)
             | Error::CaseClosed
@@ -237,4 +259,13 @@ fn violations(flaws: &[Flaw]) -> Violations {
         }
     };
     Violations(flaws.iter().map(violation).collect())
+}
+
+const fn reason_of_account(why: AccountRefusal) -> &'static str {
+    match why {
+        AccountRefusal::Closed => "ACCOUNT_CLOSED",
+        AccountRefusal::Open => "ACCOUNT_OPEN",
+        AccountRefusal::OpenContracts => "OPEN_CONTRACTS",
+        AccountRefusal::NothingToVerify => "NOTHING_TO_VERIFY",
+    }
 }

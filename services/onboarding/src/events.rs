@@ -1,11 +1,15 @@
 //! Facts in: which function takes which event of another service.
 
 use vouch_messaging::{Fact, Router};
-use vouch_proto::{Fields, Violations, invitation::v1::InvitationAccepted, payments::v1::ContractStarted};
+use vouch_proto::{
+    Fields, Violations,
+    invitation::v1::InvitationAccepted,
+    payments::v1::{ContractEnded, ContractStarted},
+};
 
 use crate::{
     app::{App, acceptances::OpenCase},
-    domain::ContractStart,
+    domain::{ContractEnd, ContractStart},
     error::Error,
 };
 
@@ -17,6 +21,12 @@ pub fn router() -> Router<App, Error> {
             Box::pin(async move {
                 let starts = facts.iter().map(start).collect::<Result<Vec<_>, _>>()?;
                 app.record_contract_starts(txn, &starts).await
+            })
+        })
+        .on::<ContractEnded>(|app, txn, facts| {
+            Box::pin(async move {
+                let ends = facts.iter().map(end).collect::<Result<Vec<_>, _>>()?;
+                app.record_contract_ends(txn, &ends).await
             })
         })
         .on::<InvitationAccepted>(|app, txn, facts| {
@@ -54,4 +64,14 @@ fn start(fact: &Fact<ContractStarted>) -> Result<ContractStart, Violations> {
         contract_id,
         started_at,
     })
+}
+
+fn end(fact: &Fact<ContractEnded>) -> Result<ContractEnd, Violations> {
+    let mut fields = Fields::new();
+    let contract_id = fields.id("contract_id", &fact.body.contract_id);
+    let ended_at = fields.time("end_time", fact.body.end_time.as_ref());
+    let (Some(contract_id), Some(ended_at)) = (contract_id, ended_at) else {
+        return Err(fields.into());
+    };
+    fields.finish(ContractEnd { contract_id, ended_at })
 }

@@ -17,7 +17,10 @@
 //! | [`error`] | what can go wrong, for callers and for the consumer of events |
 //! | [`config`] | the settings; every one stands in `config.default.toml` |
 //!
-//! Events out: `AccountRegistered`, `EmailVerified`, `OfferAccepted`, `OfferDeclined`, `OfferLapsed`, `TalentReady`. Events in: payments' `ContractStarted`,
+//! A person may change what they said of themselves, close the account, and have themselves erased.
+//!
+//! Events out: `AccountRegistered`, `EmailVerified`, `EmailReleased`, `AccountClosed`, `AccountReopened`, `PersonErased`,
+//! `OfferAccepted`, `OfferDeclined`, `OfferLapsed`, `TalentReady`. Events in: payments' `ContractStarted` and `ContractEnded`,
 //! invitation's `InvitationAccepted`, of which only those count that went straight into an account. Whether
 //! somebody has an invitation, the invitation service decides; accepting one spans both, see [`app::acceptances`].
 
@@ -37,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 use vouch_proto::onboarding::v1::{
     account_service_server::AccountServiceServer, case_service_server::CaseServiceServer,
     task_service_server::TaskServiceServer, task_template_service_server::TaskTemplateServiceServer,
+    tax_service_server::TaxServiceServer,
 };
 use vouch_runtime::{Chassis, ChassisError, chassis};
 use vouch_storage::timers::Worker;
@@ -44,7 +48,7 @@ use vouch_storage::timers::Worker;
 pub use config::{Config, DEFAULTS};
 pub use migration::Migrator;
 
-use crate::app::{App, Invitations};
+use crate::app::{App, Invitations, Payments};
 
 /// The name of the service: of its stream, its durable consumers and its variables.
 pub const NAME: &str = "onboarding";
@@ -68,10 +72,11 @@ impl Service {
     /// The service on a chassis that is there already: with a database, a bus and a clock of the caller's choice.
     ///
     /// # Errors
-    /// When the configuration has no usable address of the invitation service.
+    /// When the configuration has no usable address of the invitation or the payments service.
     pub async fn build_on(chassis: Chassis, config: &Config) -> Result<Self, ChassisError> {
         let invitations = Invitations::new(chassis.peer("invitation")?);
-        let app = App::new(chassis.commands(), invitations, &config.links.public_url);
+        let payments = Payments::new(chassis.peer("payments")?);
+        let app = App::new(chassis.commands(), invitations, payments, &config.links.public_url);
         let (in_transaction, as_task) = (app.clone(), app.clone());
         let worker = Worker::new(
             chassis.db().clone(),
@@ -87,6 +92,7 @@ impl Service {
             .grpc(CaseServiceServer::new(grpc::Cases(app.clone())))
             .grpc(TaskServiceServer::new(grpc::Tasks(app.clone())))
             .grpc(TaskTemplateServiceServer::new(grpc::TaskTemplates(app.clone())))
+            .grpc(TaxServiceServer::new(grpc::Taxes(app.clone())))
             .facts(events::router(), Arc::new(app))
             .timers(worker)
             .mail();

@@ -35,7 +35,7 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio_util::sync::CancellationToken;
 use vouch_proto::payments::v1::{
     contract_service_server::ContractServiceServer, earning_service_server::EarningServiceServer,
-    ledger_service_server::LedgerServiceServer,
+    ledger_service_server::LedgerServiceServer, tax_service_server::TaxServiceServer,
 };
 use vouch_runtime::{Chassis, ChassisError, chassis};
 use vouch_storage::timers::Worker;
@@ -82,6 +82,7 @@ impl Service {
             .grpc(ContractServiceServer::new(grpc::Contracts(app.clone())))
             .grpc(EarningServiceServer::new(grpc::Earnings(app.clone())))
             .grpc(LedgerServiceServer::new(grpc::Ledger(app.clone())))
+            .grpc(TaxServiceServer::new(grpc::Taxes(app.clone())))
             .facts(events::router(), Arc::new(app))
             .timers(worker)
             .looks_at(move || {

@@ -215,6 +215,7 @@ fn value_of(field: &FieldDescriptor, value: &toml::Value, names: &BTreeMap<&str,
                 .unwrap_or_else(|| panic!("no {text}"))
                 .number(),
         ),
+        (toml::Value::Boolean(value), Kind::Bool) => Value::Bool(*value),
         (toml::Value::Integer(number), Kind::Enum(_)) => Value::EnumNumber((*number).try_into().expect("an i32")),
         (toml::Value::Integer(number), Kind::Uint32) => Value::U32((*number).try_into().expect("a u32")),
         (toml::Value::Integer(number), Kind::Int32) => Value::I32((*number).try_into().expect("an i32")),

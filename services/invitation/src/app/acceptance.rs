@@ -75,14 +75,14 @@ impl App {
         Ok(store::number(txn, &changed).await?)
     }
 
-    /// Notes which addresses belong to accounts, so that an offer to one goes straight there.
+    /// Notes which addresses belong to accounts, so that an offer to one goes straight there, and which do no more.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn record_addresses(&self, txn: &Txn, addresses: &[AccountAddress]) -> Result<(), Error> {
         // The last word about an address counts, in whichever order they come.
         let mut addresses = addresses.to_vec();
-        addresses.sort_by_key(|address| address.verified_at);
+        addresses.sort_by_key(|address| (address.since, address.person_id.is_none()));
         let newest: BTreeMap<_, _> = addresses.into_iter().map(|address| (address.hash, address)).collect();
         let newest: Vec<_> = newest.into_values().collect();
         Ok(accounts::save(txn, &newest).await?)

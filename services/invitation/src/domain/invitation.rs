@@ -113,11 +113,16 @@ impl Invitation {
         tokens: &[TokenHash],
         now: Timestamp,
     ) -> Result<Accepted, Refusal> {
+        // Whoever has it by their verified address may have another one by now.
+        let has_it = matches!(self.state, State::Accepted(earlier) if earlier.person_id == person);
+        if has_it && matches!(proof, Proof::VerifiedEmail(_)) {
+            return Ok(Accepted::Before);
+        }
         if !self.is_proved_by(proof, tokens) {
             return Err(Refusal::WrongProof);
         }
         match self.state {
-            State::Accepted(earlier) if earlier.person_id == person => Ok(Accepted::Before),
+            State::Accepted(_) if has_it => Ok(Accepted::Before),
             State::Accepted(_) => Err(Refusal::Taken),
             State::Declined(_) | State::Withdrawn(_) => Err(Refusal::Closed),
             State::Expired => Err(Refusal::Expired),
@@ -305,6 +310,19 @@ mod tests {
             let other = invitation.accept(PersonId::new(), &proof, &[TOKEN], first);
             assert_eq!(other, Err(Refusal::Taken));
         }
+    }
+
+    // F8
+    #[test]
+    fn whoever_has_it_may_have_another_address_by_now() {
+        let (ada, now) = (PersonId::new(), at("2026-03-02"));
+        let mut invitation = invitation();
+        let accepted = invitation.accept(ada, &Proof::Token(TOKEN), &[TOKEN], now);
+        assert!(matches!(accepted, Ok(Accepted::Now(_))));
+        let other = Proof::VerifiedEmail(email("ada@home.example"));
+        assert_eq!(invitation.accept(ada, &other, &[], now), Ok(Accepted::Before));
+        let eve = invitation.accept(PersonId::new(), &other, &[], now);
+        assert_eq!(eve, Err(Refusal::WrongProof));
     }
 
     #[test]

@@ -6,15 +6,15 @@ use vouch_primitives::{PersonId, Timestamp};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressHash(pub [u8; 32]);
 
-/// That an address belongs to the account of a person, who has proved it.
+/// The last word about an address: that it belongs to the account of a person, who has proved it, or to none any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountAddress {
     /// Which.
     pub hash: AddressHash,
-    /// Whose.
-    pub person_id: PersonId,
+    /// Whose; `None` once it was given up.
+    pub person_id: Option<PersonId>,
     /// Since when.
-    pub verified_at: Timestamp,
+    pub since: Timestamp,
 }
 
 /// Why and since when an address gets nothing.

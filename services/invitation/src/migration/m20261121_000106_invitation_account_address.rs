@@ -1,4 +1,5 @@
-//! `account_address`: which addresses belong to accounts, as onboarding has told; of each only its SHA-256.
+//! `account_address`: which addresses belong to accounts, as onboarding has told; of each only its SHA-256. One that was
+//! given up has nobody: the row stays, so that older news do not bring it back.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -11,8 +12,8 @@ impl MigrationTrait for Migration {
         let address = Table::create()
             .table("account_address")
             .col(blob("email_sha256").primary_key())
-            .col(uuid("person_id"))
-            .col(big_integer("verified_at"))
+            .col(uuid_null("person_id"))
+            .col(big_integer("since"))
             .check(("account_address_is_sha256", Expr::cust("length(email_sha256) = 32")))
             .to_owned();
         manager.create_table(address).await

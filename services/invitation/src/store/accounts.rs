@@ -13,23 +13,27 @@ use vouch_storage::{StorageError, Txn};
 use super::ROWS;
 use crate::domain::{AccountAddress, AddressHash};
 
-/// Notes whose addresses these are, where nothing later is known. No address may come twice.
+/// Notes whose addresses these are, or that they are nobody's, where nothing later is known. No address may come twice.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn save(txn: &Txn, addresses: &[AccountAddress]) -> Result<(), StorageError> {
+    let known = || Expr::col((entity::Entity, entity::Column::Since));
+    let told = |column| Expr::col((Alias::new("excluded"), column));
+    let released = told(entity::Column::PersonId).is_null();
+    // Of two words of the same moment, that it was given up counts: what is sent to the address is then an invitation, which
+    // does no harm.
+    let newer = known().lt(told(entity::Column::Since));
+    let newer = newer.or(known().eq(told(entity::Column::Since)).and(released));
     let newest = OnConflict::column(entity::Column::EmailSha256)
-        .update_columns([entity::Column::PersonId, entity::Column::VerifiedAt])
-        .action_and_where(
-            Expr::col((entity::Entity, entity::Column::VerifiedAt))
-                .lt(Expr::col((Alias::new("excluded"), entity::Column::VerifiedAt))),
-        )
+        .update_columns([entity::Column::PersonId, entity::Column::Since])
+        .action_and_where(newer)
         .to_owned();
     for chunk in addresses.chunks(ROWS) {
         let rows = chunk.iter().map(|address| entity::ActiveModel {
             email_sha256: Set(address.hash.0.to_vec()),
-            person_id: Set(address.person_id.as_uuid()),
-            verified_at: Set(address.verified_at.as_micros()),
+            person_id: Set(address.person_id.map(PersonId::as_uuid)),
+            since: Set(address.since.as_micros()),
         });
         entity::Entity::insert_many(rows)
             .on_conflict(newest.clone())
@@ -55,7 +59,7 @@ pub async fn owners(
             .await?;
         let known = rows.into_iter().filter_map(|row| {
             let hash = row.email_sha256.try_into().ok()?;
-            Some((AddressHash(hash), PersonId::from_uuid(row.person_id)))
+            Some((AddressHash(hash), PersonId::from_uuid(row.person_id?)))
         });
         found.extend(known);
     }
@@ -70,8 +74,8 @@ mod entity {
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub email_sha256: Vec<u8>,
-        pub person_id: Uuid,
-        pub verified_at: i64,
+        pub person_id: Option<Uuid>,
+        pub since: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

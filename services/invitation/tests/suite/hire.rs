@@ -10,7 +10,7 @@ use vouch_proto::{
         accept_invitation_request::Proof,
         invitation::{Branch, State},
     },
-    onboarding::v1::{EmailVerified, OfferAccepted},
+    onboarding::v1::{EmailReleased, EmailVerified, OfferAccepted},
 };
 use vouch_testkit::{TestDatabase, eventually, on_both_databases};
 
@@ -24,6 +24,7 @@ on_both_databases! {
     nobody_but_the_client_learns_which_way_it_went,
     an_offer_is_no_consent_to_a_talent_cloud,
     the_last_word_about_an_address_counts,
+    an_address_that_was_given_up_gets_an_invitation,
 }
 
 async fn an_offer_goes_straight_to_who_has_an_account(database: TestDatabase) {
@@ -138,6 +139,39 @@ async fn the_last_word_about_an_address_counts(database: TestDatabase) {
         .await
         .expect("an offer");
     assert_eq!(offer.person_id, eve.to_string());
+    world.stop().await;
+}
+
+// F8: whoever has another address, or has closed the account, is not found by the old one.
+async fn an_address_that_was_given_up_gets_an_invitation(database: TestDatabase) {
+    let world = World::new(database).await;
+    let ada = world.person("ada@example.com").await;
+    let client = world.acme().await;
+    let released = |email: &str, day: &str| EmailReleased {
+        person_id: ada.to_string(),
+        release_time: Some(to_wire_time(at(day))),
+        email_sha256: Sha256::digest(email).to_vec(),
+    };
+    // Older news than the verification change nothing; those of the same moment do.
+    let old = released("ada@example.com", "2025-01-01");
+    world.hear(EventId::new(), "/vouch/onboarding", &old).await;
+    let now = EmailReleased {
+        release_time: Some(to_wire_time(start())),
+        ..released("eve@example.com", "2025-01-01")
+    };
+    world.learn("account_address", "/vouch/onboarding", &now).await;
+    let verified = EmailVerified {
+        person_id: PersonId::new().to_string(),
+        verify_time: now.release_time,
+        email_sha256: now.email_sha256.clone(),
+    };
+    world.hear(EventId::new(), "/vouch/onboarding", &verified).await;
+    // The last event is the last that is applied.
+    world.person("bea@example.com").await;
+    for (email, branch) in [("ada@example.com", Branch::Hire), ("eve@example.com", Branch::Invite)] {
+        let sent = world.send(invite(&client.id, email)).await.expect("sent");
+        assert_eq!(sent.branch(), branch, "{email}");
+    }
     world.stop().await;
 }
 

@@ -23,11 +23,12 @@ use vouch_storage::{
 use super::{
     App, FINISH_ACCEPTANCE, Token,
     invitations::{AcceptedInvitation, Evidence, expect_agency_name},
+    offers::decline_open,
     opening,
     people::{record_registration, verify},
 };
 use crate::{
-    domain::{Acceptance, BasicInformation, Person, Proof, ReferralCode, TokenHash, acceptance::TAKEN_UP_AFTER},
+    domain::{Acceptance, BasicInformation, Person, Proof, ReferralEvidence, TokenHash, acceptance::TAKEN_UP_AFTER},
     error::Error,
     store::{acceptances as store, people},
 };
@@ -39,8 +40,8 @@ pub struct ActivateAccount {
     pub invitation_token: Token,
     /// What they say of themselves.
     pub information: BasicInformation,
-    /// The referral code that they typed [R2, R23].
-    pub referral_code: Option<ReferralCode>,
+    /// What shows that they were referred [R2, R17, R23].
+    pub evidence: ReferralEvidence,
     /// The name of the agency that accepts; only where the invitation is an agency's [B30].
     pub agency_name: Option<String>,
 }
@@ -84,7 +85,7 @@ impl App {
             request_id: key.id,
             invitation_id,
             person_id: PersonId::derived(key.id.as_uuid(), "person"),
-            proof: Proof::Token(TokenHash(token.sha256()), command.referral_code.clone()),
+            proof: Proof::Token(TokenHash(token.sha256()), command.evidence.clone()),
             agency_name: command.agency_name.clone(),
             begun_at: now,
             finished_at: None,
@@ -96,7 +97,8 @@ impl App {
     /// Opens the case of an invitation. One that is open already for this person is a normal outcome.
     ///
     /// # Errors
-    /// If there is no such person or their address is not verified; if the invitation is not theirs to accept; as
+    /// If there is no such person, their account is closed or their address is not verified; if the invitation is not theirs
+    /// to accept; as
     /// [`activate_account`](Self::activate_account) for the rest.
     pub async fn open_case(&self, key: &RequestKey, command: &OpenCase) -> Result<pb::OpenCaseResponse, Error> {
         let OpenCase {
@@ -108,6 +110,7 @@ impl App {
             return self.finish(key, &begun).await;
         }
         let person = self.get_person(person_id).await?;
+        person.expect_open()?;
         person.verified_email().ok_or(Error::EmailNotVerified)?;
         // Whether the invitation is theirs is not asked beforehand: an answer would be old when it is acted upon.
         let begin = |now| Acceptance {
@@ -221,14 +224,11 @@ impl App {
 
     /// Steps 3 and 4.
     async fn accept(&self, begun: &Acceptance) -> Result<(), Error> {
-        let evidence = match &begun.proof {
-            Proof::Token(hash, _) => Evidence::Token(*hash),
-            Proof::VerifiedEmail => {
-                let person = self.get_person(begun.person_id).await?;
-                Evidence::VerifiedEmail(person.verified_email().cloned().ok_or(Error::EmailNotVerified)?)
-            }
+        let accepted = match self.evidence_of(begun).await {
+            Ok(evidence) => self.invitations.accept(begun, evidence).await,
+            Err(refusal) => Err(refusal),
         };
-        match self.invitations.accept(begun, evidence).await {
+        match accepted {
             Ok(invitation) => {
                 let (request, invitation) = (begun.request_id, &invitation);
                 let complete = || {
@@ -253,6 +253,19 @@ impl App {
         }
     }
 
+    async fn evidence_of(&self, begun: &Acceptance) -> Result<Evidence, Error> {
+        match &begun.proof {
+            Proof::Token(hash, _) => Ok(Evidence::Token(*hash)),
+            Proof::VerifiedEmail => {
+                // Whoever was erased meanwhile accepts nothing any more.
+                let person = people::find_person(self.db().reader(), begun.person_id).await?;
+                let person = person.ok_or(Error::NoOpenInvitation)?;
+                let email = person.verified_email().cloned().ok_or(Error::EmailNotVerified)?;
+                Ok(Evidence::VerifiedEmail(email))
+            }
+        }
+    }
+
     /// Step 4.
     async fn complete(&self, txn: &Txn, request: RequestId, invitation: &AcceptedInvitation) -> Result<(), Error> {
         let begun = store::lock(txn, request).await?.ok_or(Error::NoOpenInvitation)?;
@@ -261,10 +274,8 @@ impl App {
         }
         let now = self.now();
         let answer = match &begun.proof {
-            Proof::Token(_, referral_code) => {
-                let person = self
-                    .register(txn, now, begun.person_id, referral_code.as_ref(), invitation)
-                    .await?;
+            Proof::Token(_, evidence) => {
+                let person = self.register(txn, now, begun.person_id, evidence, invitation).await?;
                 let file = opening::open(txn, now, &person, invitation, begun.agency_name.as_deref()).await?;
                 pb::ActivateAccountResponse {
                     person: Some(person.into()),
@@ -275,7 +286,10 @@ impl App {
             Proof::VerifiedEmail => {
                 let person = people::lock_person(txn, begun.person_id).await?;
                 let person = person.ok_or_else(|| Error::not_found("person", begun.person_id))?;
-                let file = opening::open(txn, now, &person, invitation, begun.agency_name.as_deref()).await?;
+                let mut file = opening::open(txn, now, &person, invitation, begun.agency_name.as_deref()).await?;
+                if person.expect_open().is_err() {
+                    decline_open(txn, now, &mut file).await?;
+                }
                 pb::OpenCaseResponse {
                     case: Some(file.into()),
                 }
@@ -294,11 +308,11 @@ impl App {
         txn: &Txn,
         now: Timestamp,
         id: PersonId,
-        referral_code: Option<&ReferralCode>,
+        evidence: &ReferralEvidence,
         invitation: &AcceptedInvitation,
     ) -> Result<Person, Error> {
         let mut person = people::register_reserved(txn, id, now).await?;
-        record_registration(txn, &person, referral_code).await?;
+        record_registration(txn, &person, evidence).await?;
         let email = &person.information.account_email;
         if *email == invitation.recipient && !people::is_proved(txn, email).await? {
             verify(txn, now, &mut person).await?;

@@ -77,7 +77,7 @@ impl App {
     /// Leaves the profile step of an invitation to a talent cloud.
     ///
     /// # Errors
-    /// If there is no such case or it is one of an offer, or the database fails.
+    /// If there is no such case or it is one of an offer, the account is closed, or the database fails.
     pub async fn leave_profile(
         &self,
         key: &RequestKey,
@@ -86,6 +86,7 @@ impl App {
         self.commands
             .once(key, |txn, now| async move {
                 let (mut file, person) = lock(&txn, command.case_id).await?;
+                person.expect_open()?;
                 let facts = facts(&txn, &file, &person).await?;
                 let moved = file.case.leave_profile(facts, now)?;
                 self.arrive(&txn, now, &file, &person, moved).await?;

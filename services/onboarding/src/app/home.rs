@@ -32,6 +32,8 @@ pub enum Home {
     OfferUnderYourName(WaitingOffer),
     /// Nothing waits.
     NothingToDo,
+    /// Reopen the account, which was closed at this moment.
+    AccountClosed(Timestamp),
 }
 
 /// An offer that waits in another context.
@@ -82,6 +84,9 @@ impl App {
     /// If there is no such person or agency of theirs, the invitation service cannot be asked, or the database fails.
     pub async fn get_home(&self, query: &GetHome) -> Result<Home, Error> {
         let person = self.get_person(query.person_id).await?;
+        if let Some(closure) = person.closure {
+            return Ok(Home::AccountClosed(closure.closed_at));
+        }
         if let Some(id) = query.agency {
             let agency = agencies::find(self.db().reader(), id).await?;
             let own = agency.filter(|agency| agency.owner == person.id);

@@ -11,15 +11,40 @@ pub(super) fn of_verification(person: &Person, link: String) -> Letter {
         heading: "Verify your e-mail address".to_owned(),
         paragraphs: vec![
             format!("Hello {},", person.information.display_name),
-            "you have registered at Vouch with this address. Please confirm that it is yours; offers that were sent \
-             to it are then waiting for you."
-                .to_owned(),
+            format!(
+                "{} Please confirm that it is yours; offers that were sent to it are then waiting for you.",
+                if person.pending_email.is_some() {
+                    "you have asked that your account at Vouch gets this address."
+                } else {
+                    "you have registered at Vouch with this address."
+                }
+            ),
         ],
         button: Some(Button {
             label: "Verify address".to_owned(),
             url: link,
         }),
-        footer: vec!["If you have not registered at Vouch, you can ignore this e-mail.".to_owned()],
+        footer: vec!["If that was not you, you can ignore this e-mail.".to_owned()],
+        ..Letter::default()
+    }
+}
+
+/// Tells a person, at the address that they have, that they asked for another one, which it does not name.
+pub(super) fn of_email_change(person: &Person) -> Letter {
+    Letter {
+        subject: "Your account gets another e-mail address".to_owned(),
+        heading: "Your account gets another e-mail address".to_owned(),
+        paragraphs: vec![
+            format!("Hello {},", person.information.display_name),
+            "you have asked that your account at Vouch gets another e-mail address. It takes the place of this one as \
+             soon as it is verified."
+                .to_owned(),
+        ],
+        footer: vec![
+            "If that was not you, somebody else may be able to use your account: please change its password and take \
+             the change back."
+                .to_owned(),
+        ],
         ..Letter::default()
     }
 }

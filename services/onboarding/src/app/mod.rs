@@ -3,6 +3,8 @@
 //! | module | use cases |
 //! |---|---|
 //! | [`people`] | register, verify an address, read a person |
+//! | [`accounts`] | settings: basic information, the address, another verification mail |
+//! | [`closing`] | close and reopen an account, erase a person |
 //! | [`acceptances`] | accept an invitation, by its token or by the verified address; it spans two services |
 //! | [`cases`] | read cases, go from step to step |
 //! | [`offers`] | review, accept, decline an offer; what time and payments make of it |
@@ -11,21 +13,27 @@
 //! | [`agencies`] | the agencies of a person, and their final invitations |
 //! | [`home`] | what to do next |
 //! | [`rooms`] | the notes of project rooms |
+//! | [`tax`] | tax forms, which are passed on |
 //! | [`invitations`] | what is asked of the invitation service |
+//! | [`payments`] | what is asked of the payments service |
 
 pub mod acceptances;
+pub mod accounts;
 pub mod agencies;
 pub mod cases;
+pub mod closing;
 pub mod home;
 pub mod invitations;
 mod letter;
 pub mod offers;
 mod opening;
 mod owners;
+pub mod payments;
 pub mod people;
 pub mod rooms;
 pub mod task_templates;
 pub mod tasks;
+pub mod tax;
 
 use vouch_messaging::{NewEvent, outbox};
 use vouch_primitives::{Timestamp, Uuid};
@@ -33,18 +41,22 @@ use vouch_runtime::Commands;
 use vouch_storage::{Db, StorageError, Txn};
 
 pub use invitations::Invitations;
+pub use payments::Payments;
 pub use vouch_mail::Token;
 
 /// The timer that takes up an acceptance again; a task, as it asks another service. Its key is the request's id.
 pub const FINISH_ACCEPTANCE: &str = "acceptance.finish";
+/// The timer that passes a tax form on; a task, as it asks another service. Its key is the form's id.
+pub const PASS_TAX_FORM_ON: &str = "tax_form.pass_on";
 /// The timer that lapses an offer; its key is the id of the case.
 pub const LAPSE_OFFER: &str = "offer.lapse";
 
-/// The use cases, on a database, a clock, and the invitation service.
+/// The use cases, on a database, a clock, and the services that are asked.
 #[derive(Clone, Debug)]
 pub struct App {
     commands: Commands,
     invitations: Invitations,
+    payments: Payments,
     /// Where people reach Vouch; links in e-mails begin with it. Without a slash at the end.
     public_url: String,
 }
@@ -52,11 +64,12 @@ pub struct App {
 impl App {
     /// Use cases that carry commands out by `commands`, and whose links begin with `public_url`.
     #[must_use]
-    pub fn new(commands: Commands, invitations: Invitations, public_url: &str) -> Self {
+    pub fn new(commands: Commands, invitations: Invitations, payments: Payments, public_url: &str) -> Self {
         let public_url = public_url.trim_end_matches('/').to_owned();
         Self {
             commands,
             invitations,
+            payments,
             public_url,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use vouch_mail::{NewMail, enqueue};
 use vouch_messaging::{NewEvent, outbox};
-use vouch_primitives::{CaseId, ContractId, NoteId, RoomId};
+use vouch_primitives::{CaseId, ContractId, NoteId, RoomId, Timestamp};
 use vouch_proto::{
     common::v1::{ContractTerms, contract_terms::Pay},
     convert::to_wire_time,
@@ -18,7 +18,7 @@ use vouch_storage::{
 
 use super::{
     App, LAPSE_OFFER,
-    cases::{facts, lock},
+    cases::{CaseFile, facts, lock},
     letter, record,
 };
 use crate::{
@@ -125,19 +125,7 @@ impl App {
         self.commands
             .once(key, |txn, now| async move {
                 let (mut file, _) = lock(&txn, command.case_id).await?;
-                if file.case.decline_offer(command.reason.clone(), now)? == Moved::Now {
-                    store::save_case(&txn, &file.case, file.terms.as_ref()).await?;
-                    timers::cancel(&txn, LAPSE_OFFER, &[file.case.id.as_uuid()]).await?;
-                    let offer = file.case.offer().ok_or(Refusal::NoOffer)?;
-                    let event = pb::OfferDeclined {
-                        offer_id: offer.id.to_string(),
-                        invitation_id: file.case.invitation_id.to_string(),
-                        client_id: file.case.client.id.to_string(),
-                        person_id: file.case.person_id.to_string(),
-                        decline_time: Some(to_wire_time(now)),
-                    };
-                    record(&txn, now, offer.id.as_uuid(), &event).await?;
-                }
+                decline(&txn, now, &mut file, command.reason.clone()).await?;
                 let case = Some(file.into());
                 Ok(pb::DeclineOfferResponse { case })
             })
@@ -172,6 +160,33 @@ impl App {
             Err(Error::UnknownContract)
         }
     }
+}
+
+/// Says no to the offer of a locked case, for a reason that may be empty.
+async fn decline(txn: &Txn, now: Timestamp, file: &mut CaseFile, reason: String) -> Result<(), Error> {
+    if file.case.decline_offer(reason, now)? == Moved::Before {
+        return Ok(());
+    }
+    store::save_case(txn, &file.case, file.terms.as_ref()).await?;
+    timers::cancel(txn, LAPSE_OFFER, &[file.case.id.as_uuid()]).await?;
+    let offer = file.case.offer().ok_or(Refusal::NoOffer)?;
+    let event = pb::OfferDeclined {
+        offer_id: offer.id.to_string(),
+        invitation_id: file.case.invitation_id.to_string(),
+        client_id: file.case.client.id.to_string(),
+        person_id: file.case.person_id.to_string(),
+        decline_time: Some(to_wire_time(now)),
+    };
+    Ok(record(txn, now, offer.id.as_uuid(), &event).await?)
+}
+
+/// Says no to the offer of a locked case whose person has closed the account; one that is not open, or has no offer, stays as
+/// it is.
+pub(super) async fn decline_open(txn: &Txn, now: Timestamp, file: &mut CaseFile) -> Result<(), Error> {
+    if file.case.offer().is_some() && file.case.is_open(now) {
+        decline(txn, now, file, String::new()).await?;
+    }
+    Ok(())
 }
 
 fn acceptance_mail(case: &Case, offer: &Offer, project_name: &str, person: &Person, message: &str) -> NewMail {

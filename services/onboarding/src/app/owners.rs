@@ -1,11 +1,11 @@
 //! Whose things are.
 
-use vouch_primitives::{CaseId, RoomId, TaskId, TaskTemplateId, Uuid};
+use vouch_primitives::{AccountId, CaseId, RoomId, TaskId, TaskTemplateId, Uuid};
 use vouch_runtime::access::{FindOwners, Owners};
 use vouch_storage::StorageError;
 
 use super::App;
-use crate::store::{cases as store, task_templates, tasks};
+use crate::store::{cases as store, people, task_templates, tasks};
 
 impl FindOwners for App {
     async fn find_owners(&self, field: &str, id: Uuid) -> Result<Option<Owners>, StorageError> {
@@ -22,6 +22,10 @@ impl FindOwners for App {
                 return Ok(found.map(|client| client.map(Owners::client).unwrap_or_default()));
             }
             "room_id" => store::parties_of_room(conn, RoomId::from_uuid(id)).await?,
+            "account_id" => {
+                let person = people::owner_of_account(conn, AccountId::from_uuid(id)).await?;
+                return Ok(person.map(Owners::person));
+            }
             _ => None,
         };
         Ok(parties.map(|(client, person)| Owners::both(client, person)))

@@ -253,6 +253,9 @@ impl Work {
 
     /// Tasks are done in open cases; the talent's when the steps before are done.
     fn expect_open(&self, by: Owner, now: Timestamp) -> Result<(), Error> {
+        if by == Owner::Talent {
+            self.person.expect_open()?;
+        }
         match self.file.case.state {
             _ if !self.file.case.is_open(now) => Err(Error::CaseClosed),
             State::At(Step::ReviewContract | Step::BuildProfile) if by == Owner::Talent => Err(Error::NotYetAtTasks),

@@ -33,8 +33,8 @@ pub struct Acceptance {
 /// What proves that a person may accept an invitation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// A new person has the token of the e-mail [B12], and perhaps a referral code, which counts at sign-up [R23].
-    Token(TokenHash, Option<ReferralCode>),
+    /// A new person has the token of the e-mail [B12], and perhaps evidence of a referral, which counts at sign-up [R23].
+    Token(TokenHash, ReferralEvidence),
     /// A registered person has verified the invited address [B11].
     VerifiedEmail,
 }
@@ -42,6 +42,27 @@ pub enum Proof {
 /// The SHA-256 of a token as it stands in a mailed link. Whoever knows it has had the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TokenHash(pub [u8; 32]);
+
+/// What shows that somebody was referred, as far as they had it when they signed up [R2, R17, R23]. The referral programme
+/// decides what it is worth.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReferralEvidence {
+    /// The referral code that they typed.
+    pub code: Option<ReferralCode>,
+    /// Their last click on a referral link.
+    pub link_cookie: Option<LinkCookieId>,
+    /// The token of the referral invitation that they have accepted.
+    pub invitation: Option<TokenHash>,
+}
+
+/// The id of a click on a referral link, as the link's cookie has it. It has the characters of an id only, so that no name
+/// or address travels as one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkCookieId(String);
+
+/// The text cannot be the id of a click.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidLinkCookieId;
 
 /// A referral code as it was typed: evidence for the referral programme, which alone knows whether it is one [R2].
 /// Its letters are capital, and it has the characters of a code only, so that no name or address travels as one.
@@ -84,6 +105,37 @@ impl fmt::Display for InvalidReferralCode {
 
 impl Error for InvalidReferralCode {}
 
+impl LinkCookieId {
+    const LONGEST: usize = 100;
+
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for LinkCookieId {
+    type Err = InvalidLinkCookieId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidLinkCookieId> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if text.is_empty() || text.len() > Self::LONGEST || !text.chars().all(fits) {
+            return Err(InvalidLinkCookieId);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for InvalidLinkCookieId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let longest = LinkCookieId::LONGEST;
+        write!(f, "must be 1 to {longest} letters, digits, hyphens and underscores")
+    }
+}
+
+impl Error for InvalidLinkCookieId {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +149,17 @@ mod tests {
         let long = "A".repeat(33);
         for typed in ["", "  ", "ada@example.com", "ÄÖÜ", "A\nB", long.as_str()] {
             assert_eq!(typed.parse::<ReferralCode>(), Err(InvalidReferralCode), "{typed:?}");
+        }
+    }
+
+    // R23
+    #[test]
+    fn ids_of_clicks_are_opaque() {
+        for id in ["c", "a-Z_09", "A".repeat(100).as_str()] {
+            assert_eq!(id.parse(), Ok(LinkCookieId(id.to_owned())));
+        }
+        for text in ["", "a b", "ada@example.com", "a.b", "\u{c4}", "A".repeat(101).as_str()] {
+            assert_eq!(text.parse::<LinkCookieId>(), Err(InvalidLinkCookieId), "{text:?}");
         }
     }
 }

@@ -159,6 +159,15 @@ pub struct ContractStart {
     pub started_at: Timestamp,
 }
 
+/// Payments tells that a contract has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContractEnd {
+    /// Which.
+    pub contract_id: ContractId,
+    /// When.
+    pub ended_at: Timestamp,
+}
+
 /// Whether a case got any further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moved {

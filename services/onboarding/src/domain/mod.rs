@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`person`] | one human with one login, and what they said of themselves |
+//! | [`verification`] | mails that ask a person to show that an address is theirs |
 //! | [`place`] | countries and time zones |
 //! | [`acceptance`] | an acceptance of an invitation that is under way |
 //! | [`agency`] | agencies and their listings |
@@ -13,6 +14,7 @@
 //! | [`template`] | where the tasks of a case come from |
 //! | [`waiting`] | whom a case waits for, since when |
 //! | [`room`] | project rooms and their notes |
+//! | [`tax`] | tax forms on their way to payments |
 
 pub mod acceptance;
 pub mod agency;
@@ -22,21 +24,30 @@ pub mod person;
 pub mod place;
 pub mod room;
 pub mod task;
+pub mod tax;
 pub mod template;
+pub mod verification;
 pub mod waiting;
 pub mod way;
 
-pub use acceptance::{Acceptance, InvalidReferralCode, Proof, ReferralCode, TokenHash};
+pub use acceptance::{
+    Acceptance, InvalidLinkCookieId, InvalidReferralCode, LinkCookieId, Proof, ReferralCode, ReferralEvidence,
+    TokenHash,
+};
 pub use agency::{Agency, Confirmed, Listing};
 pub use case::{
-    Brings, Case, Client, Contract, ContractStart, Decline, HiringManager, Lapsed, Moved, Offer, Plan, Refusal, State,
-    Talent, TalentCloud,
+    Brings, Case, Client, Contract, ContractEnd, ContractStart, Decline, HiringManager, Lapsed, Moved, Offer, Plan,
+    Refusal, State, Talent, TalentCloud,
 };
 pub use form::{Answer, Form, Question, Submission};
-pub use person::{BasicInformation, Person, Verified};
+pub use person::{
+    AccountRefusal, BasicInformation, Closed, Closure, Contracts, EmailChange, Particulars, Person, Reopened, Verified,
+};
 pub use place::{CountryCode, InvalidCountry, InvalidTimeZone, TimeZone};
 pub use room::{Author, Note};
 pub use task::{Owner, Task, TaskRefusal, TaskState};
+pub use tax::TaxInformation;
 pub use template::{Selector, TaskTemplate};
+pub use verification::{EmailHash, Verification};
 pub use waiting::{Waiting, waiting};
 pub use way::{Facts, Step, Way};

@@ -9,6 +9,8 @@ use super::convert::Id;
 use crate::app::{
     App,
     acceptances::ActivateAccount,
+    accounts::{ChangeAccountEmail, ResendVerification, UpdateBasicInformation},
+    closing::{CloseAccount, ErasePerson, ReopenAccount},
     people::{RegisterAccount, VerifyEmail},
 };
 
@@ -60,5 +62,53 @@ impl AccountService for Accounts {
         let Id::<PersonId>(id) = parse_query(&self.0, request).await?;
         let person = Some(self.0.get_person(id).await?.into());
         Ok(Response::new(pb::GetPersonResponse { person }))
+    }
+
+    async fn update_basic_information(
+        &self,
+        request: Request<pb::UpdateBasicInformationRequest>,
+    ) -> Result<Response<pb::UpdateBasicInformationResponse>, Status> {
+        let (key, command) = parse_mutation::<_, UpdateBasicInformation>(&self.0, request).await?;
+        Ok(Response::new(self.0.update_basic_information(&key, &command).await?))
+    }
+
+    async fn change_account_email(
+        &self,
+        request: Request<pb::ChangeAccountEmailRequest>,
+    ) -> Result<Response<pb::ChangeAccountEmailResponse>, Status> {
+        let (key, command) = parse_mutation::<_, ChangeAccountEmail>(&self.0, request).await?;
+        Ok(Response::new(self.0.change_account_email(&key, &command).await?))
+    }
+
+    async fn resend_verification(
+        &self,
+        request: Request<pb::ResendVerificationRequest>,
+    ) -> Result<Response<pb::ResendVerificationResponse>, Status> {
+        let (key, command) = parse_mutation::<_, ResendVerification>(&self.0, request).await?;
+        Ok(Response::new(self.0.resend_verification(&key, &command).await?))
+    }
+
+    async fn close_account(
+        &self,
+        request: Request<pb::CloseAccountRequest>,
+    ) -> Result<Response<pb::CloseAccountResponse>, Status> {
+        let (key, command) = parse_mutation::<_, CloseAccount>(&self.0, request).await?;
+        Ok(Response::new(self.0.close_account(&key, &command).await?))
+    }
+
+    async fn reopen_account(
+        &self,
+        request: Request<pb::ReopenAccountRequest>,
+    ) -> Result<Response<pb::ReopenAccountResponse>, Status> {
+        let (key, command) = parse_mutation::<_, ReopenAccount>(&self.0, request).await?;
+        Ok(Response::new(self.0.reopen_account(&key, &command).await?))
+    }
+
+    async fn erase_person(
+        &self,
+        request: Request<pb::ErasePersonRequest>,
+    ) -> Result<Response<pb::ErasePersonResponse>, Status> {
+        let (key, command) = parse_mutation::<_, ErasePerson>(&self.0, request).await?;
+        Ok(Response::new(self.0.erase_person(&key, &command).await?))
     }
 }

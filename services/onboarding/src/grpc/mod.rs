@@ -5,8 +5,10 @@ mod cases;
 mod convert;
 mod task_templates;
 mod tasks;
+mod taxes;
 
 pub use accounts::Accounts;
 pub use cases::Cases;
 pub use task_templates::TaskTemplates;
 pub use tasks::Tasks;
+pub use taxes::Taxes;

@@ -1,7 +1,8 @@
 //! `person`: the only table that holds names and addresses of people, with a row for each person and for each who is
-//! about to become one by an acceptance that is under way (`registered_at` is empty). `email_verification`: the
-//! tokens of verification mails, of which only the SHA-256 is kept. `agency`: companies of several people; a listing is
-//! provisional or public, and no third thing [B34, B36].
+//! about to become one by an acceptance that is under way (`registered_at` is empty). Who was erased leaves a row that
+//! holds nothing personal, so that whatever names the id still finds it. `email_verification`: the tokens of verification
+//! mails, of which only the SHA-256 is kept, and that of the address; `verification_quota`: how many of them a person has
+//! asked for in a day. `agency`: companies of several people; a listing is provisional or public, and no third thing [B34, B36].
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -11,24 +12,7 @@ pub(super) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let person = Table::create()
-            .table("person")
-            .col(pk_uuid("id"))
-            .col(uuid("account_id"))
-            .col(text("legal_name"))
-            .col(text("display_name"))
-            .col(text("country_code"))
-            .col(text("time_zone"))
-            .col(text("account_email"))
-            .col(big_integer_null("registered_at"))
-            .col(big_integer_null("email_verified_at"))
-            .index(unique("person_account_id").col("account_id"))
-            .check((
-                "person_registered_before_verified",
-                Expr::cust("email_verified_at IS NULL OR registered_at IS NOT NULL"),
-            ))
-            .to_owned();
-        manager.create_table(person).await?;
+        manager.create_table(person()).await?;
         // Whoever has not proved an address keeps nobody from it.
         let verified_email = unique("person_verified_email")
             .table("person")
@@ -40,6 +24,7 @@ impl MigrationTrait for Migration {
             .table("email_verification")
             .col(blob("token_hash").primary_key())
             .col(uuid("person_id"))
+            .col(blob("email_sha256"))
             .col(big_integer("created_at"))
             .foreign_key(
                 ForeignKey::create()
@@ -51,8 +36,13 @@ impl MigrationTrait for Migration {
                 "email_verification_token_hash_is_sha256",
                 Expr::cust("length(token_hash) = 32"),
             ))
+            .check((
+                "email_verification_email_is_sha256",
+                Expr::cust("length(email_sha256) = 32"),
+            ))
             .to_owned();
         manager.create_table(verification).await?;
+        manager.create_table(quota()).await?;
         let of_person = Index::create()
             .name("email_verification_of_person")
             .table("email_verification")
@@ -61,6 +51,77 @@ impl MigrationTrait for Migration {
         manager.create_index(of_person).await?;
         manager.create_table(agency()).await
     }
+}
+
+fn person() -> TableCreateStatement {
+    Table::create()
+        .table("person")
+        .col(pk_uuid("id"))
+        .col(uuid("account_id"))
+        .col(text("legal_name"))
+        .col(text("display_name"))
+        .col(text("country_code"))
+        .col(text("time_zone"))
+        .col(text("account_email"))
+        .col(big_integer_null("registered_at"))
+        .col(big_integer_null("email_verified_at"))
+        .col(text_null("pending_email"))
+        .col(big_integer_null("closed_at"))
+        .col(text("close_reason").default(""))
+        .col(big_integer_null("erased_at"))
+        .index(unique("person_account_id").col("account_id"))
+        .check((
+            "person_registered_before_verified",
+            Expr::cust("email_verified_at IS NULL OR registered_at IS NOT NULL"),
+        ))
+        .check((
+            "person_registered_before_closed",
+            Expr::cust("closed_at IS NULL OR registered_at IS NOT NULL"),
+        ))
+        .check((
+            "person_closed_for_a_reason",
+            Expr::cust("close_reason = '' OR closed_at IS NOT NULL"),
+        ))
+        .check((
+            "person_closed_expects_no_email",
+            Expr::cust("pending_email IS NULL OR closed_at IS NULL"),
+        ))
+        .check((
+            "person_closed_before_erased",
+            Expr::cust("erased_at IS NULL OR closed_at IS NOT NULL"),
+        ))
+        .check((
+            "person_erased_is_empty",
+            Expr::cust(
+                "erased_at IS NULL OR (legal_name = '' AND display_name = '' AND country_code = '' AND time_zone = '' \
+                 AND account_email = '' AND email_verified_at IS NULL AND close_reason = '')",
+            ),
+        ))
+        .check((
+            "person_is_empty_when_erased",
+            Expr::cust(
+                "erased_at IS NOT NULL OR (legal_name <> '' AND display_name <> '' AND country_code <> '' \
+                 AND time_zone <> '' AND account_email <> '')",
+            ),
+        ))
+        .to_owned()
+}
+
+fn quota() -> TableCreateStatement {
+    Table::create()
+        .table("verification_quota")
+        .col(uuid("person_id"))
+        .col(big_integer("begun"))
+        .col(big_integer("used"))
+        .primary_key(Index::create().col("person_id").col("begun"))
+        .foreign_key(
+            ForeignKey::create()
+                .name("verification_quota_person")
+                .from("verification_quota", "person_id")
+                .to("person", "id"),
+        )
+        .check(("verification_quota_is_used", Expr::cust("used > 0")))
+        .to_owned()
 }
 
 fn agency() -> TableCreateStatement {

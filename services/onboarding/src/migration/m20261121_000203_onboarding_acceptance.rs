@@ -17,6 +17,8 @@ impl MigrationTrait for Migration {
             .col(blob_null("token_hash"))
             .col(text_null("referral_code"))
             .col(text_null("agency_name"))
+            .col(text_null("link_cookie_id"))
+            .col(blob_null("referral_invitation_sha256"))
             .col(big_integer("begun_at"))
             .col(big_integer_null("finished_at"))
             .foreign_key(
@@ -30,8 +32,15 @@ impl MigrationTrait for Migration {
                 Expr::cust("token_hash IS NULL OR length(token_hash) = 32"),
             ))
             .check((
-                "acceptance_referral_code_of_new_person",
-                Expr::cust("referral_code IS NULL OR token_hash IS NOT NULL"),
+                "acceptance_referral_invitation_is_sha256",
+                Expr::cust("referral_invitation_sha256 IS NULL OR length(referral_invitation_sha256) = 32"),
+            ))
+            .check((
+                "acceptance_referral_of_new_person",
+                Expr::cust(
+                    "token_hash IS NOT NULL OR (referral_code IS NULL AND link_cookie_id IS NULL \
+                     AND referral_invitation_sha256 IS NULL)",
+                ),
             ))
             .to_owned();
         manager.create_table(table).await?;

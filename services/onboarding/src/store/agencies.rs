@@ -129,6 +129,23 @@ pub async fn invited_at(conn: &impl ConnectionTrait, case: CaseId) -> Result<Opt
     Ok(sent.one(conn).await?.map(|row| Timestamp::from_micros(row.sent_at)))
 }
 
+/// Forgets the names of the agencies of a person.
+///
+/// # Errors
+/// When the database fails.
+pub async fn erase_of(txn: &Txn, owner: PersonId) -> Result<(), StorageError> {
+    let own = entity::Entity::find().filter(entity::Column::PersonId.eq(owner.as_uuid()));
+    for agency in own.all(txn).await? {
+        entity::Entity::update_many()
+            .col_expr(entity::Column::Name, Expr::value("erased"))
+            .col_expr(entity::Column::NameKey, Expr::value(agency.id.to_string()))
+            .filter(entity::Column::Id.eq(agency.id))
+            .exec(txn)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Names that differ in case and spaces only are one.
 fn key_of(name: &str) -> String {
     let words: Vec<_> = name.split_whitespace().map(str::to_lowercase).collect();

@@ -4,10 +4,12 @@
 pub mod acceptances;
 pub mod agencies;
 pub mod cases;
+pub mod contracts;
 pub mod people;
 pub mod rooms;
 pub mod task_templates;
 pub mod tasks;
+pub mod tax_forms;
 pub mod verifications;
 
 use std::fmt::Display;

@@ -43,6 +43,7 @@ async fn a_token_activates_an_account_and_opens_the_case(database: TestDatabase)
         basic_information: Some(basic_information("Ada", "ada@example.com")),
         email_verified: true,
         create_time: Some(to_wire_time(start())),
+        ..Default::default()
     };
     assert_eq!(person, expected);
     assert_eq!(world.person(&person.id).await.expect("the person"), person);
@@ -84,6 +85,7 @@ async fn a_token_activates_an_account_and_opens_the_case(database: TestDatabase)
         account_id: person.account_id,
         register_time: Some(to_wire_time(start())),
         referral_code: "VCH2-K7QX".to_owned(),
+        ..Default::default()
     };
     assert_eq!(told::<pb::AccountRegistered>(&world.db).await, [registered]);
     let verified = pb::EmailVerified {

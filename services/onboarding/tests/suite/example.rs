@@ -34,8 +34,7 @@ pub fn activation(invitation: &Invitation, email: &str) -> pb::ActivateAccountRe
         request_id: request_id(),
         invitation_token: token_of(invitation),
         basic_information: Some(basic_information("Ada", email)),
-        referral_code: String::new(),
-        agency_name: String::new(),
+        ..Default::default()
     }
 }
 
@@ -44,7 +43,7 @@ pub fn registration(email: &str) -> pb::RegisterAccountRequest {
     pb::RegisterAccountRequest {
         request_id: request_id(),
         basic_information: Some(basic_information("Ada", email)),
-        referral_code: String::new(),
+        ..Default::default()
     }
 }
 

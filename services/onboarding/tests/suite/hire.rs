@@ -33,7 +33,7 @@ async fn verified_ada(world: &World) -> pb::Person {
 }
 
 /// What the invitation service tells of an invitation that it has accepted for `person`.
-fn accepted(world: &World, person: &str, hire: bool) -> InvitationAccepted {
+pub fn accepted(world: &World, person: &str, hire: bool) -> InvitationAccepted {
     let invitation = world.invitations.send("ada@example.com", fixed_terms());
     world.invitations.change(&invitation.id, |it| {
         it.set_state(State::Accepted);

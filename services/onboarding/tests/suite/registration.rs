@@ -43,6 +43,7 @@ async fn from_registering_to_the_accepted_offer(database: TestDatabase) {
         account_id: person.account_id.clone(),
         register_time: Some(to_wire_time(start())),
         referral_code: "VCH2".to_owned(),
+        ..Default::default()
     };
     assert_eq!(told::<pb::AccountRegistered>(&world.db).await, [registered]);
 

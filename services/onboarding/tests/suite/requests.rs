@@ -69,11 +69,15 @@ async fn bad_people_are_told_everything(database: TestDatabase) {
         "basic_information.time_zone INVALID_FORMAT",
         "basic_information.account_email INVALID_FORMAT",
         "referral_code INVALID_FORMAT",
+        "link_cookie_id INVALID_FORMAT",
+        "referral_invitation_token TOO_LONG",
     ];
     let request = pb::RegisterAccountRequest {
         request_id: "7".to_owned(),
         basic_information: Some(bad.clone()),
         referral_code: "ada@example.com".to_owned(),
+        link_cookie_id: "ada@example.com".to_owned(),
+        referral_invitation_token: "t".repeat(201),
     };
     assert_eq!(violations(accounts.register_account(request).await), told);
     let request = pb::ActivateAccountRequest {
@@ -82,6 +86,8 @@ async fn bad_people_are_told_everything(database: TestDatabase) {
         basic_information: Some(bad),
         referral_code: "ada@example.com".to_owned(),
         agency_name: "x".repeat(201),
+        link_cookie_id: "ada@example.com".to_owned(),
+        referral_invitation_token: "t".repeat(201),
     };
     let mut told = told.to_vec();
     told.insert(1, "invitation_token TOO_LONG");
@@ -90,7 +96,7 @@ async fn bad_people_are_told_everything(database: TestDatabase) {
     let turned = pb::RegisterAccountRequest {
         request_id: request_id(),
         basic_information: Some(basic_information("\u{202e}adA", "ada@example.com")),
-        referral_code: String::new(),
+        ..Default::default()
     };
     let told = [
         "basic_information.legal_name INVALID_FORMAT",

@@ -13,7 +13,7 @@ use vouch_onboarding::{Config, DEFAULTS, Migrator, NAME, Service};
 use vouch_primitives::{Clock, EventId, TestClock, Timestamp, Uuid};
 use vouch_proto::onboarding::v1::{
     self as pb, account_service_client::AccountServiceClient, case_service_client::CaseServiceClient,
-    get_home_response::NextStep,
+    get_home_response::NextStep, tax_service_client::TaxServiceClient,
 };
 use vouch_runtime::{
     Chassis, ServiceClock,
@@ -28,6 +28,7 @@ pub use vouch_testkit::answers::{refusal, violations};
 use crate::{
     example::{activation, fixed_terms, request_id, start},
     invitations::Invitations,
+    payments::Payments,
 };
 
 /// The keys of all tests here, made by the first of them.
@@ -40,7 +41,9 @@ pub const SOON: Duration = Duration::from_secs(20);
 pub struct World {
     pub accounts: AccountServiceClient<Signed>,
     pub cases: CaseServiceClient<Signed>,
+    pub taxes: TaxServiceClient<Signed>,
     pub invitations: Invitations,
+    pub payments: Payments,
     /// The same database, through connections of the test's own.
     pub db: Db,
     pub clock: Arc<TestClock>,
@@ -63,6 +66,7 @@ impl World {
     pub async fn new(database: TestDatabase) -> Self {
         let clock = Arc::new(TestClock::new(start()));
         let invitations = Invitations::start(clock.clone()).await;
+        let payments = Payments::start().await;
         let mail = tempfile::tempdir().expect("a directory");
         let mut config = Layers::new(NAME, DEFAULTS)
             .load(Config::validate)
@@ -83,14 +87,18 @@ impl World {
             .common
             .peers
             .insert("invitation".to_owned(), format!("http://{}", invitations.address()));
+        let at_payments = format!("http://{}", payments.address());
+        config.common.peers.insert("payments".to_owned(), at_payments);
         let db = Db::connect(&config.common.database).await.expect("a database");
         vouch_storage::migrate::<Migrator>(&db).await.expect("tables");
         let bus = Arc::new(MemoryBus::faultless());
         let (running, channel) = run(&config, bus.clone(), clock.clone()).await;
         Self {
             accounts: AccountServiceClient::new(channel.clone()),
-            cases: CaseServiceClient::new(channel),
+            cases: CaseServiceClient::new(channel.clone()),
+            taxes: TaxServiceClient::new(channel),
             invitations,
+            payments,
             db,
             clock,
             bus,
@@ -115,7 +123,8 @@ impl World {
         let (running, channel) = run(&self.config, self.bus.clone(), self.clock.clone()).await;
         self.running = running;
         self.accounts = AccountServiceClient::new(channel.clone());
-        self.cases = CaseServiceClient::new(channel);
+        self.cases = CaseServiceClient::new(channel.clone());
+        self.taxes = TaxServiceClient::new(channel);
     }
 
     pub async fn activate(&self, request: pb::ActivateAccountRequest) -> Result<pb::ActivateAccountResponse, Status> {

@@ -8,6 +8,7 @@
 //! | [`earnings`] | settled when available, refunded |
 //! | [`rewards`] | what the referral programme releases is posted |
 //! | [`ledger`] | balances, statements, the trial balance |
+//! | [`tax`] | tax forms, kept |
 //! | [`audit`] | the books, checked all the time for the metrics |
 //!
 //! Each use case opens a transaction, locks and reads, lets [`crate::domain`] decide, writes once, and appends the
@@ -21,6 +22,7 @@ pub mod ledger;
 pub mod milestones;
 mod owners;
 pub mod rewards;
+pub mod tax;
 
 use vouch_runtime::Commands;
 

@@ -10,6 +10,7 @@
 //! | [`account`] | [`LedgerAccount`]: between what money moves |
 //! | [`journal`] | [`JournalEntry`], [`Transfer`]: the movements |
 //! | [`ledger`] | [`Book`]: every way in which money may move, checked |
+//! | [`tax`] | [`TaxForm`]: that a form is there |
 //! | [`statement`] | [`StatementLine`], [`Balances`]: the movements as the owner of an account reads them |
 
 pub mod account;
@@ -21,6 +22,7 @@ pub mod ledger;
 pub mod milestone;
 pub mod reward;
 pub mod statement;
+pub mod tax;
 #[cfg(test)]
 mod tests;
 
@@ -33,3 +35,4 @@ pub use ledger::{Book, LedgerError};
 pub use milestone::{Milestone, MilestoneError, MilestoneState, Transition};
 pub use reward::{Release, RewardError, RewardKey, RewardKind, RewardPosting, RewardTotal};
 pub use statement::{Balances, CurrencyTotal, Part, StatementLine};
+pub use tax::TaxForm;

@@ -4,7 +4,9 @@ mod contracts;
 mod convert;
 mod earnings;
 mod ledger;
+mod taxes;
 
 pub use contracts::Contracts;
 pub use earnings::Earnings;
 pub use ledger::Ledger;
+pub use taxes::Taxes;

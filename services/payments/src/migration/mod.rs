@@ -6,6 +6,7 @@ mod m20261121_000103_payments_ledger;
 mod m20261121_000104_payments_reward;
 mod m20261121_000105_payments_append_only;
 mod m20261122_000106_payments_account;
+mod m20261122_000107_payments_tax_form;
 
 use sea_orm_migration::prelude::*;
 
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261121_000104_payments_reward::Migration));
         all.push(Box::new(m20261121_000105_payments_append_only::Migration));
         all.push(Box::new(m20261122_000106_payments_account::Migration));
+        all.push(Box::new(m20261122_000107_payments_tax_form::Migration));
         all
     }
 }

@@ -9,6 +9,7 @@
 //! | [`ledger`] | `ledger_account`, `balance`, `journal_entry`, `transfer`: opening and saving a book |
 //! | [`statements`] | the same, as they are read |
 //! | [`rewards`] | `reward_total`, `reward_posting` |
+//! | [`tax_forms`] | `tax_form` |
 //!
 //! Locks are always taken in the same order, so that no two transactions wait for one another: the contract's row (or
 //! the totals of rewards), which guards all that belongs to it, then the balances; several of a kind in ascending id.
@@ -20,6 +21,7 @@ pub mod ledger;
 pub mod milestones;
 pub mod rewards;
 pub mod statements;
+pub mod tax_forms;
 
 use sea_orm::DbErr;
 use vouch_primitives::{Currency, Timestamp};

@@ -12,4 +12,5 @@ mod refunds;
 mod requests;
 mod rewards;
 mod tables;
+mod tax;
 mod world;

@@ -18,7 +18,7 @@ use vouch_proto::{
     onboarding::v1::{OfferAccepted, offer_accepted},
     payments::v1::{
         self as pb, contract_service_client::ContractServiceClient, earning_service_client::EarningServiceClient,
-        ledger_service_client::LedgerServiceClient,
+        ledger_service_client::LedgerServiceClient, tax_service_client::TaxServiceClient,
     },
     referral::v1::{RewardKind, RewardReleased},
 };
@@ -43,6 +43,7 @@ pub struct World {
     pub contracts: ContractServiceClient<Signed>,
     pub earnings: EarningServiceClient<Signed>,
     pub ledger: LedgerServiceClient<Signed>,
+    pub taxes: TaxServiceClient<Signed>,
     pub db: Db,
     pub clock: Arc<TestClock>,
     bus: Arc<MemoryBus>,
@@ -94,7 +95,8 @@ impl World {
         Self {
             contracts: ContractServiceClient::new(channel.clone()),
             earnings: EarningServiceClient::new(channel.clone()),
-            ledger: LedgerServiceClient::new(channel),
+            ledger: LedgerServiceClient::new(channel.clone()),
+            taxes: TaxServiceClient::new(channel),
             db,
             clock,
             bus,

@@ -166,6 +166,7 @@ impl House {
             account_id: person.account.clone(),
             register_time: Some(to_wire_time(joined)),
             referral_code: code.to_owned(),
+            ..AccountRegistered::default()
         })
     }
 
@@ -182,6 +183,7 @@ impl House {
             account_id: person.account.clone(),
             register_time: state.now,
             referral_code: code.to_owned(),
+            ..AccountRegistered::default()
         };
         self.publish(&[envelope(&event)]).await;
     }

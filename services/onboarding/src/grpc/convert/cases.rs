@@ -261,6 +261,9 @@ impl From<Home> for pb::GetHomeResponse {
                 invitation_id: waiting.invitation_id.to_string(),
             }),
             Home::NothingToDo => NextStep::NothingToDo(pb::NothingToDoStep {}),
+            Home::AccountClosed(closed_at) => NextStep::AccountClosed(pb::AccountClosedStep {
+                close_time: Some(to_wire_time(closed_at)),
+            }),
         };
         Self {
             next_step: Some(next_step),

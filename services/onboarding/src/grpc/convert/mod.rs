@@ -5,6 +5,7 @@ mod cases;
 mod forms;
 mod task_templates;
 mod tasks;
+mod taxes;
 
 use std::{fmt::Display, str::FromStr};
 

@@ -6,8 +6,9 @@ mod row;
 use std::collections::HashMap;
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set,
-    sea_query::{ExprTrait, LockType},
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    Select, Set,
+    sea_query::{Expr, ExprTrait, LockType},
 };
 use vouch_primitives::{CaseId, PersonId, TaskId, Timestamp, Uuid};
 use vouch_storage::{StorageError, Txn};
@@ -18,6 +19,9 @@ use super::{
     unreadable,
 };
 use crate::domain::{Task, TaskTemplate, task::Verdict, template::TemplateVersion};
+
+/// What stands where words of an erased person stood.
+const ERASED: &str = "erased";
 
 /// Adds the tasks of a case, in this order.
 ///
@@ -198,6 +202,39 @@ pub async fn list_waiting(
         .order_by_asc(task::Column::SubmittedAt)
         .order_by_asc(task::Column::Id);
     load(conn, wanted.limit(limit)).await
+}
+
+/// Forgets what a person has handed in, and what was said of it; that it was handed in and how it was decided stays.
+///
+/// # Errors
+/// When the database fails.
+pub async fn erase_of(txn: &Txn, person: PersonId) -> Result<(), StorageError> {
+    let own = || task::Entity::find().filter(task::Column::PersonId.eq(person.as_uuid()));
+    let ids = own().select_only().column(task::Column::Id).into_query();
+    decision::Entity::update_many()
+        .col_expr(decision::Column::Submission, Expr::value(Vec::<u8>::new()))
+        .filter(decision::Column::TaskId.in_subquery(ids.clone()))
+        .exec(txn)
+        .await?;
+    decision::Entity::update_many()
+        .col_expr(decision::Column::Reason, Expr::value(ERASED))
+        .filter(decision::Column::TaskId.in_subquery(ids))
+        .filter(decision::Column::Reason.ne(""))
+        .exec(txn)
+        .await?;
+    task::Entity::update_many()
+        .col_expr(task::Column::Submission, Expr::value(Vec::<u8>::new()))
+        .filter(task::Column::PersonId.eq(person.as_uuid()))
+        .filter(task::Column::Submission.is_not_null())
+        .exec(txn)
+        .await?;
+    task::Entity::update_many()
+        .col_expr(task::Column::RejectReason, Expr::value(ERASED))
+        .filter(task::Column::PersonId.eq(person.as_uuid()))
+        .filter(task::Column::RejectReason.is_not_null())
+        .exec(txn)
+        .await?;
+    Ok(())
 }
 
 async fn load(conn: &impl ConnectionTrait, wanted: Select<task::Entity>) -> Result<Vec<Task>, StorageError> {

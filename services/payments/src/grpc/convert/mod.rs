@@ -2,5 +2,6 @@
 
 mod requests;
 mod responses;
+mod taxes;
 
 pub use requests::{Id, ListContracts, ListEarnings, ListRewardPostings, ListStatementLines};

@@ -1,0 +1,154 @@
+//! Settings: what a person may change of themselves.
+
+use vouch_mail::{NewMail, enqueue};
+use vouch_primitives::{EmailAddress, PersonId, Timestamp};
+use vouch_proto::onboarding::v1 as pb;
+use vouch_storage::{Txn, idempotency::RequestKey};
+
+use super::{App, letter};
+use crate::{
+    domain::{EmailChange, Particulars, Person, verification},
+    error::Error,
+    store::{people as store, verifications},
+};
+
+/// Replaces what a person says of themselves, but for the address [F10].
+#[derive(Clone, Debug)]
+pub struct UpdateBasicInformation {
+    /// Who.
+    pub person_id: PersonId,
+    /// What they say.
+    pub particulars: Particulars,
+}
+
+/// Asks for another account e-mail [F8].
+#[derive(Clone, Debug)]
+pub struct ChangeAccountEmail {
+    /// Who.
+    pub person_id: PersonId,
+    /// The address.
+    pub account_email: EmailAddress,
+}
+
+/// Asks for another mail to the address that waits to be verified.
+#[derive(Clone, Copy, Debug)]
+pub struct ResendVerification {
+    /// Who.
+    pub person_id: PersonId,
+}
+
+impl App {
+    /// Replaces what a person says of themselves [F10].
+    ///
+    /// # Errors
+    /// If there is no such person, their account is closed, or the database fails.
+    pub async fn update_basic_information(
+        &self,
+        key: &RequestKey,
+        command: &UpdateBasicInformation,
+    ) -> Result<pb::UpdateBasicInformationResponse, Error> {
+        self.commands
+            .once(key, |txn, _now| async move {
+                let mut person = lock_open(&txn, command.person_id).await?;
+                person.update(command.particulars.clone());
+                save(&txn, &person).await?;
+                let person = Some(person.into());
+                Ok(pb::UpdateBasicInformationResponse { person })
+            })
+            .await
+    }
+
+    /// Asks for another account e-mail [F8]: a mail asks to verify it, another one tells the address that there is. Whether
+    /// the new one is somebody else's, whoever asks is not told.
+    ///
+    /// # Errors
+    /// If there is no such person, their account is closed, they have asked for too many mails today, or the database
+    /// fails.
+    pub async fn change_account_email(
+        &self,
+        key: &RequestKey,
+        command: &ChangeAccountEmail,
+    ) -> Result<pb::ChangeAccountEmailResponse, Error> {
+        self.commands
+            .once(key, |txn, now| async move {
+                let mut person = lock_open(&txn, command.person_id).await?;
+                let change = person.change_email(command.account_email.clone());
+                save(&txn, &person).await?;
+                if change == EmailChange::Pending {
+                    count_mail(&txn, now, person.id).await?;
+                    self.ask_to_verify(&txn, now, &person).await?;
+                    tell_old_address(&txn, now, &person).await?;
+                }
+                let person = Some(person.into());
+                Ok(pb::ChangeAccountEmailResponse { person })
+            })
+            .await
+    }
+
+    /// Mails another token to the address that waits to be verified. Those that were mailed before stay good: of several
+    /// mails people open any.
+    ///
+    /// # Errors
+    /// If there is no such person, their account is closed, no address waits, they have asked for too many mails today, or
+    /// the database fails.
+    pub async fn resend_verification(
+        &self,
+        key: &RequestKey,
+        command: &ResendVerification,
+    ) -> Result<pb::ResendVerificationResponse, Error> {
+        self.commands
+            .once(key, |txn, now| async move {
+                let person = lock_open(&txn, command.person_id).await?;
+                person.email_to_verify()?;
+                count_mail(&txn, now, person.id).await?;
+                self.ask_to_verify(&txn, now, &person).await?;
+                let person = Some(person.into());
+                Ok(pb::ResendVerificationResponse { person })
+            })
+            .await
+    }
+}
+
+/// Locks a person who is about to change something: their account must be open.
+async fn lock_open(txn: &Txn, id: PersonId) -> Result<Person, Error> {
+    let person = store::lock_person(txn, id).await?;
+    let person = person.ok_or_else(|| Error::not_found("person", id))?;
+    person.expect_open()?;
+    Ok(person)
+}
+
+async fn save(txn: &Txn, person: &Person) -> Result<(), Error> {
+    if store::save_person(txn, person).await? {
+        Ok(())
+    } else {
+        Err(Error::EmailTaken)
+    }
+}
+
+/// Counts a mail that a person asks for; strangers' addresses are not to be flooded, nor their own.
+async fn count_mail(txn: &Txn, now: Timestamp, person: PersonId) -> Result<(), Error> {
+    let most = verification::VERIFICATIONS_A_DAY;
+    if verifications::take(txn, person, now.start_of_day(), most).await? {
+        return Ok(());
+    }
+    let wait = verification::day_after(now).since(now);
+    Err(Error::TooManyVerifications { wait })
+}
+
+/// An address that nobody has verified could be a stranger's, who has nothing to do with it.
+async fn tell_old_address(txn: &Txn, now: Timestamp, person: &Person) -> Result<(), Error> {
+    let Some(old) = person.verified_email() else {
+        return Ok(());
+    };
+    let mail = NewMail {
+        kind: "email_change",
+        about: person.id.as_uuid(),
+        to: old.clone(),
+        to_name: Some(person.information.display_name.clone()),
+        from_name: "Vouch".to_owned(),
+        reply_to: None,
+        letter: letter::of_email_change(person),
+    };
+    enqueue(txn, now, &mail).await?;
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! The end of an account: closing it, which can be taken back, and erasing the person, which cannot. Payments tells when
+//! contracts end.
+
+use std::collections::BTreeMap;
+
+use vouch_primitives::{CaseId, PersonId, Timestamp, Uuid};
+use vouch_proto::{convert::to_wire_time, onboarding::v1 as pb};
+use vouch_storage::{
+    Txn,
+    idempotency::{self, RequestKey},
+};
+
+use super::{
+    App,
+    cases::CaseFile,
+    offers::decline_open,
+    people::{record_released, record_verified},
+    record,
+};
+use crate::{
+    domain::{Case, Closed, ContractEnd, Person, Reopened},
+    error::Error,
+    store::{
+        acceptances, agencies, cases, contracts,
+        people::{self as store, Found},
+        tasks, verifications,
+    },
+};
+
+/// Closes an account.
+#[derive(Clone, Debug)]
+pub struct CloseAccount {
+    /// Whose.
+    pub person_id: PersonId,
+    /// Why; may be empty.
+    pub reason: String,
+}
+
+/// Reopens an account.
+#[derive(Clone, Copy, Debug)]
+pub struct ReopenAccount {
+    /// Whose.
+    pub person_id: PersonId,
+}
+
+/// Erases what is known of a person.
+#[derive(Clone, Copy, Debug)]
+pub struct ErasePerson {
+    /// Who.
+    pub person_id: PersonId,
+}
+
+impl App {
+    /// Closes an account. Offers that are open are declined along with it; what is still being accepted is declined when it
+    /// comes. From now on an offer to the address is an invitation.
+    ///
+    /// # Errors
+    /// If there is no such person, a contract of theirs has not ended, or the database fails.
+    pub async fn close_account(
+        &self,
+        key: &RequestKey,
+        command: &CloseAccount,
+    ) -> Result<pb::CloseAccountResponse, Error> {
+        self.commands
+            .once(key, |txn, now| async move {
+                let mut person = lock(&txn, command.person_id).await?;
+                // Whoever opens a case waits for the person, and whoever accepts an offer for its case: what is seen here
+                // is all that there is.
+                let open = lock_cases(&txn, person.id).await?;
+                let contracts = contracts::of_person(&*txn, person.id).await?;
+                if person.close(command.reason.clone(), contracts, now)? == Closed::Now {
+                    close(&txn, now, &person, open).await?;
+                }
+                Ok(pb::CloseAccountResponse {
+                    person: Some(person.into()),
+                })
+            })
+            .await
+    }
+
+    /// Reopens an account.
+    ///
+    /// # Errors
+    /// If there is no such person, or the database fails.
+    pub async fn reopen_account(
+        &self,
+        key: &RequestKey,
+        command: &ReopenAccount,
+    ) -> Result<pb::ReopenAccountResponse, Error> {
+        self.commands
+            .once(key, |txn, now| async move {
+                let mut person = lock(&txn, command.person_id).await?;
+                if person.reopen() == Reopened::Now {
+                    store::save_person(&txn, &person).await?;
+                    let event = pb::AccountReopened {
+                        person_id: person.id.to_string(),
+                        reopen_time: Some(to_wire_time(now)),
+                    };
+                    record(&txn, now, person.id.as_uuid(), &event).await?;
+                    if person.verified_email().is_some() {
+                        record_verified(&txn, now, &person).await?;
+                    }
+                }
+                Ok(pb::ReopenAccountResponse {
+                    person: Some(person.into()),
+                })
+            })
+            .await
+    }
+
+    /// Erases what is known of a person, for ever. Erasing again is a normal outcome.
+    ///
+    /// # Errors
+    /// If there never was such a person, their account is open, or the database fails.
+    pub async fn erase_person(
+        &self,
+        key: &RequestKey,
+        command: &ErasePerson,
+    ) -> Result<pb::ErasePersonResponse, Error> {
+        let id = command.person_id;
+        self.commands
+            .once(key, |txn, now| async move {
+                let found = store::lock_found(&txn, id).await?;
+                let erased_at = match found.ok_or_else(|| Error::not_found("person", id))? {
+                    Found::Erased(erased_at) => erased_at,
+                    Found::Registered(person) => {
+                        person.expect_closed()?;
+                        erase(&txn, now, &person).await?;
+                        now
+                    }
+                };
+                Ok(pb::ErasePersonResponse {
+                    erase_time: Some(to_wire_time(erased_at)),
+                })
+            })
+            .await
+    }
+
+    /// Notes when these contracts ended.
+    ///
+    /// # Errors
+    /// If no offer began one of the contracts; when the database fails.
+    pub async fn record_contract_ends(&self, txn: &Txn, ends: &[ContractEnd]) -> Result<(), Error> {
+        let ends: BTreeMap<_, _> = ends.iter().map(|end| (end.contract_id, *end)).collect();
+        let ends: Vec<_> = ends.into_values().collect();
+        let known = contracts::save_ends(txn, &ends).await?;
+        if usize::try_from(known) == Ok(ends.len()) {
+            Ok(())
+        } else {
+            Err(Error::UnknownContract)
+        }
+    }
+}
+
+async fn lock(txn: &Txn, id: PersonId) -> Result<Person, Error> {
+    let person = store::lock_person(txn, id).await?;
+    person.ok_or_else(|| Error::not_found("person", id))
+}
+
+async fn lock_cases(txn: &Txn, person: PersonId) -> Result<Vec<CaseFile>, Error> {
+    let ids: Vec<CaseId> = contracts::cases_and_offers(txn, person).await?.into_keys().collect();
+    let locked = cases::lock_cases(txn, &ids).await?;
+    let mut tasks = tasks::of_cases(txn, &ids).await?;
+    let file = |(case, terms): (Case, _)| {
+        let tasks = tasks.remove(&case.id).unwrap_or_default();
+        CaseFile { case, terms, tasks }
+    };
+    Ok(locked.into_iter().map(file).collect())
+}
+
+async fn close(txn: &Txn, now: Timestamp, person: &Person, cases: Vec<CaseFile>) -> Result<(), Error> {
+    store::save_person(txn, person).await?;
+    for mut file in cases {
+        decline_open(txn, now, &mut file).await?;
+    }
+    if let Some(email) = person.verified_email() {
+        record_released(txn, now, person.id, email).await?;
+    }
+    let event = pb::AccountClosed {
+        person_id: person.id.to_string(),
+        close_time: Some(to_wire_time(now)),
+    };
+    Ok(record(txn, now, person.id.as_uuid(), &event).await?)
+}
+
+/// Goes through everything that holds names, addresses or words of a person. Whoever adds a table with such adds it here; a
+/// test looks through all columns of all tables. Ids and moments stay, and notes in project rooms, which belong to both
+/// parties.
+async fn erase(txn: &Txn, now: Timestamp, person: &Person) -> Result<(), Error> {
+    let id = person.id;
+    let own = contracts::cases_and_offers(txn, id).await?;
+    let offers = own.values().flatten().copied();
+    let about: Vec<Uuid> = own
+        .keys()
+        .map(|case| case.as_uuid())
+        .chain(offers)
+        .chain([id.as_uuid()])
+        .collect();
+    vouch_mail::erase(txn, now, &about, &[&person.information.account_email]).await?;
+    verifications::delete_of(txn, id).await?;
+    acceptances::erase_evidence(txn, id).await?;
+    contracts::erase_reasons(txn, id).await?;
+    tasks::erase_of(txn, id).await?;
+    agencies::erase_of(txn, id).await?;
+    // Whatever was answered about a person names them by their id.
+    idempotency::erase_answers(txn, id.to_string().as_bytes()).await?;
+    store::erase_person(txn, id, now).await?;
+    let event = pb::PersonErased {
+        person_id: id.to_string(),
+        erase_time: Some(to_wire_time(now)),
+    };
+    Ok(record(txn, now, id.as_uuid(), &event).await?)
+}
