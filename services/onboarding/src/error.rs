@@ -7,7 +7,7 @@ use vouch_proto::Violations;
 use vouch_runtime::grpc::status;
 use vouch_storage::{StorageError, describe};
 
-use crate::domain::Refusal;
+use crate::domain::{ProfileRefusal, Refusal};
 
 /// A failure of a use case.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,9 @@ pub enum Error {
     /// The case cannot take this step.
     #[error(transparent)]
     Step(#[from] Refusal),
+    /// The profile does not allow it.
+    #[error(transparent)]
+    Profile(#[from] ProfileRefusal),
     /// An event tells of contracts that no offer began.
     #[error("an event tells of a contract that no offer began")]
     UnknownContract,
@@ -109,6 +112,7 @@ impl From<Error> for Status {
             Error::EmailTaken => status::already_exists("EMAIL_TAKEN", error.to_string()),
             Error::EmailNotVerified => status::failed_precondition("EMAIL_NOT_VERIFIED", error.to_string()),
             Error::Step(why) => status::failed_precondition(reason_of(*why), error.to_string()),
+            Error::Profile(why) => status::failed_precondition(reason_of_profile(*why), error.to_string()),
             Error::InvitationUnreadable(_)
             | Error::UnknownContract
             | Error::Unreadable(_)
@@ -133,11 +137,20 @@ impl From<&Error> for Verdict {
             | Error::EmailTaken
             | Error::EmailNotVerified
             | Error::Step(_)
+            | Error::Profile(_)
             | Error::UnknownContract
             | Error::Unreadable(_)
             | Error::Mail(_)
             | Error::Storage(_) => Self::Reject(describe(error)),
         }
+    }
+}
+
+const fn reason_of_profile(why: ProfileRefusal) -> &'static str {
+    match why {
+        ProfileRefusal::HalfDone(_) => "SECTION_HALF_DONE",
+        ProfileRefusal::ListingIsPublic => "AGENCY_LISTING_PUBLIC",
+        ProfileRefusal::Incomplete => "PROFILE_INCOMPLETE",
     }
 }
 

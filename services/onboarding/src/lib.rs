@@ -4,6 +4,8 @@
 //! finds the offer waiting. They review the contract and accept the offer with a message, which goes to the hiring
 //! manager's e-mail and, as the first note, to the project room. An offer lapses after thirty days.
 //!
+//! Freelancers and agencies may have a talent profile, by which others find them, once they have said so.
+//!
 //! | module | holds |
 //! |---|---|
 //! | [`grpc`] | commands in: the gRPC services, and the boundary between wire and domain |
@@ -17,7 +19,8 @@
 //! | [`config`] | the settings; every one stands in `config.default.toml` |
 //!
 //! Events out: `AccountRegistered`, `EmailVerified`, `OfferAccepted`, `OfferDeclined`, `OfferLapsed`. Events in: payments' `ContractStarted`,
-//! invitation's `InvitationAccepted`, of which only those count that went straight into an account. Whether
+//! invitation's `InvitationAccepted`, of which only those count that went straight into an account, referral's
+//! `MatchSignalChanged`. Whether
 //! somebody has an invitation, the invitation service decides; accepting one spans both, see [`app::acceptances`].
 
 pub mod app;
@@ -35,6 +38,7 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio_util::sync::CancellationToken;
 use vouch_proto::onboarding::v1::{
     account_service_server::AccountServiceServer, case_service_server::CaseServiceServer,
+    profile_service_server::ProfileServiceServer,
 };
 use vouch_runtime::{Chassis, ChassisError, chassis};
 use vouch_storage::timers::Worker;
@@ -83,6 +87,7 @@ impl Service {
         let chassis = chassis
             .grpc(AccountServiceServer::new(grpc::Accounts(app.clone())))
             .grpc(CaseServiceServer::new(grpc::Cases(app.clone())))
+            .grpc(ProfileServiceServer::new(grpc::Profiles(app.clone())))
             .facts(events::router(), Arc::new(app))
             .timers(worker)
             .mail();

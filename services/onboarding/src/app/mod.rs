@@ -5,6 +5,8 @@
 //! | [`people`] | register, verify an address, read a person |
 //! | [`acceptances`] | accept an invitation, by its token or by the verified address; it spans two services |
 //! | [`cases`] | what to do next, review the contract, accept the offer; what time and payments make of a case |
+//! | [`profiles`] | talent profiles: save, discard, show |
+//! | [`search`] | find talent; what referrals say of it |
 //! | [`rooms`] | the notes of project rooms |
 //! | [`invitations`] | what is asked of the invitation service |
 
@@ -14,7 +16,9 @@ pub mod invitations;
 mod letter;
 mod owners;
 pub mod people;
+pub mod profiles;
 pub mod rooms;
+pub mod search;
 
 use vouch_messaging::{NewEvent, outbox};
 use vouch_primitives::{Timestamp, Uuid};

@@ -3,6 +3,8 @@
 mod accounts;
 mod cases;
 mod convert;
+mod profiles;
 
 pub use accounts::Accounts;
 pub use cases::Cases;
+pub use profiles::Profiles;

@@ -4,6 +4,8 @@
 mod m20261121_000201_onboarding_person;
 mod m20261121_000202_onboarding_case;
 mod m20261121_000203_onboarding_acceptance;
+mod m20261121_000204_onboarding_agency;
+mod m20261121_000206_onboarding_profile;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -19,6 +21,8 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261121_000201_onboarding_person::Migration));
         all.push(Box::new(m20261121_000202_onboarding_case::Migration));
         all.push(Box::new(m20261121_000203_onboarding_acceptance::Migration));
+        all.push(Box::new(m20261121_000204_onboarding_agency::Migration));
+        all.push(Box::new(m20261121_000206_onboarding_profile::Migration));
         all
     }
 }

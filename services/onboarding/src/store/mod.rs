@@ -2,9 +2,13 @@
 //! transaction; none of them commits.
 
 pub mod acceptances;
+pub mod agencies;
 pub mod cases;
 pub mod people;
+pub mod profiles;
 pub mod rooms;
+pub mod search;
+pub mod signals;
 pub mod verifications;
 
 use std::fmt::Display;

@@ -75,6 +75,15 @@ pub async fn find_person(conn: &impl ConnectionTrait, id: PersonId) -> Result<Op
     row.and_then(registered).transpose()
 }
 
+/// Reads the person whose own account this is; `None` if they are not registered.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_by_account(conn: &impl ConnectionTrait, account: AccountId) -> Result<Option<Person>, StorageError> {
+    let query = entity::Entity::find().filter(entity::Column::AccountId.eq(account.as_uuid()));
+    query.one(conn).await?.and_then(registered).transpose()
+}
+
 /// Registers the person whose place was kept.
 ///
 /// # Errors

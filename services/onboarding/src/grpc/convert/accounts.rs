@@ -129,7 +129,11 @@ fn referral_code(fields: &mut Fields, typed: &str) -> Option<Option<ReferralCode
 }
 
 /// A text that must be one of a kind.
-fn known<T: std::str::FromStr<Err: std::fmt::Display>>(fields: &mut Fields, field: &str, text: &str) -> Option<T> {
+pub(super) fn known<T: std::str::FromStr<Err: std::fmt::Display>>(
+    fields: &mut Fields,
+    field: &str,
+    text: &str,
+) -> Option<T> {
     if text.is_empty() {
         fields.refuse(field, "REQUIRED", "is required");
         return None;

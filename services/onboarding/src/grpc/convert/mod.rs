@@ -2,6 +2,10 @@
 
 mod accounts;
 mod cases;
+mod profiles;
+mod search;
+
+pub(super) use search::Search;
 
 use vouch_primitives::{NoteId, RoomId};
 use vouch_proto::Page;
