@@ -13,13 +13,6 @@ impl MigrationTrait for Migration {
         manager.create_table(section()).await?;
         manager.create_table(signal()).await?;
         manager.create_table(search()).await?;
-        let found = Index::create()
-            .name("talent_search_in_order")
-            .table("talent_search")
-            .col(("completeness", IndexOrder::Desc))
-            .col("account_id")
-            .to_owned();
-        manager.create_index(found).await?;
         let words = match manager.get_database_backend() {
             DbBackend::Postgres => POSTGRES_WORDS,
             _ => SQLITE_WORDS,

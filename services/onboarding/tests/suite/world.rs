@@ -1,6 +1,8 @@
 //! The service as its callers see it, and what a test says to it.
 
-use std::{path::Path, sync::Arc, time::Duration};
+pub mod talent;
+
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use prost::{Message, Name};
 use tempfile::TempDir;
@@ -13,7 +15,7 @@ use vouch_onboarding::{Config, DEFAULTS, Migrator, NAME, Service};
 use vouch_primitives::{Clock, EventId, TestClock, Timestamp, Uuid};
 use vouch_proto::onboarding::v1::{
     self as pb, account_service_client::AccountServiceClient, case_service_client::CaseServiceClient,
-    get_home_response::NextStep,
+    get_home_response::NextStep, profile_service_client::ProfileServiceClient,
 };
 use vouch_runtime::{
     Chassis, ServiceClock,
@@ -40,6 +42,7 @@ pub const SOON: Duration = Duration::from_secs(20);
 pub struct World {
     pub accounts: AccountServiceClient<Signed>,
     pub cases: CaseServiceClient<Signed>,
+    pub profiles: ProfileServiceClient<Signed>,
     pub invitations: Invitations,
     /// The same database, through connections of the test's own.
     pub db: Db,
@@ -53,6 +56,7 @@ pub struct World {
 
 /// A running service, on threads of its own so that it can die.
 struct Running {
+    address: SocketAddr,
     runtime: Option<Runtime>,
     stop: CancellationToken,
     ended: oneshot::Receiver<()>,
@@ -88,7 +92,8 @@ impl World {
         let (running, channel) = run(&config, bus.clone(), clock.clone()).await;
         Self {
             accounts: AccountServiceClient::new(channel.clone()),
-            cases: CaseServiceClient::new(channel),
+            cases: CaseServiceClient::new(channel.clone()),
+            profiles: ProfileServiceClient::new(channel),
             invitations,
             db,
             clock,
@@ -114,7 +119,8 @@ impl World {
         let (running, channel) = run(&self.config, self.bus.clone(), self.clock.clone()).await;
         self.running = running;
         self.accounts = AccountServiceClient::new(channel.clone());
-        self.cases = CaseServiceClient::new(channel);
+        self.cases = CaseServiceClient::new(channel.clone());
+        self.profiles = ProfileServiceClient::new(channel);
     }
 
     pub async fn activate(&self, request: pb::ActivateAccountRequest) -> Result<pb::ActivateAccountResponse, Status> {
@@ -355,6 +361,7 @@ async fn run(config: &Config, bus: Arc<MemoryBus>, clock: Arc<TestClock>) -> (Ru
     let channel = signer.on(channel);
     (
         Running {
+            address,
             runtime: Some(runtime),
             stop,
             ended,
