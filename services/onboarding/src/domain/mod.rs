@@ -5,7 +5,8 @@
 //! | [`agency`] | agencies, and whether they can be found |
 //! | [`profile`] | talent profiles: how far they are, and who finds them |
 //! | [`section`] | what stands in the sections of a profile |
-//! | [`search`] | finding talent: words, and the order of what is found |
+//! | [`search`] | finding talent: what is looked for, and the order of what is found |
+//! | [`words`] | the words by which talent is found |
 //! | [`person`] | one human with one login, and what they said of themselves |
 //! | [`place`] | countries and time zones |
 //! | [`acceptance`] | an acceptance of an invitation that is under way |
@@ -21,6 +22,7 @@ pub mod profile;
 pub mod room;
 pub mod search;
 pub mod section;
+pub mod words;
 
 pub use acceptance::{Acceptance, InvalidReferralCode, Proof, ReferralCode, TokenHash};
 pub use agency::{Agency, Listing};
@@ -31,5 +33,6 @@ pub use person::{BasicInformation, Person, Verified};
 pub use place::{CountryCode, InvalidCountry, InvalidTimeZone, TimeZone};
 pub use profile::{Profile, ProfileKind, Refusal as ProfileRefusal, SectionState, Visibility};
 pub use room::Note;
-pub use search::{Audience, FoundTalent, MatchSignal, Place, RateRange, SkillKey, Sought, TalentQuery, TextQuery};
+pub use search::{Audience, FoundTalent, MatchSignal, Place, RateRange, Sought, TalentQuery};
 pub use section::{Contents, SectionKind};
+pub use words::{SkillKey, TextQuery};

@@ -4,7 +4,7 @@ use std::{error::Error, fmt, ops::RangeInclusive, str::FromStr};
 
 use vouch_primitives::{Money, Timestamp};
 
-use super::search::fold;
+use super::words::fold;
 
 /// How long the title of a headline may be, in characters.
 pub const TITLE_LENGTH: RangeInclusive<usize> = 0..=100;

@@ -15,7 +15,7 @@ use super::{agencies, people, profiles, unreadable};
 use crate::domain::{
     Audience, Contents, FoundTalent, Listing, Place, Profile, ProfileKind, RateRange, SectionKind, SkillKey, Sought,
     TalentQuery, TextQuery, Visibility,
-    search::{IndexedWords, Word},
+    words::{IndexedWords, Word},
 };
 
 const TABLE: &str = "talent_search";
