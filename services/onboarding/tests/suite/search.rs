@@ -216,6 +216,7 @@ async fn pages_follow_one_another(database: TestDatabase) {
             let answer = world.profiles.clone().search_talent(request).await.expect("a page");
             let page = answer.into_inner();
             paged.extend(names(page.talent));
+            assert!(paged.len() <= 61, "pages that begin again: {paged:?}");
             token = page.next_page_token;
             if token.is_empty() {
                 break;
