@@ -11,7 +11,7 @@ use vouch_runtime::grpc::status;
 use vouch_storage::{StorageError, describe};
 
 use crate::domain::{
-    AccountRefusal, Refusal, TaskRefusal,
+    AccountRefusal, ProfileRefusal, Refusal, TaskRefusal,
     form::{Flaw, FlawKind},
 };
 
@@ -92,6 +92,9 @@ pub enum Error {
     /// A final agency invitation was sent a moment ago.
     #[error("a final agency invitation was sent a moment ago; the next one may be sent from {0} on")]
     SentJustNow(Timestamp),
+    /// The profile does not allow it.
+    #[error(transparent)]
+    Profile(#[from] ProfileRefusal),
     /// An event tells of contracts that no offer began.
     #[error("an event tells of a contract that no offer began")]
     UnknownContract,
@@ -158,6 +161,7 @@ impl From<Error> for Status {
             }
             Error::Account(why) => status::failed_precondition(reason_of_account(*why), error.to_string()),
             Error::Step(why) => status::failed_precondition(reason_of(*why), error.to_string()),
+            Error::Profile(why) => status::failed_precondition(reason_of_profile(*why), error.to_string()),
             Error::Task(TaskRefusal::Flawed(flaws)) => status::invalid_argument(&violations(flaws)),
             Error::Task(why) => status::failed_precondition(reason_of_task(why), error.to_string()),
             Error::CaseClosed => status::failed_precondition("CASE_CLOSED", error.to_string()),
@@ -196,6 +200,7 @@ impl From<&Error> for Verdict {
             | Error::TooManyVerifications { .. }
             | Error::Account(_)
             | Error::Step(_)
+            | Error::Profile(_)
             | Error::Task(_)
             | Error::CaseClosed
             | Error::NotYetAtTasks
@@ -210,6 +215,14 @@ impl From<&Error> for Verdict {
             | Error::Mail(_)
             | Error::Storage(_) => Self::Reject(describe(error)),
         }
+    }
+}
+
+const fn reason_of_profile(why: ProfileRefusal) -> &'static str {
+    match why {
+        ProfileRefusal::HalfDone(_) => "SECTION_HALF_DONE",
+        ProfileRefusal::ListingIsPublic => "AGENCY_LISTING_PUBLIC",
+        ProfileRefusal::Incomplete => "PROFILE_INCOMPLETE",
     }
 }
 

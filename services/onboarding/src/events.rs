@@ -5,11 +5,12 @@ use vouch_proto::{
     Fields, Violations,
     invitation::v1::InvitationAccepted,
     payments::v1::{ContractEnded, ContractStarted},
+    referral::v1::MatchSignalChanged,
 };
 
 use crate::{
     app::{App, acceptances::OpenCase},
-    domain::{ContractEnd, ContractStart},
+    domain::{ContractEnd, ContractStart, MatchSignal},
     error::Error,
 };
 
@@ -37,6 +38,29 @@ pub fn router() -> Router<App, Error> {
                 app.take_hires(txn, &hires).await
             })
         })
+        .on::<MatchSignalChanged>(|app, txn, facts| {
+            Box::pin(async move {
+                let signals = facts.iter().map(signal).collect::<Result<Vec<_>, _>>()?;
+                app.record_match_signals(txn, &signals).await
+            })
+        })
+}
+
+fn signal(fact: &Fact<MatchSignalChanged>) -> Result<MatchSignal, Violations> {
+    let mut fields = Fields::new();
+    let person_id = fields.id("person_id", &fact.body.person_id);
+    if fact.body.signal > MatchSignal::HIGHEST {
+        fields.refuse("signal", "OUT_OF_RANGE", "must be at most 10,000 basis points");
+    }
+    let changed_at = fields.time("change_time", fact.body.change_time.as_ref());
+    let (Some(person_id), Some(changed_at)) = (person_id, changed_at) else {
+        return Err(fields.into());
+    };
+    fields.finish(MatchSignal {
+        person_id,
+        signal: fact.body.signal,
+        changed_at,
+    })
 }
 
 fn hire(fact: &Fact<InvitationAccepted>) -> Result<OpenCase, Violations> {

@@ -5,6 +5,8 @@
 //! which goes to the hiring manager's e-mail and, as the first note, to the project room. An offer lapses after thirty
 //! days. An invitation to a talent cloud leads past an optional profile to being ready. `docs/onboarding.md` draws the ways.
 //!
+//! Freelancers and agencies may have a talent profile, by which others find them, once they have said so.
+//!
 //! | module | holds |
 //! |---|---|
 //! | [`grpc`] | commands in: the gRPC services, and the boundary between wire and domain |
@@ -21,7 +23,8 @@
 //!
 //! Events out: `AccountRegistered`, `EmailVerified`, `EmailReleased`, `AccountClosed`, `AccountReopened`, `PersonErased`,
 //! `OfferAccepted`, `OfferDeclined`, `OfferLapsed`, `TalentReady`. Events in: payments' `ContractStarted` and `ContractEnded`,
-//! invitation's `InvitationAccepted`, of which only those count that went straight into an account. Whether
+//! invitation's `InvitationAccepted`, of which only those count that went straight into an account, referral's
+//! `MatchSignalChanged`. Whether
 //! somebody has an invitation, the invitation service decides; accepting one spans both, see [`app::acceptances`].
 
 pub mod app;
@@ -39,8 +42,8 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio_util::sync::CancellationToken;
 use vouch_proto::onboarding::v1::{
     account_service_server::AccountServiceServer, case_service_server::CaseServiceServer,
-    task_service_server::TaskServiceServer, task_template_service_server::TaskTemplateServiceServer,
-    tax_service_server::TaxServiceServer,
+    profile_service_server::ProfileServiceServer, task_service_server::TaskServiceServer,
+    task_template_service_server::TaskTemplateServiceServer, tax_service_server::TaxServiceServer,
 };
 use vouch_runtime::{Chassis, ChassisError, chassis};
 use vouch_storage::timers::Worker;
@@ -93,6 +96,7 @@ impl Service {
             .grpc(TaskServiceServer::new(grpc::Tasks(app.clone())))
             .grpc(TaskTemplateServiceServer::new(grpc::TaskTemplates(app.clone())))
             .grpc(TaxServiceServer::new(grpc::Taxes(app.clone())))
+            .grpc(ProfileServiceServer::new(grpc::Profiles(app.clone())))
             .facts(events::router(), Arc::new(app))
             .timers(worker)
             .mail();

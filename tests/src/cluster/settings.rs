@@ -96,7 +96,7 @@ impl Service {
 fn peers_of(service: &str) -> &'static [&'static str] {
     match service {
         "invitation" => &["onboarding", "referral"],
-        "onboarding" => &["invitation", "payments"],
+        "onboarding" => &["invitation", "payments", "referral"],
         "payments" => &["onboarding", "referral"],
         _ => &["onboarding", "payments"],
     }

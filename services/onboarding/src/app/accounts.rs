@@ -9,7 +9,7 @@ use super::{App, letter};
 use crate::{
     domain::{EmailChange, Particulars, Person, verification},
     error::Error,
-    store::{people as store, verifications},
+    store::{people as store, search, verifications},
 };
 
 /// Replaces what a person says of themselves, but for the address [F10].
@@ -52,6 +52,7 @@ impl App {
                 let mut person = lock_open(&txn, command.person_id).await?;
                 person.update(command.particulars.clone());
                 save(&txn, &person).await?;
+                search::reindex_all(&txn, &person).await?;
                 let person = Some(person.into());
                 Ok(pb::UpdateBasicInformationResponse { person })
             })

@@ -11,7 +11,7 @@ use super::{App, Token, cases::lock, letter};
 use crate::{
     domain::{Agency, Case, Confirmed, Person, State, Step, TokenHash},
     error::Error,
-    store::agencies as store,
+    store::{agencies as store, search},
 };
 
 /// How long after one final agency invitation the next may be sent.
@@ -63,6 +63,7 @@ impl App {
                 }
                 if agency.confirm(now) == Confirmed::Now {
                     store::save_listing(&txn, &agency).await?;
+                    search::reindex(&txn, agency.id).await?;
                 }
                 self.go_on(&txn, now, &mut file, &person).await?;
                 let case = Some(file.into());

@@ -8,7 +8,7 @@ use super::{App, agencies, record};
 use crate::{
     domain::{Case, Facts, Moved, Person, State, Step, Task},
     error::Error,
-    store::{agencies as agency_store, cases as store, people, tasks},
+    store::{agencies as agency_store, cases as store, people, profiles, tasks},
 };
 
 /// A case with all that belongs to it. The terms of an offer are the client's and pass through here unchanged.
@@ -77,7 +77,8 @@ impl App {
     /// Leaves the profile step of an invitation to a talent cloud.
     ///
     /// # Errors
-    /// If there is no such case or it is one of an offer, the account is closed, or the database fails.
+    /// If there is no such case or it is one of an offer, a section of the profile is half done, the account is closed, or
+    /// the database fails.
     pub async fn leave_profile(
         &self,
         key: &RequestKey,
@@ -87,6 +88,9 @@ impl App {
             .once(key, |txn, now| async move {
                 let (mut file, person) = lock(&txn, command.case_id).await?;
                 person.expect_open()?;
+                if file.case.state == State::At(Step::BuildProfile) {
+                    profiles::find_or_empty(&*txn, file.case.account_id).await?.may_skip()?;
+                }
                 let facts = facts(&txn, &file, &person).await?;
                 let moved = file.case.leave_profile(facts, now)?;
                 self.arrive(&txn, now, &file, &person, moved).await?;

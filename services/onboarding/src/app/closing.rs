@@ -23,7 +23,7 @@ use crate::{
     store::{
         acceptances, agencies, cases, contracts,
         people::{self as store, Found},
-        tasks, verifications,
+        profiles, search, signals, tasks, verifications,
     },
 };
 
@@ -92,6 +92,7 @@ impl App {
                 let mut person = lock(&txn, command.person_id).await?;
                 if person.reopen() == Reopened::Now {
                     store::save_person(&txn, &person).await?;
+                    search::reindex_all(&txn, &person).await?;
                     let event = pb::AccountReopened {
                         person_id: person.id.to_string(),
                         reopen_time: Some(to_wire_time(now)),
@@ -173,6 +174,7 @@ async fn close(txn: &Txn, now: Timestamp, person: &Person, cases: Vec<CaseFile>)
     for mut file in cases {
         decline_open(txn, now, &mut file).await?;
     }
+    search::reindex_all(txn, person).await?;
     if let Some(email) = person.verified_email() {
         record_released(txn, now, person.id, email).await?;
     }
@@ -201,6 +203,12 @@ async fn erase(txn: &Txn, now: Timestamp, person: &Person) -> Result<(), Error> 
     acceptances::erase_evidence(txn, id).await?;
     contracts::erase_reasons(txn, id).await?;
     tasks::erase_of(txn, id).await?;
+    let owned = agencies::of_person(txn, id).await?;
+    for account in owned.iter().map(|agency| agency.id).chain([person.account_id]) {
+        search::forget(txn, account).await?;
+        profiles::erase(txn, account).await?;
+    }
+    signals::erase(txn, id).await?;
     agencies::erase_of(txn, id).await?;
     // Whatever was answered about a person names them by their id.
     idempotency::erase_answers(txn, id.to_string().as_bytes()).await?;

@@ -11,6 +11,8 @@
 //! | [`tasks`] | do what a case requires, and review it |
 //! | [`task_templates`] | say what cases require |
 //! | [`agencies`] | the agencies of a person, and their final invitations |
+//! | [`profiles`] | talent profiles: save, discard, show |
+//! | [`search`] | find talent; what referrals say of it |
 //! | [`home`] | what to do next |
 //! | [`rooms`] | the notes of project rooms |
 //! | [`tax`] | tax forms, which are passed on |
@@ -30,7 +32,9 @@ mod opening;
 mod owners;
 pub mod payments;
 pub mod people;
+pub mod profiles;
 pub mod rooms;
+pub mod search;
 pub mod task_templates;
 pub mod tasks;
 pub mod tax;

@@ -21,7 +21,7 @@ use crate::{
         template::{MAX_TASKS, Situation, Work},
     },
     error::Error,
-    store::{agencies, cases, task_templates, tasks},
+    store::{agencies, cases, search, task_templates, tasks},
 };
 
 /// Opens the case of an invitation that this person has accepted. One that is open already is a normal outcome.
@@ -136,12 +136,14 @@ async fn agency(
         created_at: now,
     };
     if agencies::insert(txn, &new).await? {
+        search::reindex(txn, new.id).await?;
         return Ok(new);
     }
     let found = agencies::lock_named(txn, person.id, name).await?;
     let mut agency = found.ok_or_else(|| Error::not_found("agency", name))?;
     if to_cloud && agency.confirm(now) == Confirmed::Now {
         agencies::save_listing(txn, &agency).await?;
+        search::reindex(txn, agency.id).await?;
     }
     Ok(agency)
 }

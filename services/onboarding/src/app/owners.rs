@@ -5,7 +5,7 @@ use vouch_runtime::access::{FindOwners, Owners};
 use vouch_storage::StorageError;
 
 use super::App;
-use crate::store::{cases as store, people, task_templates, tasks};
+use crate::store::{cases as store, profiles, task_templates, tasks};
 
 impl FindOwners for App {
     async fn find_owners(&self, field: &str, id: Uuid) -> Result<Option<Owners>, StorageError> {
@@ -23,8 +23,8 @@ impl FindOwners for App {
             }
             "room_id" => store::parties_of_room(conn, RoomId::from_uuid(id)).await?,
             "account_id" => {
-                let person = people::owner_of_account(conn, AccountId::from_uuid(id)).await?;
-                return Ok(person.map(Owners::person));
+                let owner = profiles::owner_of(conn, AccountId::from_uuid(id)).await?;
+                return Ok(owner.map(Owners::person));
             }
             _ => None,
         };

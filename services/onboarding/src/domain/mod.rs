@@ -2,6 +2,10 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`profile`] | talent profiles: how far they are, and who finds them |
+//! | [`section`] | what stands in the sections of a profile |
+//! | [`search`] | finding talent: what is looked for, and the order of what is found |
+//! | [`words`] | the words by which talent is found |
 //! | [`person`] | one human with one login, and what they said of themselves |
 //! | [`verification`] | mails that ask a person to show that an address is theirs |
 //! | [`place`] | countries and time zones |
@@ -22,13 +26,17 @@ pub mod case;
 pub mod form;
 pub mod person;
 pub mod place;
+pub mod profile;
 pub mod room;
+pub mod search;
+pub mod section;
 pub mod task;
 pub mod tax;
 pub mod template;
 pub mod verification;
 pub mod waiting;
 pub mod way;
+pub mod words;
 
 pub use acceptance::{
     Acceptance, InvalidLinkCookieId, InvalidReferralCode, LinkCookieId, Proof, ReferralCode, ReferralEvidence,
@@ -44,10 +52,14 @@ pub use person::{
     AccountRefusal, BasicInformation, Closed, Closure, Contracts, EmailChange, Particulars, Person, Reopened, Verified,
 };
 pub use place::{CountryCode, InvalidCountry, InvalidTimeZone, TimeZone};
+pub use profile::{Profile, ProfileKind, Refusal as ProfileRefusal, SectionState, Visibility};
 pub use room::{Author, Note};
+pub use search::{Audience, FoundTalent, MatchSignal, Place, RateRange, Sought, TalentQuery};
+pub use section::{Contents, SectionKind};
 pub use task::{Owner, Task, TaskRefusal, TaskState};
 pub use tax::TaxInformation;
 pub use template::{Selector, TaskTemplate};
 pub use verification::{EmailHash, Verification};
 pub use waiting::{Waiting, waiting};
 pub use way::{Facts, Step, Way};
+pub use words::{SkillKey, TextQuery};

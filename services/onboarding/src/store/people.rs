@@ -120,6 +120,15 @@ pub async fn owner_of_account(conn: &impl ConnectionTrait, id: AccountId) -> Res
     Ok(owner.map(|row| PersonId::from_uuid(row.id)))
 }
 
+/// Reads the person whose own account this is; `None` if they are not registered.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_by_account(conn: &impl ConnectionTrait, account: AccountId) -> Result<Option<Person>, StorageError> {
+    let query = entity::Entity::find().filter(entity::Column::AccountId.eq(account.as_uuid()));
+    query.one(conn).await?.and_then(registered).transpose()
+}
+
 /// Registers the person whose place was kept.
 ///
 /// # Errors

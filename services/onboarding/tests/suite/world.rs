@@ -1,6 +1,8 @@
 //! The service as its callers see it, and what a test says to it.
 
-use std::{path::Path, sync::Arc, time::Duration};
+pub mod talent;
+
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use prost::{Message, Name};
 use tempfile::TempDir;
@@ -13,7 +15,7 @@ use vouch_onboarding::{Config, DEFAULTS, Migrator, NAME, Service};
 use vouch_primitives::{Clock, EventId, TestClock, Timestamp, Uuid};
 use vouch_proto::onboarding::v1::{
     self as pb, account_service_client::AccountServiceClient, case_service_client::CaseServiceClient,
-    get_home_response::NextStep, tax_service_client::TaxServiceClient,
+    get_home_response::NextStep, profile_service_client::ProfileServiceClient, tax_service_client::TaxServiceClient,
 };
 use vouch_runtime::{
     Chassis, ServiceClock,
@@ -41,6 +43,7 @@ pub const SOON: Duration = Duration::from_secs(20);
 pub struct World {
     pub accounts: AccountServiceClient<Signed>,
     pub cases: CaseServiceClient<Signed>,
+    pub profiles: ProfileServiceClient<Signed>,
     pub taxes: TaxServiceClient<Signed>,
     pub invitations: Invitations,
     pub payments: Payments,
@@ -56,6 +59,7 @@ pub struct World {
 
 /// A running service, on threads of its own so that it can die.
 struct Running {
+    address: SocketAddr,
     runtime: Option<Runtime>,
     stop: CancellationToken,
     ended: oneshot::Receiver<()>,
@@ -96,6 +100,7 @@ impl World {
         Self {
             accounts: AccountServiceClient::new(channel.clone()),
             cases: CaseServiceClient::new(channel.clone()),
+            profiles: ProfileServiceClient::new(channel.clone()),
             taxes: TaxServiceClient::new(channel),
             invitations,
             payments,
@@ -124,6 +129,7 @@ impl World {
         self.running = running;
         self.accounts = AccountServiceClient::new(channel.clone());
         self.cases = CaseServiceClient::new(channel.clone());
+        self.profiles = ProfileServiceClient::new(channel.clone());
         self.taxes = TaxServiceClient::new(channel);
     }
 
@@ -371,6 +377,7 @@ async fn run(config: &Config, bus: Arc<MemoryBus>, clock: Arc<TestClock>) -> (Ru
         .expect("an address")
         .connect_lazy();
     let running = Running {
+        address,
         runtime: Some(runtime),
         stop,
         ended,

@@ -3,11 +3,15 @@
 mod accounts;
 mod cases;
 mod forms;
+mod profiles;
+mod search;
 mod task_templates;
 mod tasks;
 mod taxes;
 
 use std::{fmt::Display, str::FromStr};
+
+pub(super) use search::Search;
 
 use vouch_primitives::{NoteId, RoomId};
 use vouch_proto::{Fields, Page};
