@@ -90,6 +90,8 @@ impl World {
         };
         let mail = world.mail.path().display().to_string();
         let mail_to = |service: &str| variable(service, "MAIL__DIRECTORY", &mail);
+        let documents = variable("onboarding", "DOCUMENTS__URL", &format!("file:{mail}/documents"));
+        let uploads = variable("onboarding", "DOCUMENTS__SPOOL", &format!("{mail}/uploads"));
         let invitation = start!(
             world,
             "invitation",
@@ -108,7 +110,7 @@ impl World {
             bus,
             now,
             engine,
-            [mail_to("onboarding"), peer]
+            [mail_to("onboarding"), documents, uploads, peer]
         );
         let peer = variable("referral", "PEERS__PAYMENTS", &payments);
         let referral = start!(world, "referral", vouch_referral, bus, now, engine, [peer]);

@@ -3,11 +3,11 @@
 use tonic::{Code, Status};
 use vouch_mail::MailError;
 use vouch_messaging::Verdict;
-use vouch_proto::Violations;
+use vouch_proto::{Fields, Violations};
 use vouch_runtime::grpc::status;
-use vouch_storage::{StorageError, describe};
+use vouch_storage::{BoxError, StorageError, describe};
 
-use crate::domain::Refusal;
+use crate::domain::{ArchiveFault, DocumentRefusal, Refusal, Unfit};
 
 /// A failure of a use case.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,18 @@ pub enum Error {
     /// The case cannot take this step.
     #[error(transparent)]
     Step(#[from] Refusal),
+    /// The file is not taken.
+    #[error("the file {0}")]
+    Unfit(#[from] Unfit),
+    /// The document cannot take this step.
+    #[error(transparent)]
+    Document(#[from] DocumentRefusal),
+    /// The store of files did not do what it was asked, and may later.
+    #[error("the store of files is not available")]
+    FilesUnavailable(#[source] BoxError),
+    /// The store of files has not what was put there.
+    #[error("a stored file is lost")]
+    FileLost(#[source] BoxError),
     /// An event tells of contracts that no offer began.
     #[error("an event tells of a contract that no offer began")]
     UnknownContract,
@@ -109,7 +121,14 @@ impl From<Error> for Status {
             Error::EmailTaken => status::already_exists("EMAIL_TAKEN", error.to_string()),
             Error::EmailNotVerified => status::failed_precondition("EMAIL_NOT_VERIFIED", error.to_string()),
             Error::Step(why) => status::failed_precondition(reason_of(*why), error.to_string()),
+            Error::Unfit(why) => status::invalid_argument(&violations_of(*why)),
+            Error::Document(why) => status::failed_precondition(reason_of_document(*why), error.to_string()),
+            Error::FilesUnavailable(_) => {
+                tracing::warn!(error = describe(&error), "a call has to wait");
+                status::unavailable(error.to_string(), "FILES_UNAVAILABLE")
+            }
             Error::InvitationUnreadable(_)
+            | Error::FileLost(_)
             | Error::UnknownContract
             | Error::Unreadable(_)
             | Error::Mail(_)
@@ -123,7 +142,7 @@ impl From<Error> for Status {
 impl From<&Error> for Verdict {
     fn from(error: &Error) -> Self {
         match error {
-            Error::InvitationUnavailable(_) | Error::NoRandomness(_) => Self::Retry,
+            Error::InvitationUnavailable(_) | Error::FilesUnavailable(_) | Error::NoRandomness(_) => Self::Retry,
             Error::Storage(storage) if storage.is_transient() => Self::Retry,
             Error::NotFound { .. }
             | Error::NoOpenInvitation
@@ -133,6 +152,9 @@ impl From<&Error> for Verdict {
             | Error::EmailTaken
             | Error::EmailNotVerified
             | Error::Step(_)
+            | Error::Unfit(_)
+            | Error::Document(_)
+            | Error::FileLost(_)
             | Error::UnknownContract
             | Error::Unreadable(_)
             | Error::Mail(_)
@@ -148,4 +170,38 @@ const fn reason_of(why: Refusal) -> &'static str {
         Refusal::OfferLapsed => "OFFER_LAPSED",
         Refusal::OfferDeclined => "OFFER_DECLINED",
     }
+}
+
+const fn reason_of_document(why: DocumentRefusal) -> &'static str {
+    match why {
+        DocumentRefusal::Released => "DOCUMENT_RELEASED",
+        DocumentRefusal::Rejected => "DOCUMENT_REJECTED",
+        DocumentRefusal::InUse => "DOCUMENT_IN_USE",
+        DocumentRefusal::TooMany => "TOO_MANY_DOCUMENTS",
+    }
+}
+
+/// A file that is not taken is a field that is wrong: `data`, or the name that says another type.
+fn violations_of(why: Unfit) -> Violations {
+    let (field, reason) = match why {
+        Unfit::Empty => ("data", "REQUIRED"),
+        Unfit::TooLarge(_) => ("data", "OUT_OF_RANGE"),
+        Unfit::UnknownType => ("data", "TYPE_NOT_TAKEN"),
+        Unfit::OtherType(_) => ("file_name", "OTHER_TYPE"),
+        Unfit::NoEnd(_) => ("data", "INCOMPLETE"),
+        Unfit::Polyglot => ("data", "UNSAFE_FILE"),
+        Unfit::Archive(fault) => match fault {
+            ArchiveFault::NoDirectory => ("data", "INCOMPLETE"),
+            ArchiveFault::NoDocument => ("data", "TYPE_NOT_TAKEN"),
+            ArchiveFault::Broken
+            | ArchiveFault::TooManyEntries
+            | ArchiveFault::Bomb
+            | ArchiveFault::PathTrick
+            | ArchiveFault::Encrypted
+            | ArchiveFault::Macros => ("data", "UNSAFE_FILE"),
+        },
+    };
+    let mut fields = Fields::new();
+    fields.refuse(field, reason, why.to_string());
+    fields.into()
 }

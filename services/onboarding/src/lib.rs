@@ -19,6 +19,8 @@
 //! Events out: `AccountRegistered`, `EmailVerified`, `OfferAccepted`, `OfferDeclined`, `OfferLapsed`. Events in: payments' `ContractStarted`,
 //! invitation's `InvitationAccepted`, of which only those count that went straight into an account. Whether
 //! somebody has an invitation, the invitation service decides; accepting one spans both, see [`app::acceptances`].
+//!
+//! The bytes of documents are kept in a directory or a bucket, see [`app::documents`].
 
 pub mod app;
 pub mod config;
@@ -35,6 +37,7 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio_util::sync::CancellationToken;
 use vouch_proto::onboarding::v1::{
     account_service_server::AccountServiceServer, case_service_server::CaseServiceServer,
+    document_service_server::DocumentServiceServer,
 };
 use vouch_runtime::{Chassis, ChassisError, chassis};
 use vouch_storage::timers::Worker;
@@ -42,7 +45,7 @@ use vouch_storage::timers::Worker;
 pub use config::{Config, DEFAULTS};
 pub use migration::Migrator;
 
-use crate::app::{App, Invitations};
+use crate::app::{App, Files, Invitations};
 
 /// The name of the service: of its stream, its durable consumers and its variables.
 pub const NAME: &str = "onboarding";
@@ -66,10 +69,14 @@ impl Service {
     /// The service on a chassis that is there already: with a database, a bus and a clock of the caller's choice.
     ///
     /// # Errors
-    /// When the configuration has no usable address of the invitation service.
+    /// When the configuration has no usable address of the invitation service, or the store of files cannot be set up.
     pub async fn build_on(chassis: Chassis, config: &Config) -> Result<Self, ChassisError> {
         let invitations = Invitations::new(chassis.peer("invitation")?);
-        let app = App::new(chassis.commands(), invitations, &config.links.public_url);
+        let files = Files::open(&config.documents).map_err(|error| ChassisError::Part {
+            part: "the store of files",
+            source: error.into(),
+        })?;
+        let app = App::new(chassis.commands(), invitations, files, &config.links.public_url);
         let (in_transaction, as_task) = (app.clone(), app.clone());
         let worker = Worker::new(
             chassis.db().clone(),
@@ -83,6 +90,7 @@ impl Service {
         let chassis = chassis
             .grpc(AccountServiceServer::new(grpc::Accounts(app.clone())))
             .grpc(CaseServiceServer::new(grpc::Cases(app.clone())))
+            .grpc(DocumentServiceServer::new(grpc::Documents::new(app.clone())))
             .facts(events::router(), Arc::new(app))
             .timers(worker)
             .mail();

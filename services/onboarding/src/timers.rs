@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use vouch_primitives::RequestId;
+use vouch_primitives::{RequestId, StoredFileId};
 use vouch_storage::{
     BoxError, Txn,
     timers::{Batch, DueTimer},
 };
 
-use crate::app::{App, FINISH_ACCEPTANCE, LAPSE_OFFER};
+use crate::app::{App, FINISH_ACCEPTANCE, LAPSE_OFFER, SWEEP_FILE};
 
-/// The kinds that ask another service and so are carried out outside a transaction.
-pub const TASKS: &[&str] = &[FINISH_ACCEPTANCE];
+/// The kinds that ask another service, or the store of files, and so are carried out outside a transaction.
+pub const TASKS: &[&str] = &[FINISH_ACCEPTANCE, SWEEP_FILE];
 
 /// Carries out the timers of one kind inside the transaction that takes them.
 ///
@@ -32,6 +32,7 @@ pub async fn fire(app: App, txn: Arc<Txn>, due: Batch) -> Result<(), BoxError> {
 pub async fn run(app: App, due: DueTimer) -> Result<(), BoxError> {
     match due.kind.as_str() {
         FINISH_ACCEPTANCE => app.take_up_acceptance(RequestId::from_uuid(due.key)).await?,
+        SWEEP_FILE => app.sweep_file(StoredFileId::from_uuid(due.key)).await?,
         unknown => return Err(format!("no task is called {unknown:?}").into()),
     }
     Ok(())

@@ -1,11 +1,11 @@
 //! Whose things are.
 
-use vouch_primitives::{CaseId, RoomId, Uuid};
+use vouch_primitives::{CaseId, DocumentId, RoomId, Uuid};
 use vouch_runtime::access::{FindOwners, Owners};
 use vouch_storage::StorageError;
 
 use super::App;
-use crate::store::cases as store;
+use crate::store::{cases as store, documents};
 
 impl FindOwners for App {
     async fn find_owners(&self, field: &str, id: Uuid) -> Result<Option<Owners>, StorageError> {
@@ -13,8 +13,17 @@ impl FindOwners for App {
         let parties = match field {
             "case_id" => store::parties_of_case(conn, CaseId::from_uuid(id)).await?,
             "room_id" => store::parties_of_room(conn, RoomId::from_uuid(id)).await?,
+            "document_id" => return self.owners_of_document(DocumentId::from_uuid(id)).await,
             _ => None,
         };
         Ok(parties.map(|(client, person)| Owners::both(client, person)))
+    }
+}
+
+impl App {
+    /// A document is its person's alone: no client is told of one that was not handed in to them and released.
+    async fn owners_of_document(&self, id: DocumentId) -> Result<Option<Owners>, StorageError> {
+        let person = documents::person_of(self.db().reader(), id).await?;
+        Ok(person.map(Owners::person))
     }
 }

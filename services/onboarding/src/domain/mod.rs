@@ -20,7 +20,9 @@ pub use acceptance::{Acceptance, InvalidReferralCode, Proof, ReferralCode, Token
 pub use case::{
     Case, Client, Contract, ContractStart, Decline, Declined, HiringManager, Lapsed, Offer, Refusal, Reviewed, State,
 };
-pub use document::{ContentType, Document, DocumentRefusal, DocumentState, FileName, docx::ArchiveFault, sniffer::Unfit};
+pub use document::{
+    ContentType, Document, DocumentRefusal, DocumentState, FileName, docx::ArchiveFault, sniffer::Unfit,
+};
 pub use person::{BasicInformation, Person, Verified};
 pub use place::{CountryCode, InvalidCountry, InvalidTimeZone, TimeZone};
 pub use room::Note;

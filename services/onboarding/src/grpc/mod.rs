@@ -3,6 +3,11 @@
 mod accounts;
 mod cases;
 mod convert;
+mod documents;
+mod downloads;
+mod slots;
+mod uploads;
 
 pub use accounts::Accounts;
 pub use cases::Cases;
+pub use documents::Documents;

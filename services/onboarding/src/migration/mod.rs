@@ -4,6 +4,7 @@
 mod m20261121_000201_onboarding_person;
 mod m20261121_000202_onboarding_case;
 mod m20261121_000203_onboarding_acceptance;
+mod m20261121_000205_onboarding_document;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261121_000201_onboarding_person::Migration));
         all.push(Box::new(m20261121_000202_onboarding_case::Migration));
         all.push(Box::new(m20261121_000203_onboarding_acceptance::Migration));
+        all.push(Box::new(m20261121_000205_onboarding_document::Migration));
         all
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod acceptances;
 pub mod cases;
+pub mod documents;
 pub mod people;
 pub mod rooms;
 pub mod verifications;

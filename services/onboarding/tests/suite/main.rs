@@ -4,11 +4,14 @@
 mod activation;
 mod crash;
 mod declining;
+mod documents;
+mod documents_kept;
 mod example;
 mod hire;
 mod invitations;
 mod lapse;
 mod offer;
+mod papers;
 mod privacy;
 mod registration;
 mod requests;

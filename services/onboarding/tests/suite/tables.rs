@@ -25,6 +25,7 @@ pub async fn counts(db: &Db) -> Vec<(&'static str, i64)> {
         "offer",
         "room",
         "note",
+        "document",
         "mail",
         "timer",
         "outbox",

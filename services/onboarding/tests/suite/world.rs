@@ -13,7 +13,7 @@ use vouch_onboarding::{Config, DEFAULTS, Migrator, NAME, Service};
 use vouch_primitives::{Clock, EventId, TestClock, Timestamp, Uuid};
 use vouch_proto::onboarding::v1::{
     self as pb, account_service_client::AccountServiceClient, case_service_client::CaseServiceClient,
-    get_home_response::NextStep,
+    document_service_client::DocumentServiceClient, get_home_response::NextStep,
 };
 use vouch_runtime::{
     Chassis, ServiceClock,
@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The keys of all tests here, made by the first of them.
-const KEYS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/keys");
+pub const KEYS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/keys");
 
 /// How long anything may take that happens by itself.
 pub const SOON: Duration = Duration::from_secs(20);
@@ -40,6 +40,7 @@ pub const SOON: Duration = Duration::from_secs(20);
 pub struct World {
     pub accounts: AccountServiceClient<Signed>,
     pub cases: CaseServiceClient<Signed>,
+    pub documents: DocumentServiceClient<Signed>,
     pub invitations: Invitations,
     /// The same database, through connections of the test's own.
     pub db: Db,
@@ -60,6 +61,11 @@ struct Running {
 
 impl World {
     pub async fn new(database: TestDatabase) -> Self {
+        Self::with(database, |_| ()).await
+    }
+
+    /// A world whose service is configured otherwise.
+    pub async fn with(database: TestDatabase, configure: impl FnOnce(&mut Config)) -> Self {
         let clock = Arc::new(TestClock::new(start()));
         let invitations = Invitations::start(clock.clone()).await;
         let mail = tempfile::tempdir().expect("a directory");
@@ -82,13 +88,17 @@ impl World {
             .common
             .peers
             .insert("invitation".to_owned(), format!("http://{}", invitations.address()));
+        config.documents.url = format!("file:{}", mail.path().join("documents").display());
+        config.documents.spool = mail.path().join("uploads").display().to_string();
+        configure(&mut config);
         let db = Db::connect(&config.common.database).await.expect("a database");
         vouch_storage::migrate::<Migrator>(&db).await.expect("tables");
         let bus = Arc::new(MemoryBus::faultless());
         let (running, channel) = run(&config, bus.clone(), clock.clone()).await;
         Self {
             accounts: AccountServiceClient::new(channel.clone()),
-            cases: CaseServiceClient::new(channel),
+            cases: CaseServiceClient::new(channel.clone()),
+            documents: DocumentServiceClient::new(channel),
             invitations,
             db,
             clock,
@@ -114,7 +124,13 @@ impl World {
         let (running, channel) = run(&self.config, self.bus.clone(), self.clock.clone()).await;
         self.running = running;
         self.accounts = AccountServiceClient::new(channel.clone());
-        self.cases = CaseServiceClient::new(channel);
+        self.cases = CaseServiceClient::new(channel.clone());
+        self.documents = DocumentServiceClient::new(channel);
+    }
+
+    /// What the service has on this machine's disk.
+    pub fn directory(&self) -> &Path {
+        self.mail.path()
     }
 
     pub async fn activate(&self, request: pb::ActivateAccountRequest) -> Result<pb::ActivateAccountResponse, Status> {

@@ -188,16 +188,13 @@ impl Contents {
             .into_iter()
             .try_fold(entry.offset, u64::checked_add);
         self.places.push((entry.offset, end.ok_or(ArchiveFault::Broken)?));
-        self.unpacked = self
-            .unpacked
-            .checked_add(entry.unpacked)
-            .ok_or(ArchiveFault::Bomb)?;
+        self.unpacked = self.unpacked.checked_add(entry.unpacked).ok_or(ArchiveFault::Bomb)?;
         Ok(())
     }
 
     /// Of an archive of `size` bytes, whose directory begins at `directory`.
     fn finish(mut self, size: u64, directory: u64) -> Result<(), ArchiveFault> {
-        let most = size.saturating_mul(MOST_RATIO).max(SMALL).min(MOST_UNPACKED);
+        let most = size.saturating_mul(MOST_RATIO).clamp(SMALL, MOST_UNPACKED);
         if self.unpacked > most {
             return Err(ArchiveFault::Bomb);
         }
@@ -207,13 +204,19 @@ impl Contents {
         if !apart {
             return Err(ArchiveFault::Bomb);
         }
-        if self.places.last().is_some_and(|last| last.1 > directory) || self.places.first().is_some_and(|first| first.0 != 0) {
+        if self.places.last().is_some_and(|last| last.1 > directory)
+            || self.places.first().is_some_and(|first| first.0 != 0)
+        {
             return Err(ArchiveFault::Broken);
         }
         let is_document = ["[content_types].xml", "word/document.xml"]
             .iter()
             .all(|name| self.names.contains(*name));
-        if is_document { Ok(()) } else { Err(ArchiveFault::NoDocument) }
+        if is_document {
+            Ok(())
+        } else {
+            Err(ArchiveFault::NoDocument)
+        }
     }
 }
 
@@ -277,7 +280,9 @@ pub(in crate::domain) mod tests {
     }
 
     pub(in crate::domain) fn letter() -> Vec<Entry> {
-        ["[Content_Types].xml", "_rels/.rels", "word/document.xml"].map(Entry::new).to_vec()
+        ["[Content_Types].xml", "_rels/.rels", "word/document.xml"]
+            .map(Entry::new)
+            .to_vec()
     }
 
     pub(in crate::domain) fn archive(entries: &[Entry]) -> Vec<u8> {
@@ -294,7 +299,15 @@ pub(in crate::domain) mod tests {
                 &[0; 2],
             ]
             .concat();
-            file.extend([b"PK\x03\x04\x14\0", fields.as_slice(), entry.name.as_bytes(), &entry.data].concat());
+            file.extend(
+                [
+                    b"PK\x03\x04\x14\0",
+                    fields.as_slice(),
+                    entry.name.as_bytes(),
+                    &entry.data,
+                ]
+                .concat(),
+            );
             directory.extend([b"PK\x01\x02\x14\x03\x14\0", fields.as_slice(), &[0; 6]].concat());
             directory.extend((entry.mode << 16).to_le_bytes());
             directory.extend(offset.to_le_bytes());
@@ -304,7 +317,17 @@ pub(in crate::domain) mod tests {
         let size = u32::try_from(directory.len()).expect("small").to_le_bytes();
         let offset = u32::try_from(file.len()).expect("small").to_le_bytes();
         file.extend(directory);
-        file.extend([b"PK\x05\x06\0\0\0\0".as_slice(), &count, &count, &size, &offset, &[0; 2]].concat());
+        file.extend(
+            [
+                b"PK\x05\x06\0\0\0\0".as_slice(),
+                &count,
+                &count,
+                &size,
+                &offset,
+                &[0; 2],
+            ]
+            .concat(),
+        );
         file
     }
 
@@ -382,7 +405,10 @@ pub(in crate::domain) mod tests {
         assert_eq!(verdict(&archive(&[letter(), many].concat())), Err(ArchiveFault::Bomb));
         // All entries are one and the same place of the file.
         let mut overlapping = archive(&letter());
-        let second = overlapping.windows(4).rposition(|window| window == ENTRY).expect("an entry");
+        let second = overlapping
+            .windows(4)
+            .rposition(|window| window == ENTRY)
+            .expect("an entry");
         overlapping[second + 42..second + 46].fill(0);
         assert_eq!(verdict(&overlapping), Err(ArchiveFault::Bomb));
     }
@@ -403,7 +429,10 @@ pub(in crate::domain) mod tests {
         let before = [b"in front".as_slice(), &good].concat();
         assert_eq!(verdict(&before), Err(ArchiveFault::Broken));
         assert_eq!(verdict(&good[..good.len() - 1]), Err(ArchiveFault::NoDirectory));
-        assert_eq!(verdict(&[good.as_slice(), b"x"].concat()), Err(ArchiveFault::NoDirectory));
+        assert_eq!(
+            verdict(&[good.as_slice(), b"x"].concat()),
+            Err(ArchiveFault::NoDirectory)
+        );
         assert_eq!(with(Entry::new("WORD/document.xml")), Err(ArchiveFault::Broken));
         let unknown = Entry {
             method: 12,

@@ -294,10 +294,7 @@ mod tests {
         assert_eq!(released.release(NOON), Ok(Decided::Now));
         assert_eq!(released.release(Timestamp::MAX), Ok(Decided::Before));
         assert_eq!(released.state, DocumentState::Released { at: NOON });
-        assert_eq!(
-            released.reject(NOON, "late".to_owned()),
-            Err(DocumentRefusal::Released)
-        );
+        assert_eq!(released.reject(NOON, "late".to_owned()), Err(DocumentRefusal::Released));
         let mut rejected = document();
         assert_eq!(rejected.reject(NOON, "blurred".to_owned()), Ok(Decided::Now));
         assert_eq!(rejected.reject(NOON, "again".to_owned()), Ok(Decided::Before));

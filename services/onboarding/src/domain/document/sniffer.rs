@@ -75,9 +75,7 @@ impl Sniffer {
     /// # Errors
     /// As soon as it is known that the file is not taken: with its first bytes, or with the first one too many.
     pub fn feed(&mut self, piece: &[u8]) -> Result<(), Unfit> {
-        self.size = self
-            .size
-            .saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        self.size = self.size.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
         let missing = (HEAD - self.head.len()).min(piece.len());
         self.head.extend_from_slice(&piece[..missing]);
         if !self.known && self.head.len() == HEAD {
@@ -150,8 +148,7 @@ impl Sniffer {
     /// Keeps the end. The buffer is cut only when it has twice as much, so that each byte is moved once on average.
     fn keep(&mut self, piece: &[u8]) {
         let kept = self.kept();
-        self.tail
-            .extend_from_slice(&piece[piece.len().saturating_sub(kept)..]);
+        self.tail.extend_from_slice(&piece[piece.len().saturating_sub(kept)..]);
         if self.tail.len() > 2 * kept {
             self.tail.drain(..self.tail.len() - kept);
         }
@@ -241,7 +238,13 @@ mod tests {
                 assert_eq!(whole(named, file), expected, "a {found} named as a {named}");
             }
         }
-        for bad in [b"MZ\x90\0 a program".as_slice(), b"<html><body>", b"%PDX-1.7", b"x", b"\x89PNG\r\n"] {
+        for bad in [
+            b"MZ\x90\0 a program".as_slice(),
+            b"<html><body>",
+            b"%PDX-1.7",
+            b"x",
+            b"\x89PNG\r\n",
+        ] {
             assert_eq!(whole(ContentType::Png, bad), Err(Unfit::UnknownType), "{bad:?}");
         }
         assert_eq!(whole(ContentType::Pdf, b""), Err(Unfit::Empty));

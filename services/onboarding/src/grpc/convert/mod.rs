@@ -2,8 +2,9 @@
 
 mod accounts;
 mod cases;
+mod documents;
 
-use vouch_primitives::{NoteId, RoomId};
+use vouch_primitives::{DocumentId, NoteId, PersonId, RoomId};
 use vouch_proto::Page;
 
 /// A request that names one thing by its id.
@@ -13,4 +14,10 @@ pub(super) struct Id<I>(pub(super) I);
 pub(super) struct ListNotes {
     pub(super) room_id: RoomId,
     pub(super) page: Page<NoteId>,
+}
+
+/// Asks for one page of a person's documents.
+pub(super) struct ListDocuments {
+    pub(super) person_id: PersonId,
+    pub(super) page: Page<DocumentId>,
 }
