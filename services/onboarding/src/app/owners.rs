@@ -21,7 +21,8 @@ impl FindOwners for App {
 }
 
 impl App {
-    /// A document is its person's alone: no client is told of one that was not handed in to them and released.
+    /// A document is its person's alone. A client to whom it was handed in may have it once it is released, and not before:
+    /// who they are belongs here, as soon as documents are handed in for tasks.
     async fn owners_of_document(&self, id: DocumentId) -> Result<Option<Owners>, StorageError> {
         let person = documents::person_of(self.db().reader(), id).await?;
         Ok(person.map(Owners::person))

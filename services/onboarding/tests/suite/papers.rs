@@ -126,11 +126,9 @@ impl World {
 
     pub async fn document(&self, id: &str) -> Result<pb::Document, Status> {
         let document_id = id.to_owned();
-        let answer = self
-            .documents
-            .clone()
-            .get_document(pb::GetDocumentRequest { document_id });
-        Ok(answer.await?.into_inner().document.expect("a document"))
+        let request = pb::GetDocumentRequest { document_id };
+        let answer = self.documents.clone().get_document(request).await?;
+        Ok(answer.into_inner().document.expect("a document"))
     }
 
     pub async fn documents_of(&self, person: &pb::Person) -> Vec<pb::Document> {
