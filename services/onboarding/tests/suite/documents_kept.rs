@@ -10,6 +10,8 @@ use std::{
 };
 
 use futures::{Stream, StreamExt, stream};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 use vouch_onboarding::{
     app::SWEEP_FILE,
@@ -73,14 +75,22 @@ fn a_gibibyte(sent: Arc<AtomicU64>, most: Arc<AtomicU64>) -> impl Stream<Item = 
     })
 }
 
-/// An upload that has begun and waits for its second piece.
-async fn begun(world: &World, person: &pb::Person) -> Result<Streaming<pb::UploadDocumentResponse>, Status> {
+/// An upload that has begun and waits for its second piece. Without its sender it has no more to come, and is cut off.
+#[derive(Debug)]
+struct Begun {
+    _more: mpsc::Sender<pb::UploadDocumentRequest>,
+    answers: Streaming<pb::UploadDocumentResponse>,
+}
+
+async fn begun(world: &World, person: &pb::Person) -> Result<Begun, Status> {
     let first = pb::UploadDocumentRequest {
         data: b"%PDF-1.7\n and more to come".to_vec(),
         ..upload_for(person, "slow.pdf")
     };
-    let messages = stream::iter([first]).chain(stream::pending());
-    Ok(world.documents.clone().upload_document(messages).await?.into_inner())
+    let (more, rest) = mpsc::channel(1);
+    let messages = stream::iter([first]).chain(ReceiverStream::new(rest));
+    let answers = world.documents.clone().upload_document(messages).await?.into_inner();
+    Ok(Begun { _more: more, answers })
 }
 
 async fn an_upload_that_breaks_off_leaves_nothing(database: TestDatabase) {
@@ -93,7 +103,12 @@ async fn an_upload_that_breaks_off_leaves_nothing(database: TestDatabase) {
         rows,
         "nothing is written before a file is whole"
     );
-    drop(broken);
+    let Begun {
+        _more: more,
+        mut answers,
+    } = broken;
+    drop(more);
+    assert_eq!(violations(answers.message().await), ["data INCOMPLETE"]);
     let other = begun(&world, &ada).await.expect("a stream");
     world.die_and_start_again().await;
     drop(other);
