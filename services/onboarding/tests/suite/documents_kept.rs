@@ -10,6 +10,7 @@ use std::{
 };
 
 use futures::{Stream, StreamExt, stream};
+use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
@@ -21,7 +22,10 @@ use vouch_onboarding::{
 };
 use vouch_primitives::{Clock, DocumentId, StoredFileId};
 use vouch_proto::onboarding::v1 as pb;
-use vouch_storage::timers::{self, NewTimer};
+use vouch_storage::{
+    StorageError,
+    timers::{self, NewTimer},
+};
 use vouch_testkit::{TestDatabase, eventually, on_both_databases, tools::resident_kib};
 
 use crate::{
@@ -38,6 +42,7 @@ on_both_databases! {
     a_file_that_was_changed_is_not_handed_out,
     as_many_uploads_as_the_service_takes_on,
     as_many_documents_as_a_person_may_have,
+    the_table_keeps_the_rules_by_itself,
 }
 
 const CAP: u64 = 25 * 1024 * 1024;
@@ -227,6 +232,46 @@ async fn as_many_documents_as_a_person_may_have(database: TestDatabase) {
     assert_eq!(refusal(world.upload(more.clone(), &pdf(100, 1)).await), refused);
     world.delete(&last.id).await.expect("deleted");
     world.upload(more, &pdf(100, 1)).await.expect("room again");
+    world.stop().await;
+}
+
+async fn the_table_keeps_the_rules_by_itself(database: TestDatabase) {
+    let world = World::new(database).await;
+    let ada = world.somebody("ada@example.com").await;
+    let two = [DocumentState::Quarantined, DocumentState::Uploading].map(|state| document(&ada, state));
+    insert(&world, &two, &[]).await;
+    let set = async |what: &str| {
+        let statement = format!("UPDATE document SET {what}");
+        let statement = &statement;
+        let written = world.db.write_tx(|txn| async move {
+            txn.execute_unprepared(statement).await.map_err(StorageError::from)?;
+            Ok::<_, StorageError>(())
+        });
+        written.await.is_ok()
+    };
+    let short = match world.db.backend() {
+        DbBackend::Postgres => "sha256 = 'short'::bytea",
+        _ => "sha256 = x'00'",
+    };
+    assert!(set("size_bytes = 26214400").await);
+    for broken in [
+        "size_bytes = 0",
+        "size_bytes = 26214401",
+        short,
+        "content_type = 'EXE'",
+        "state = 'GOOD'",
+        "state = 'RELEASED'",
+        "state = 'REJECTED', decided_at = 1",
+        "decided_at = 1",
+        "reject_reason = 'bad'",
+        "file_name = ''",
+        "file_name = 'a/b.pdf'",
+        "file_name = '..pdf'",
+        "person_id = id",
+        "stored_as = person_id",
+    ] {
+        assert!(!set(broken).await, "{broken}");
+    }
     world.stop().await;
 }
 
