@@ -8,8 +8,8 @@
 #              Python packages pinned by version and hash (apt: python3-venv, where Python has no venv)
 #   postgres   build, and PostgreSQL's programs (apt: postgresql), without creating or starting a database cluster
 #   previews   build, and a browser without a window (apt: chromium), for `make mail-previews` alone
-#   test       postgres, and cargo-nextest (its version and its dependencies pinned; built into .tools/ where cargo does
-#              not have it)
+#   test       postgres, an S3 server (moto, pinned likewise), and cargo-nextest (its version and its dependencies pinned;
+#              built into .tools/ where cargo does not have it)
 #   all        test, rustfmt and clippy (rustup), and the tools of `make lint` and `make deploy-check`, pinned likewise
 #              (cargo-deny, kubectl, hadolint, yamllint, kubernetes-validate)
 #
@@ -51,7 +51,7 @@ main() {
     python_tools
     case $level in postgres | test | all) postgresql ;; esac
     [ "$level" != previews ] || have chromium || apt_install "a browser without a window" chromium
-    case $level in test | all) nextest ;; esac
+    case $level in test | all) s3_server && nextest ;; esac
     [ "$level" != all ] || rust_components
     [ "$level" != all ] || check_tools
     echo "${inputs%% *}" >"$STAMP.$level"
@@ -64,7 +64,7 @@ nothing_to_do() {
     have cc && have cargo && tools_in_place || return 1
     case $level in postgres | test | all) postgres_bin >/dev/null || return 1 ;; esac
     [ "$level" != previews ] || have chromium || return 1
-    case $level in test | all) have cargo-nextest || return 1 ;; esac
+    case $level in test | all) have cargo-nextest && [ -x "$TOOLS/venv/bin/moto_server" ] || return 1 ;; esac
     [ "$level" != all ] || [ -x "$TOOLS/bin/cargo-deny" ] || return 1
 }
 
@@ -127,6 +127,18 @@ python_tools() {
     runs "$TOOLS/bin/python" -c 'import aiosmtpd; print("aiosmtpd", aiosmtpd.__version__)'
     [ ! -e "$TOOLS/bin/grpcurl" ] || runs "$TOOLS/bin/grpcurl" -version
     echo "$inputs" >"$STAMP.venv"
+}
+
+# Some 40 MB that only the tests of documents need.
+s3_server() {
+    local inputs
+    inputs=$(cd "$ROOT/deploy/local" && sha256sum requirements*.txt)
+    if [ -f "$STAMP.s3" ] && [ "$(<"$STAMP.s3")" = "$inputs" ] && [ -x "$TOOLS/venv/bin/moto_server" ]; then return; fi
+    say "installing moto, an S3 server for tests, into .tools/ (pinned, about 40 MB)"
+    "$TOOLS/venv/bin/python" -m pip --disable-pip-version-check --quiet install --require-hashes \
+        -r "$ROOT/deploy/local/requirements-s3.txt" >&2
+    runs "$TOOLS/bin/python" -c 'import moto; print("moto", moto.__version__)'
+    echo "$inputs" >"$STAMP.s3"
 }
 
 # Some 60 MB that only `make lint` and `make deploy-check` need, so nobody waits for them who wants the demo.

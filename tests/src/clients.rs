@@ -15,7 +15,10 @@ use vouch_proto::{
         invitation_service_client::InvitationServiceClient, project_service_client::ProjectServiceClient,
         talent_cloud_service_client::TalentCloudServiceClient,
     },
-    onboarding::v1::{account_service_client::AccountServiceClient, case_service_client::CaseServiceClient},
+    onboarding::v1::{
+        account_service_client::AccountServiceClient, case_service_client::CaseServiceClient,
+        document_service_client::DocumentServiceClient,
+    },
     operations::v1::{
         fail_point_service_client::FailPointServiceClient, operations_service_client::OperationsServiceClient,
     },
@@ -54,6 +57,8 @@ pub struct Clients {
     pub accounts: AccountServiceClient<Signed>,
     /// `vouch.onboarding.v1.CaseService`.
     pub cases: CaseServiceClient<Signed>,
+    /// `vouch.onboarding.v1.DocumentService`.
+    pub documents: DocumentServiceClient<Signed>,
     /// `vouch.payments.v1.ContractService`.
     pub contracts: ContractServiceClient<Signed>,
     /// `vouch.payments.v1.EarningService`.
@@ -147,6 +152,7 @@ impl Clients {
             applications: ApplicationServiceClient::new(invitation.clone()),
             accounts: AccountServiceClient::new(onboarding.clone()),
             cases: CaseServiceClient::new(onboarding.clone()),
+            documents: DocumentServiceClient::new(onboarding.clone()),
             contracts: ContractServiceClient::new(payments.clone()),
             earnings: EarningServiceClient::new(payments.clone()),
             ledger: LedgerServiceClient::new(payments.clone()),

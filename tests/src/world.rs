@@ -42,7 +42,8 @@ macro_rules! start {
         let loaded = Layers::new($name, $service::DEFAULTS)
             .env(env)
             .load($service::Config::validate)?;
-        let config = loaded.config;
+        // Four configurations are more than a future should hold.
+        let config = Box::new(loaded.config);
         let db = Db::connect(&config.common.database).await?;
         vouch_storage::migrate::<$service::migration::Migrator>(&db).await?;
         let clock = ServiceClock::test(Arc::new(TestClock::new($now)));
@@ -90,6 +91,8 @@ impl World {
         };
         let mail = world.mail.path().display().to_string();
         let mail_to = |service: &str| variable(service, "MAIL__DIRECTORY", &mail);
+        let documents = variable("onboarding", "DOCUMENTS__URL", &format!("file:{mail}/documents"));
+        let uploads = variable("onboarding", "DOCUMENTS__SPOOL", &format!("{mail}/uploads"));
         let invitation = start!(
             world,
             "invitation",
@@ -101,6 +104,7 @@ impl World {
         );
         let payments = start!(world, "payments", vouch_payments, bus, now, engine, []);
         let peer = variable("onboarding", "PEERS__INVITATION", &invitation);
+        let tax_forms = variable("onboarding", "PEERS__PAYMENTS", &payments);
         let onboarding = start!(
             world,
             "onboarding",
@@ -108,7 +112,7 @@ impl World {
             bus,
             now,
             engine,
-            [mail_to("onboarding"), peer]
+            [mail_to("onboarding"), documents, uploads, peer, tax_forms]
         );
         let peer = variable("referral", "PEERS__PAYMENTS", &payments);
         let referral = start!(world, "referral", vouch_referral, bus, now, engine, [peer]);

@@ -81,7 +81,7 @@ typed_ids! {
     ClientId,
     /// The work agreed between a client and talent.
     ContractId,
-    /// A file that somebody has uploaded.
+    /// A file that a person has uploaded.
     DocumentId,
     /// Money settled to talent for work.
     EarningId,
@@ -117,6 +117,8 @@ typed_ids! {
     ReversalId,
     /// A project room.
     RoomId,
+    /// The bytes of a file, as their store names them: nobody else learns this name.
+    StoredFileId,
     /// A client's private group of talent.
     TalentCloudId,
     /// Somebody in a talent cloud, or invited to it.

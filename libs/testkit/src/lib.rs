@@ -7,6 +7,7 @@
 //! | [`postgres`] | the shared PostgreSQL server behind it, and [`PostgresServer`], a private one to stop and kill |
 //! | [`nats`] | [`NatsServer`]: a real nats-server with JetStream, to stop, kill and restart |
 //! | [`smtp`] | [`SmtpSink`]: a real SMTP server (aiosmtpd) that records what it gets and refuses when told to |
+//! | [`s3`] | [`S3Server`]: a real S3 server (moto) with one bucket |
 //! | [`disk`] | [`SmallDisk`]: a file system that is soon full |
 //! | [`process`] | [`Process`]: a child that never outlives the process that started it |
 //! | [`patience`] | [`eventually`]: waiting for a condition, bounded, with the last status in the failure |
@@ -26,6 +27,7 @@ pub mod nats;
 pub mod patience;
 pub mod postgres;
 pub mod process;
+pub mod s3;
 pub mod smtp;
 pub mod tables;
 pub mod tools;
@@ -37,6 +39,7 @@ pub use nats::NatsServer;
 pub use patience::eventually;
 pub use postgres::PostgresServer;
 pub use process::{Process, Signal};
+pub use s3::S3Server;
 pub use smtp::{SmtpOptions, SmtpSink};
 
 use std::path::PathBuf;

@@ -6,12 +6,12 @@ use tonic::{Code, Status};
 use vouch_mail::MailError;
 use vouch_messaging::Verdict;
 use vouch_primitives::Timestamp;
-use vouch_proto::{Violation, Violations};
+use vouch_proto::{Fields, Violation, Violations};
 use vouch_runtime::grpc::status;
-use vouch_storage::{StorageError, describe};
+use vouch_storage::{BoxError, StorageError, describe};
 
 use crate::domain::{
-    AccountRefusal, ProfileRefusal, Refusal, TaskRefusal,
+    AccountRefusal, ArchiveFault, DocumentRefusal, ProfileRefusal, Refusal, TaskRefusal, Unfit,
     form::{Flaw, FlawKind},
 };
 
@@ -95,6 +95,18 @@ pub enum Error {
     /// The profile does not allow it.
     #[error(transparent)]
     Profile(#[from] ProfileRefusal),
+    /// The file is not taken.
+    #[error("the file {0}")]
+    Unfit(#[from] Unfit),
+    /// The document cannot take this step.
+    #[error(transparent)]
+    Document(#[from] DocumentRefusal),
+    /// The store of files did not do what it was asked, and may later.
+    #[error("the store of files is not available")]
+    FilesUnavailable(#[source] BoxError),
+    /// The store of files has not what was put there.
+    #[error("a stored file is lost")]
+    FileLost(#[source] BoxError),
     /// An event tells of contracts that no offer began.
     #[error("an event tells of a contract that no offer began")]
     UnknownContract,
@@ -161,6 +173,12 @@ impl From<Error> for Status {
             }
             Error::Account(why) => status::failed_precondition(reason_of_account(*why), error.to_string()),
             Error::Step(why) => status::failed_precondition(reason_of(*why), error.to_string()),
+            Error::Unfit(why) => status::invalid_argument(&violations_of(*why)),
+            Error::Document(why) => status::failed_precondition(reason_of_document(*why), error.to_string()),
+            Error::FilesUnavailable(_) => {
+                tracing::warn!(error = describe(&error), "a call has to wait");
+                status::unavailable(error.to_string(), "FILES_UNAVAILABLE")
+            }
             Error::Profile(why) => status::failed_precondition(reason_of_profile(*why), error.to_string()),
             Error::Task(TaskRefusal::Flawed(flaws)) => status::invalid_argument(&violations(flaws)),
             Error::Task(why) => status::failed_precondition(reason_of_task(why), error.to_string()),
@@ -175,6 +193,7 @@ impl From<Error> for Status {
             // It is asked by timers alone.
             Error::PaymentsUnavailable(_)
             | Error::InvitationUnreadable(_)
+            | Error::FileLost(_)
             | Error::UnknownContract
             | Error::Unreadable(_)
             | Error::Mail(_)
@@ -188,7 +207,10 @@ impl From<Error> for Status {
 impl From<&Error> for Verdict {
     fn from(error: &Error) -> Self {
         match error {
-            Error::InvitationUnavailable(_) | Error::PaymentsUnavailable(_) | Error::NoRandomness(_) => Self::Retry,
+            Error::InvitationUnavailable(_)
+            | Error::PaymentsUnavailable(_)
+            | Error::FilesUnavailable(_)
+            | Error::NoRandomness(_) => Self::Retry,
             Error::Storage(storage) if storage.is_transient() => Self::Retry,
             Error::NotFound { .. }
             | Error::NoOpenInvitation
@@ -210,6 +232,9 @@ impl From<&Error> for Verdict {
             | Error::NoAgencyInvitation
             | Error::NoListingToConfirm
             | Error::SentJustNow(_)
+            | Error::Unfit(_)
+            | Error::Document(_)
+            | Error::FileLost(_)
             | Error::UnknownContract
             | Error::Unreadable(_)
             | Error::Mail(_)
@@ -263,6 +288,7 @@ fn violations(flaws: &[Flaw]) -> Violations {
             FlawKind::WrongKind => ("INVALID_FORMAT", "is not an answer of the kind that is asked for"),
             FlawKind::WrongNumber => ("OUT_OF_RANGE", "are more or fewer than are asked for"),
             FlawKind::Outdated => ("OUTDATED", "is not the version that has to be signed"),
+            FlawKind::Unknown => ("UNKNOWN_DOCUMENT", "is no document of yours that can be handed in"),
             FlawKind::Repeated => ("DUPLICATE", "must be there once each"),
         };
         Violation {
@@ -281,4 +307,38 @@ const fn reason_of_account(why: AccountRefusal) -> &'static str {
         AccountRefusal::OpenContracts => "OPEN_CONTRACTS",
         AccountRefusal::NothingToVerify => "NOTHING_TO_VERIFY",
     }
+}
+
+const fn reason_of_document(why: DocumentRefusal) -> &'static str {
+    match why {
+        DocumentRefusal::Released => "DOCUMENT_RELEASED",
+        DocumentRefusal::Rejected => "DOCUMENT_REJECTED",
+        DocumentRefusal::InUse => "DOCUMENT_IN_USE",
+        DocumentRefusal::TooMany => "TOO_MANY_DOCUMENTS",
+    }
+}
+
+/// A file that is not taken is a field that is wrong: `data`, or the name that says another type.
+fn violations_of(why: Unfit) -> Violations {
+    let (field, reason) = match why {
+        Unfit::Empty => ("data", "REQUIRED"),
+        Unfit::TooLarge(_) => ("data", "OUT_OF_RANGE"),
+        Unfit::UnknownType => ("data", "TYPE_NOT_TAKEN"),
+        Unfit::OtherType(_) => ("file_name", "OTHER_TYPE"),
+        Unfit::NoEnd(_) => ("data", "INCOMPLETE"),
+        Unfit::Polyglot => ("data", "UNSAFE_FILE"),
+        Unfit::Archive(fault) => match fault {
+            ArchiveFault::NoDirectory => ("data", "INCOMPLETE"),
+            ArchiveFault::NoDocument => ("data", "TYPE_NOT_TAKEN"),
+            ArchiveFault::Broken
+            | ArchiveFault::TooManyEntries
+            | ArchiveFault::Bomb
+            | ArchiveFault::PathTrick
+            | ArchiveFault::Encrypted
+            | ArchiveFault::Macros => ("data", "UNSAFE_FILE"),
+        },
+    };
+    let mut fields = Fields::new();
+    fields.refuse(field, reason, why.to_string());
+    fields.into()
 }

@@ -26,6 +26,8 @@
 //! invitation's `InvitationAccepted`, of which only those count that went straight into an account, referral's
 //! `MatchSignalChanged`. Whether
 //! somebody has an invitation, the invitation service decides; accepting one spans both, see [`app::acceptances`].
+//!
+//! The bytes of documents are kept in a directory or a bucket, see [`app::documents`].
 
 pub mod app;
 pub mod config;
@@ -42,8 +44,9 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio_util::sync::CancellationToken;
 use vouch_proto::onboarding::v1::{
     account_service_server::AccountServiceServer, case_service_server::CaseServiceServer,
-    profile_service_server::ProfileServiceServer, task_service_server::TaskServiceServer,
-    task_template_service_server::TaskTemplateServiceServer, tax_service_server::TaxServiceServer,
+    document_service_server::DocumentServiceServer, profile_service_server::ProfileServiceServer,
+    task_service_server::TaskServiceServer, task_template_service_server::TaskTemplateServiceServer,
+    tax_service_server::TaxServiceServer,
 };
 use vouch_runtime::{Chassis, ChassisError, chassis};
 use vouch_storage::timers::Worker;
@@ -51,7 +54,7 @@ use vouch_storage::timers::Worker;
 pub use config::{Config, DEFAULTS};
 pub use migration::Migrator;
 
-use crate::app::{App, Invitations, Payments};
+use crate::app::{App, Files, Invitations, Payments};
 
 /// The name of the service: of its stream, its durable consumers and its variables.
 pub const NAME: &str = "onboarding";
@@ -75,11 +78,22 @@ impl Service {
     /// The service on a chassis that is there already: with a database, a bus and a clock of the caller's choice.
     ///
     /// # Errors
-    /// When the configuration has no usable address of the invitation or the payments service.
+    /// When the configuration has no usable address of the invitation or the payments service, or the store of files cannot be
+    /// set up.
     pub async fn build_on(chassis: Chassis, config: &Config) -> Result<Self, ChassisError> {
         let invitations = Invitations::new(chassis.peer("invitation")?);
         let payments = Payments::new(chassis.peer("payments")?);
-        let app = App::new(chassis.commands(), invitations, payments, &config.links.public_url);
+        let files = Files::open(&config.documents).map_err(|error| ChassisError::Part {
+            part: "the store of files",
+            source: error.into(),
+        })?;
+        let app = App::new(
+            chassis.commands(),
+            invitations,
+            payments,
+            files,
+            &config.links.public_url,
+        );
         let (in_transaction, as_task) = (app.clone(), app.clone());
         let worker = Worker::new(
             chassis.db().clone(),
@@ -97,6 +111,7 @@ impl Service {
             .grpc(TaskTemplateServiceServer::new(grpc::TaskTemplates(app.clone())))
             .grpc(TaxServiceServer::new(grpc::Taxes(app.clone())))
             .grpc(ProfileServiceServer::new(grpc::Profiles(app.clone())))
+            .grpc(DocumentServiceServer::new(grpc::Documents::new(app.clone())))
             .facts(events::router(), Arc::new(app))
             .timers(worker)
             .mail();

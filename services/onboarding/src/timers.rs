@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use vouch_primitives::{RequestId, TaxFormId};
+use vouch_primitives::{RequestId, StoredFileId, TaxFormId};
 use vouch_storage::{
     BoxError, Txn,
     timers::{Batch, DueTimer},
 };
 
-use crate::app::{App, FINISH_ACCEPTANCE, LAPSE_OFFER, PASS_TAX_FORM_ON};
+use crate::app::{App, FINISH_ACCEPTANCE, LAPSE_OFFER, PASS_TAX_FORM_ON, SWEEP_FILE};
 
-/// The kinds that ask another service and so are carried out outside a transaction.
-pub const TASKS: &[&str] = &[FINISH_ACCEPTANCE, PASS_TAX_FORM_ON];
+/// The kinds that ask another service, or the store of files, and so are carried out outside a transaction.
+pub const TASKS: &[&str] = &[FINISH_ACCEPTANCE, PASS_TAX_FORM_ON, SWEEP_FILE];
 
 /// Carries out the timers of one kind inside the transaction that takes them.
 ///
@@ -33,6 +33,7 @@ pub async fn run(app: App, due: DueTimer) -> Result<(), BoxError> {
     match due.kind.as_str() {
         FINISH_ACCEPTANCE => app.take_up_acceptance(RequestId::from_uuid(due.key)).await?,
         PASS_TAX_FORM_ON => app.pass_tax_form_on(TaxFormId::from_uuid(due.key)).await?,
+        SWEEP_FILE => app.sweep_file(StoredFileId::from_uuid(due.key)).await?,
         unknown => return Err(format!("no task is called {unknown:?}").into()),
     }
     Ok(())

@@ -109,6 +109,14 @@ pub enum ChassisError {
         /// Their names.
         missing: Vec<String>,
     },
+    /// A part that only one service has cannot be set up.
+    #[error("cannot set up {part}")]
+    Part {
+        /// Which.
+        part: &'static str,
+        /// The reason.
+        source: BoxError,
+    },
     /// The defaults have no `[mail]` section although the service sends mail.
     #[error("the configuration has no section [mail]")]
     NoMail,

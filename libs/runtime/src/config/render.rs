@@ -10,7 +10,14 @@ use super::{Origin, Setting};
 const MASK: &str = "***";
 
 /// Names that hold a secret; a key counts when its last part ends with one of them.
-const SECRET_NAMES: [&str; 5] = ["password", "secret", "token", "seed", "private_key"];
+const SECRET_NAMES: [&str; 6] = [
+    "password",
+    "secret",
+    "token",
+    "seed",
+    "private_key",
+    "secret_access_key",
+];
 
 pub(super) fn is_secret(key: &str) -> bool {
     SECRET_NAMES.iter().any(|name| key.ends_with(name))

@@ -13,6 +13,7 @@ use vouch_storage::{
 use super::{
     App,
     cases::CaseFile,
+    documents::sweep_at,
     offers::decline_open,
     people::{record_released, record_verified},
     record,
@@ -21,7 +22,7 @@ use crate::{
     domain::{Case, Closed, ContractEnd, Person, Reopened},
     error::Error,
     store::{
-        acceptances, agencies, cases, contracts,
+        acceptances, agencies, cases, contracts, documents,
         people::{self as store, Found},
         profiles, search, signals, tasks, verifications,
     },
@@ -203,6 +204,9 @@ async fn erase(txn: &Txn, now: Timestamp, person: &Person) -> Result<(), Error> 
     acceptances::erase_evidence(txn, id).await?;
     contracts::erase_reasons(txn, id).await?;
     tasks::erase_of(txn, id).await?;
+    for file in documents::delete_of(txn, id).await? {
+        sweep_at(txn, file, now).await?;
+    }
     let owned = agencies::of_person(txn, id).await?;
     for account in owned.iter().map(|agency| agency.id).chain([person.account_id]) {
         search::forget(txn, account).await?;

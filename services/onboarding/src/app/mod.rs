@@ -14,6 +14,8 @@
 //! | [`profiles`] | talent profiles: save, discard, show |
 //! | [`search`] | find talent; what referrals say of it |
 //! | [`home`] | what to do next |
+//! | [`documents`] | files that people upload, and what becomes of them |
+//! | [`files`] | where the bytes of documents are |
 //! | [`rooms`] | the notes of project rooms |
 //! | [`tax`] | tax forms, which are passed on |
 //! | [`invitations`] | what is asked of the invitation service |
@@ -24,6 +26,8 @@ pub mod accounts;
 pub mod agencies;
 pub mod cases;
 pub mod closing;
+pub mod documents;
+pub mod files;
 pub mod home;
 pub mod invitations;
 mod letter;
@@ -44,6 +48,7 @@ use vouch_primitives::{Timestamp, Uuid};
 use vouch_runtime::Commands;
 use vouch_storage::{Db, StorageError, Txn};
 
+pub use files::Files;
 pub use invitations::Invitations;
 pub use payments::Payments;
 pub use vouch_mail::Token;
@@ -54,13 +59,17 @@ pub const FINISH_ACCEPTANCE: &str = "acceptance.finish";
 pub const PASS_TAX_FORM_ON: &str = "tax_form.pass_on";
 /// The timer that lapses an offer; its key is the id of the case.
 pub const LAPSE_OFFER: &str = "offer.lapse";
+/// The timer that takes a file away which belongs to no document; a task, as it asks the store of files. Its key is the
+/// name under which the file is kept.
+pub const SWEEP_FILE: &str = "file.sweep";
 
-/// The use cases, on a database, a clock, and the services that are asked.
+/// The use cases, on a database, a clock, the store of files, and the services that are asked.
 #[derive(Clone, Debug)]
 pub struct App {
     commands: Commands,
     invitations: Invitations,
     payments: Payments,
+    files: Files,
     /// Where people reach Vouch; links in e-mails begin with it. Without a slash at the end.
     public_url: String,
 }
@@ -68,12 +77,19 @@ pub struct App {
 impl App {
     /// Use cases that carry commands out by `commands`, and whose links begin with `public_url`.
     #[must_use]
-    pub fn new(commands: Commands, invitations: Invitations, payments: Payments, public_url: &str) -> Self {
+    pub fn new(
+        commands: Commands,
+        invitations: Invitations,
+        payments: Payments,
+        files: Files,
+        public_url: &str,
+    ) -> Self {
         let public_url = public_url.trim_end_matches('/').to_owned();
         Self {
             commands,
             invitations,
             payments,
+            files,
             public_url,
         }
     }

@@ -11,9 +11,13 @@ use super::{
     letter,
 };
 use crate::{
-    domain::{Owner, Person, State, Step, Submission, Task, task::Verdict},
+    domain::{
+        DocumentState, Owner, Person, State, Step, Submission, Task, TaskRefusal,
+        form::{Flaw, FlawKind},
+        task::Verdict,
+    },
     error::Error,
-    store::tasks as store,
+    store::{documents, tasks as store},
 };
 
 /// Begins a task, or begins again what was rejected [B22].
@@ -132,7 +136,9 @@ impl App {
                 let mut work = Work::lock(&txn, command.task_id).await?;
                 work.expect_open(by, now)?;
                 work.task().submit(by, command.submission.clone(), now)?;
+                expect_documents(&txn, &work.person, &command.submission).await?;
                 store::save(&txn, work.task()).await?;
+                store::save_documents(&txn, work.task()).await?;
                 self.go_on_confirmed(&txn, now, &mut work).await?;
                 let task = Some(work.task().clone().into());
                 Ok(pb::SubmitTaskResponse { task })
@@ -175,6 +181,7 @@ impl App {
             .once(key, |txn, now| async move {
                 let mut work = Work::lock(&txn, command.task_id).await?;
                 decide(&txn, now, work.task(), reviewer, Verdict::Approve).await?;
+                release(&txn, now, work.task()).await?;
                 self.go_on_confirmed(&txn, now, &mut work).await?;
                 let task = Some(work.task().clone().into());
                 Ok(pb::ApproveTaskResponse { task })
@@ -268,6 +275,38 @@ async fn decide(txn: &Txn, now: Timestamp, task: &mut Task, reviewer: &str, verd
     task.decide(reviewer, verdict.clone(), now)?;
     store::insert_decision(txn, task, reviewer, &verdict, now).await?;
     store::save(txn, task).await?;
+    Ok(())
+}
+
+/// Documents are handed in by whom they belong to, unless they were rejected. They are locked, so that none is deleted meanwhile.
+async fn expect_documents(txn: &Txn, person: &Person, submission: &Submission) -> Result<(), Error> {
+    let mut flaws = Vec::new();
+    for (at, id) in submission.documents.iter().enumerate() {
+        let document = documents::lock(txn, *id).await?;
+        let own = document.filter(|document| document.person_id == person.id);
+        if own.is_none_or(|document| matches!(document.state, DocumentState::Rejected { .. })) {
+            let field = format!("document_ids[{at}]");
+            let why = FlawKind::Unknown;
+            flaws.push(Flaw { field, why });
+        }
+    }
+    if flaws.is_empty() {
+        Ok(())
+    } else {
+        Err(TaskRefusal::Flawed(flaws).into())
+    }
+}
+
+/// What is confirmed leaves the quarantine.
+async fn release(txn: &Txn, now: Timestamp, task: &Task) -> Result<(), Error> {
+    for id in task.submission.iter().flat_map(|submission| &submission.documents) {
+        let found = documents::lock(txn, *id).await?;
+        let mut document = found.ok_or_else(|| Error::not_found("document", id))?;
+        if matches!(document.state, DocumentState::Quarantined) {
+            document.release(now)?;
+            documents::save(txn, &document).await?;
+        }
+    }
     Ok(())
 }
 

@@ -100,7 +100,7 @@ pub struct Signature {
 /// Something that is wrong with a submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flaw {
-    /// Where: `documents`, `signature`, `signature.text_version`, `answers`, `answers[name]`.
+    /// Where: `document_ids`, `signature`, `signature.text_version`, `answers`, `answers[name]`.
     pub field: String,
     /// What.
     pub why: FlawKind,
@@ -121,6 +121,8 @@ pub enum FlawKind {
     Outdated,
     /// It is there twice.
     Repeated,
+    /// It is no document of theirs that can be handed in.
+    Unknown,
 }
 
 impl Form {
@@ -181,7 +183,7 @@ impl Form {
             _ if distinct.len() < given.len() => Some(FlawKind::Repeated),
             _ => None,
         };
-        flaws.extend(why.map(|why| flaw("documents", why)));
+        flaws.extend(why.map(|why| flaw("document_ids", why)));
     }
 
     fn check_signature(&self, submission: &Submission, flaws: &mut Vec<Flaw>) {
@@ -273,14 +275,14 @@ mod tests {
             told(&classification(), &submission)
         };
         let one = |field: &str, why| vec![(field.to_owned(), why)];
-        assert_eq!(spoil(|it| it.documents.clear()), one("documents", FlawKind::Missing));
+        assert_eq!(spoil(|it| it.documents.clear()), one("document_ids", FlawKind::Missing));
         assert_eq!(
             spoil(|it| it.documents = (0..3).map(|_| DocumentId::new()).collect()),
-            one("documents", FlawKind::WrongNumber)
+            one("document_ids", FlawKind::WrongNumber)
         );
         assert_eq!(
             spoil(|it| it.documents.push(it.documents[0])),
-            one("documents", FlawKind::Repeated)
+            one("document_ids", FlawKind::Repeated)
         );
         assert_eq!(
             spoil(|it| drop(it.answers.remove("own_tools"))),
@@ -321,7 +323,7 @@ mod tests {
         assert_eq!(told(&form, &Submission::default()), [missing]);
         let mut more = signed("2");
         more.documents.push(DocumentId::new());
-        assert_eq!(told(&form, &more), [("documents".to_owned(), FlawKind::NotAskedFor)]);
+        assert_eq!(told(&form, &more), [("document_ids".to_owned(), FlawKind::NotAskedFor)]);
         let documents = Form::DocumentUpload(Documents {
             at_least: 0,
             at_most: 1,

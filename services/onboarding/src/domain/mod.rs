@@ -17,12 +17,14 @@
 //! | [`form`] | what a task asks for, and whether an answer gives it |
 //! | [`template`] | where the tasks of a case come from |
 //! | [`waiting`] | whom a case waits for, since when |
+//! | [`document`] | files that people upload: names, types, quarantine |
 //! | [`room`] | project rooms and their notes |
 //! | [`tax`] | tax forms on their way to payments |
 
 pub mod acceptance;
 pub mod agency;
 pub mod case;
+pub mod document;
 pub mod form;
 pub mod person;
 pub mod place;
@@ -46,6 +48,9 @@ pub use agency::{Agency, Confirmed, Listing};
 pub use case::{
     Brings, Case, Client, Contract, ContractEnd, ContractStart, Decline, HiringManager, Lapsed, Moved, Offer, Plan,
     Refusal, State, Talent, TalentCloud,
+};
+pub use document::{
+    ContentType, Document, DocumentRefusal, DocumentState, FileName, docx::ArchiveFault, sniffer::Unfit,
 };
 pub use form::{Answer, Form, Question, Submission};
 pub use person::{

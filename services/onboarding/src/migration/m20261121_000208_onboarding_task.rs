@@ -1,5 +1,5 @@
 //! `task_template`: what cases require, one row for each version; a version never changes but for going out of use. `task`: what
-//! one case has to do, and how it stands. `task_decision`: what reviewers have said, with what they said it of.
+//! one case has to do, and how it stands. `task_document`: with which documents. `task_decision`: what reviewers have said, with what they said it of.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -9,7 +9,7 @@ pub(super) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in [template(), task(), decision()] {
+        for table in [template(), task(), decision(), document()] {
             manager.create_table(table).await?;
         }
         let index = |name, table| Index::create().name(name).table(table).to_owned();
@@ -32,12 +32,24 @@ impl MigrationTrait for Migration {
             .col("template_version")
             .to_owned();
         let reused = index("task_reused", "task").col("reused_task_id").to_owned();
+        let of_document = index("task_document_of_document", "task_document")
+            .col("document_id")
+            .to_owned();
         let queue = index("task_waiting_for_review", "task")
             .col("submitted_at")
             .col("id")
             .and_where(Expr::col("state").eq("SUBMITTED"))
             .to_owned();
-        for index in [newest, of_client, of_case, of_person, of_template, reused, queue] {
+        for index in [
+            newest,
+            of_client,
+            of_case,
+            of_person,
+            of_template,
+            reused,
+            of_document,
+            queue,
+        ] {
             manager.create_index(index).await?;
         }
         Ok(())
@@ -155,6 +167,27 @@ fn task() -> TableCreateStatement {
             "task_classification_is_not_reused",
             Expr::cust("kind <> 'CLASSIFICATION' OR reused_task_id IS NULL"),
         ))
+        .to_owned()
+}
+
+fn document() -> TableCreateStatement {
+    Table::create()
+        .table("task_document")
+        .col(uuid("task_id"))
+        .col(uuid("document_id"))
+        .primary_key(Index::create().col("task_id").col("document_id"))
+        .foreign_key(
+            ForeignKey::create()
+                .name("task_document_of_task")
+                .from("task_document", "task_id")
+                .to("task", "id"),
+        )
+        .foreign_key(
+            ForeignKey::create()
+                .name("task_document_of_document")
+                .from("task_document", "document_id")
+                .to("document", "id"),
+        )
         .to_owned()
 }
 

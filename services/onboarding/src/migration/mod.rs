@@ -4,6 +4,7 @@
 mod m20261121_000201_onboarding_person;
 mod m20261121_000202_onboarding_case;
 mod m20261121_000203_onboarding_acceptance;
+mod m20261121_000205_onboarding_document;
 mod m20261121_000206_onboarding_profile;
 mod m20261121_000207_onboarding_account;
 mod m20261121_000208_onboarding_task;
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261121_000201_onboarding_person::Migration));
         all.push(Box::new(m20261121_000202_onboarding_case::Migration));
         all.push(Box::new(m20261121_000203_onboarding_acceptance::Migration));
+        all.push(Box::new(m20261121_000205_onboarding_document::Migration));
         all.push(Box::new(m20261121_000206_onboarding_profile::Migration));
         all.push(Box::new(m20261121_000207_onboarding_account::Migration));
         all.push(Box::new(m20261121_000208_onboarding_task::Migration));

@@ -5,6 +5,7 @@ pub mod acceptances;
 pub mod agencies;
 pub mod cases;
 pub mod contracts;
+pub mod documents;
 pub mod people;
 pub mod profiles;
 pub mod rooms;

@@ -85,6 +85,21 @@ pub fn classification() -> pb::TaskTemplateContent {
     }
 }
 
+/// A template that asks for one or two documents.
+pub fn certificate() -> pb::TaskTemplateContent {
+    pb::TaskTemplateContent {
+        title: "Insurance".to_owned(),
+        form: Some(pb::TaskForm {
+            form: Some(Form::DocumentUpload(pb::DocumentsForm {
+                min_count: 1,
+                max_count: 2,
+            })),
+        }),
+        valid_days: 0,
+        ..questionnaire()
+    }
+}
+
 /// A signature under the NDA.
 pub fn signed() -> pb::TaskSubmission {
     pb::TaskSubmission {

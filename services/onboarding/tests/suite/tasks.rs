@@ -8,8 +8,9 @@ use vouch_proto::{
 use vouch_testkit::{TestDatabase, on_both_databases};
 
 use crate::{
-    callers::{acme, answered, nda, operator, person, questionnaire, signed},
+    callers::{acme, answered, certificate, nda, operator, person, questionnaire, signed},
     example::{acceptance, activation, at, fixed_terms, start},
+    papers::{pdf, upload_for},
     tables::{count, told},
     world::{World, refusal, violations},
 };
@@ -20,6 +21,7 @@ on_both_databases! {
     each_does_what_is_theirs,
     what_is_handed_in_is_what_was_asked_for,
     the_queue_is_listed_in_pages,
+    documents_are_handed_in_and_released,
 }
 
 pub fn precondition(reason: &str) -> (Code, String) {
@@ -294,5 +296,64 @@ async fn the_queue_is_listed_in_pages(database: TestDatabase) {
         distinct.dedup();
         assert_eq!((seen.len(), distinct.len()), (expected, expected));
     }
+    world.stop().await;
+}
+
+// B20, B24
+async fn documents_are_handed_in_and_released(database: TestDatabase) {
+    let world = World::new(database).await;
+    world.require(certificate()).await;
+    let (ada, case) = world.ada().await;
+    let eve = world.somebody("eve@example.com").await;
+    let caller = person(&ada.id);
+    world.review(&case.id).await.expect("reviewed");
+    let task = world.tasks_of(&case.id).await.remove(0);
+    world.start(&caller, &task).await.expect("started");
+    let paper = async |owner: &pb::Person, seed: u8| {
+        let file = pdf(100, seed);
+        let uploaded = world.upload(upload_for(owner, "certificate.pdf"), &file).await;
+        uploaded.expect("a document").id
+    };
+    let (own, foreign, rejected) = (paper(&ada, 1).await, paper(&eve, 2).await, paper(&ada, 3).await);
+    world
+        .reject_document(&rejected, "It is blurred.")
+        .await
+        .expect("rejected");
+    let handed_in = |ids: &[&str]| pb::TaskSubmission {
+        document_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+        ..Default::default()
+    };
+    let unknown = "019c0000-0000-7000-8000-000000000001";
+    for (at, ids) in [
+        (0, [foreign.as_str(), &own]),
+        (1, [&own, &rejected]),
+        (1, [&own, unknown]),
+    ] {
+        let refused = world.submit(&caller, &task, handed_in(&ids)).await;
+        assert_eq!(
+            violations(refused),
+            [format!("submission.document_ids[{at}] UNKNOWN_DOCUMENT")]
+        );
+    }
+    assert_eq!(
+        violations(world.submit(&caller, &task, handed_in(&[])).await),
+        ["submission.document_ids REQUIRED"]
+    );
+    world
+        .submit(&caller, &task, handed_in(&[&own]))
+        .await
+        .expect("handed in");
+    assert_eq!(refusal(world.delete(&own).await), precondition("DOCUMENT_IN_USE"));
+    assert_eq!(
+        world.document(&own).await.expect("it").state(),
+        pb::document::State::Quarantined
+    );
+    world.claim("jo", &task).await.expect("claimed");
+    world.approve("jo", &task).await.expect("confirmed");
+    assert_eq!(
+        world.document(&own).await.expect("it").state(),
+        pb::document::State::Released
+    );
+    assert_eq!(world.case(&case.id).await.state(), case::State::AcceptOffer);
     world.stop().await;
 }

@@ -15,7 +15,8 @@ use vouch_onboarding::{Config, DEFAULTS, Migrator, NAME, Service};
 use vouch_primitives::{Clock, EventId, TestClock, Timestamp, Uuid};
 use vouch_proto::onboarding::v1::{
     self as pb, account_service_client::AccountServiceClient, case_service_client::CaseServiceClient,
-    get_home_response::NextStep, profile_service_client::ProfileServiceClient, tax_service_client::TaxServiceClient,
+    document_service_client::DocumentServiceClient, get_home_response::NextStep,
+    profile_service_client::ProfileServiceClient, tax_service_client::TaxServiceClient,
 };
 use vouch_runtime::{
     Chassis, ServiceClock,
@@ -34,7 +35,7 @@ use crate::{
 };
 
 /// The keys of all tests here, made by the first of them.
-const KEYS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/keys");
+pub const KEYS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/keys");
 
 /// How long anything may take that happens by itself.
 pub const SOON: Duration = Duration::from_secs(20);
@@ -43,6 +44,7 @@ pub const SOON: Duration = Duration::from_secs(20);
 pub struct World {
     pub accounts: AccountServiceClient<Signed>,
     pub cases: CaseServiceClient<Signed>,
+    pub documents: DocumentServiceClient<Signed>,
     pub profiles: ProfileServiceClient<Signed>,
     pub taxes: TaxServiceClient<Signed>,
     pub invitations: Invitations,
@@ -68,6 +70,11 @@ struct Running {
 
 impl World {
     pub async fn new(database: TestDatabase) -> Self {
+        Self::with(database, |_| ()).await
+    }
+
+    /// A world whose service is configured otherwise.
+    pub async fn with(database: TestDatabase, configure: impl FnOnce(&mut Config)) -> Self {
         let clock = Arc::new(TestClock::new(start()));
         let invitations = Invitations::start(clock.clone()).await;
         let payments = Payments::start().await;
@@ -93,6 +100,9 @@ impl World {
             .insert("invitation".to_owned(), format!("http://{}", invitations.address()));
         let at_payments = format!("http://{}", payments.address());
         config.common.peers.insert("payments".to_owned(), at_payments);
+        config.documents.url = format!("file:{}", mail.path().join("documents").display());
+        config.documents.spool = mail.path().join("uploads").display().to_string();
+        configure(&mut config);
         let db = Db::connect(&config.common.database).await.expect("a database");
         vouch_storage::migrate::<Migrator>(&db).await.expect("tables");
         let bus = Arc::new(MemoryBus::faultless());
@@ -100,6 +110,7 @@ impl World {
         Self {
             accounts: AccountServiceClient::new(channel.clone()),
             cases: CaseServiceClient::new(channel.clone()),
+            documents: DocumentServiceClient::new(channel.clone()),
             profiles: ProfileServiceClient::new(channel.clone()),
             taxes: TaxServiceClient::new(channel),
             invitations,
@@ -130,7 +141,13 @@ impl World {
         self.accounts = AccountServiceClient::new(channel.clone());
         self.cases = CaseServiceClient::new(channel.clone());
         self.profiles = ProfileServiceClient::new(channel.clone());
-        self.taxes = TaxServiceClient::new(channel);
+        self.taxes = TaxServiceClient::new(channel.clone());
+        self.documents = DocumentServiceClient::new(channel);
+    }
+
+    /// What the service has on this machine's disk.
+    pub fn directory(&self) -> &Path {
+        self.mail.path()
     }
 
     pub async fn activate(&self, request: pb::ActivateAccountRequest) -> Result<pb::ActivateAccountResponse, Status> {

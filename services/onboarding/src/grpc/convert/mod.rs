@@ -2,6 +2,7 @@
 
 mod accounts;
 mod cases;
+mod documents;
 mod forms;
 mod profiles;
 mod search;
@@ -13,7 +14,7 @@ use std::{fmt::Display, str::FromStr};
 
 pub(super) use search::Search;
 
-use vouch_primitives::{NoteId, RoomId};
+use vouch_primitives::{DocumentId, NoteId, PersonId, RoomId};
 use vouch_proto::{Fields, Page};
 
 use crate::domain::agency::AGENCY_NAME_LENGTH;
@@ -25,6 +26,12 @@ pub(super) struct Id<I>(pub(super) I);
 pub(super) struct ListNotes {
     pub(super) room_id: RoomId,
     pub(super) page: Page<NoteId>,
+}
+
+/// Asks for one page of a person's documents.
+pub(super) struct ListDocuments {
+    pub(super) person_id: PersonId,
+    pub(super) page: Page<DocumentId>,
 }
 
 /// A text that must be one of a kind.

@@ -1,4 +1,4 @@
-//! The tables `task` and `task_decision`.
+//! The tables `task`, `task_document` and `task_decision`.
 
 pub mod task {
     use sea_orm::entity::prelude::*;
@@ -24,6 +24,24 @@ pub mod task {
         pub approval: Option<String>,
         pub reused_task_id: Option<Uuid>,
         pub reject_reason: Option<String>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub mod document {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "task_document")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub task_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub document_id: Uuid,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

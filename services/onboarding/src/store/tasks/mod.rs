@@ -10,10 +10,10 @@ use sea_orm::{
     Select, Set,
     sea_query::{Expr, ExprTrait, LockType},
 };
-use vouch_primitives::{CaseId, PersonId, TaskId, Timestamp, Uuid};
+use vouch_primitives::{CaseId, DocumentId, PersonId, TaskId, Timestamp, Uuid};
 use vouch_storage::{StorageError, Txn};
 
-use self::entity::{decision, task};
+use self::entity::{decision, document, task};
 use super::{
     task_templates::{find_versions, version_from_row},
     unreadable,
@@ -35,7 +35,39 @@ pub async fn insert(txn: &Txn, person: PersonId, tasks: &[Task]) -> Result<(), S
         .zip(tasks)
         .map(|(position, task)| row::to_new_row(task, person, position));
     task::Entity::insert_many(rows).exec_without_returning(txn).await?;
+    for task in tasks {
+        save_documents(txn, task).await?;
+    }
     Ok(())
+}
+
+/// Notes which documents were handed in for a task.
+///
+/// # Errors
+/// When the database fails.
+pub async fn save_documents(txn: &Txn, task: &Task) -> Result<(), StorageError> {
+    let earlier = document::Entity::delete_many().filter(document::Column::TaskId.eq(task.id.as_uuid()));
+    earlier.exec(txn).await?;
+    let documents = task.submission.iter().flat_map(|submission| &submission.documents);
+    let rows: Vec<_> = documents
+        .map(|document| document::ActiveModel {
+            task_id: Set(task.id.as_uuid()),
+            document_id: Set(document.as_uuid()),
+        })
+        .collect();
+    if !rows.is_empty() {
+        document::Entity::insert_many(rows).exec_without_returning(txn).await?;
+    }
+    Ok(())
+}
+
+/// Whether a document was handed in for a task.
+///
+/// # Errors
+/// When the database fails.
+pub async fn rest_on(conn: &impl ConnectionTrait, id: DocumentId) -> Result<bool, StorageError> {
+    let handed_in = document::Entity::find().filter(document::Column::DocumentId.eq(id.as_uuid()));
+    Ok(handed_in.count(conn).await? > 0)
 }
 
 /// The tasks of a case, in their order.
@@ -211,6 +243,10 @@ pub async fn list_waiting(
 pub async fn erase_of(txn: &Txn, person: PersonId) -> Result<(), StorageError> {
     let own = || task::Entity::find().filter(task::Column::PersonId.eq(person.as_uuid()));
     let ids = own().select_only().column(task::Column::Id).into_query();
+    document::Entity::delete_many()
+        .filter(document::Column::TaskId.in_subquery(ids.clone()))
+        .exec(txn)
+        .await?;
     decision::Entity::update_many()
         .col_expr(decision::Column::Submission, Expr::value(Vec::<u8>::new()))
         .filter(decision::Column::TaskId.in_subquery(ids.clone()))

@@ -1,0 +1,73 @@
+//! `DownloadDocument`: the document, and then its file in pieces.
+
+use std::time::Duration;
+
+use tokio::{sync::mpsc, time::timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+use vouch_primitives::DocumentId;
+use vouch_proto::onboarding::v1::{self as pb, download_document_response::Part};
+use vouch_runtime::grpc::status;
+
+use super::slots::Slots;
+use crate::app::{App, documents::Download};
+
+/// How many downloads go on at a time; each holds a mebibyte.
+const DOWNLOADS: usize = 32;
+/// How many of them may be about the documents of one person.
+const DOWNLOADS_OF_ONE: usize = 4;
+/// How large a piece is.
+const PIECE: usize = 64 * 1024;
+/// How long a download lasts, whether its caller reads or not.
+const AT_MOST: Duration = Duration::from_secs(600);
+
+/// How long is waited for a caller to hear that the download has failed.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// The document, and its pieces.
+pub(super) type Parts = ReceiverStream<Result<pb::DownloadDocumentResponse, Status>>;
+
+type Told = mpsc::Sender<Result<pb::DownloadDocumentResponse, Status>>;
+
+/// The counter of downloads.
+pub(super) fn slots() -> Slots {
+    Slots::new(DOWNLOADS, DOWNLOADS_OF_ONE)
+}
+
+/// Begins a download. It goes only as fast as the caller reads, and ends when the caller leaves.
+pub(super) async fn begin(app: &App, slots: &Slots, id: DocumentId) -> Result<Parts, Status> {
+    let download = app.begin_download(id).await?;
+    let slot = slots.take(download.document.person_id)?;
+    let (told, parts) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let _slot = slot;
+        let refused = match timeout(AT_MOST, hand_out(download, &told)).await {
+            Ok(Ok(())) => return,
+            Ok(Err(refused)) => refused,
+            Err(_) => status::deadline_exceeded("the download has taken too long"),
+        };
+        // An end without a word would look like the end of the file.
+        let _ = timeout(IDLE, told.send(Err(refused))).await;
+    });
+    Ok(ReceiverStream::new(parts))
+}
+
+async fn hand_out(mut download: Download, told: &Told) -> Result<(), Status> {
+    if !tell(told, Part::Document(download.document.clone().into())).await {
+        return Ok(());
+    }
+    while let Some(bytes) = download.next().await? {
+        for piece in bytes.chunks(PIECE) {
+            if !tell(told, Part::Data(piece.to_vec())).await {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether somebody is there to hear it.
+async fn tell(told: &Told, part: Part) -> bool {
+    let part = Some(part);
+    told.send(Ok(pb::DownloadDocumentResponse { part })).await.is_ok()
+}

@@ -1,0 +1,91 @@
+//! How many streams there may be at a time: calls that last are counted apart from all others.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tonic::Status;
+use vouch_primitives::PersonId;
+use vouch_runtime::grpc::status;
+
+/// The streams of one kind. Clones share the count.
+#[derive(Clone, Debug)]
+pub(super) struct Slots {
+    all: usize,
+    of_one: usize,
+    taken: Arc<Mutex<HashMap<PersonId, usize>>>,
+}
+
+/// One of them, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Slot {
+    slots: Slots,
+    person: PersonId,
+}
+
+impl Slots {
+    /// At most `all` streams, and at most `of_one` about one person.
+    pub(super) fn new(all: usize, of_one: usize) -> Self {
+        Self {
+            all,
+            of_one,
+            taken: Arc::default(),
+        }
+    }
+
+    /// Takes one about this person.
+    pub(super) fn take(&self, person: PersonId) -> Result<Slot, Status> {
+        let mut taken = self.lock();
+        let own = taken.get(&person).copied().unwrap_or_default();
+        if own >= self.of_one || taken.values().sum::<usize>() >= self.all {
+            return Err(status::unavailable(
+                "there are as many of these streams as the service takes on",
+                status::OVERLOADED,
+            ));
+        }
+        taken.insert(person, own + 1);
+        Ok(Slot {
+            slots: self.clone(),
+            person,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<PersonId, usize>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut taken = self.slots.lock();
+        match taken.get_mut(&self.person) {
+            Some(own) if *own > 1 => *own -= 1,
+            _ => {
+                taken.remove(&self.person);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_free_again_when_it_is_dropped() {
+        let slots = Slots::new(3, 2);
+        let (ada, eve) = (PersonId::new(), PersonId::new());
+        let first = slots.take(ada).expect("free");
+        let _second = slots.take(ada).expect("free");
+        assert!(slots.take(ada).is_err(), "two of one");
+        let third = slots.take(eve).expect("free");
+        assert!(slots.take(eve).is_err(), "three in all");
+        drop(third);
+        assert!(slots.take(ada).is_err(), "two of one, whoever else has gone");
+        drop(first);
+        let _again = slots.take(ada).expect("free again");
+        let _other = slots.take(eve).expect("free again");
+        assert_eq!(slots.lock().values().sum::<usize>(), 3);
+    }
+}

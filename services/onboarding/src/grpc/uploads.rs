@@ -1,0 +1,85 @@
+//! `UploadDocument`: a stream of the pieces of a file in, one answer out.
+//!
+//! Each piece is written away before the next one is asked for, so that an upload holds no more than one in memory. What is
+//! known to be bad is answered at once, however much is still to come.
+
+use std::{mem, time::Duration};
+
+use tokio::{sync::mpsc, time::timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Status, Streaming};
+use vouch_proto::{Fields, onboarding::v1 as pb};
+use vouch_runtime::grpc::{parse_mutation, status};
+
+use super::slots::Slots;
+use crate::app::{
+    App,
+    documents::{Upload, UploadDocument},
+};
+
+/// How many uploads go on at a time.
+const UPLOADS: usize = 16;
+/// How many of them one person may have.
+const UPLOADS_OF_ONE: usize = 2;
+/// How long a caller may let the service wait for a piece.
+const IDLE: Duration = Duration::from_secs(60);
+/// How long an upload may last: 25 MiB come in this time over half a megabit a second.
+const AT_MOST: Duration = Duration::from_secs(600);
+
+/// The answer, once it is there.
+pub(super) type Answer = ReceiverStream<Result<pb::UploadDocumentResponse, Status>>;
+
+type Pieces = Streaming<pb::UploadDocumentRequest>;
+
+/// The counter of uploads.
+pub(super) fn slots() -> Slots {
+    Slots::new(UPLOADS, UPLOADS_OF_ONE)
+}
+
+/// Begins an upload.
+pub(super) async fn begin(app: &App, slots: &Slots, request: Request<Pieces>) -> Result<Answer, Status> {
+    let (metadata, extensions, mut pieces) = request.into_parts();
+    let mut first = pieces.message().await?.unwrap_or_default();
+    let head = (mem::take(&mut first.data), mem::take(&mut first.last));
+    let (key, command) =
+        parse_mutation::<_, UploadDocument>(app, Request::from_parts(metadata, extensions, first)).await?;
+    let slot = slots.take(command.person_id)?;
+    let upload = app.begin_upload(key, command).await?;
+    let (told, answer) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let _slot = slot;
+        let late = || status::deadline_exceeded("the upload has taken too long");
+        let taken = timeout(AT_MOST, take(upload, head, pieces)).await;
+        // Who has left hears nothing.
+        let _ = told.send(taken.unwrap_or_else(|_| Err(late()))).await;
+    });
+    Ok(ReceiverStream::new(answer))
+}
+
+/// A stream that ends before its last piece was cut off: it looks like one that its caller has ended.
+async fn take(
+    mut upload: Upload,
+    (mut piece, mut last): (Vec<u8>, bool),
+    mut pieces: Pieces,
+) -> Result<pb::UploadDocumentResponse, Status> {
+    loop {
+        upload.take(&piece).await?;
+        if last {
+            return Ok(upload.finish().await?);
+        }
+        (piece, last) = match timeout(IDLE, pieces.message()).await {
+            Ok(Ok(Some(message))) => (message.data, message.last),
+            Ok(Ok(None)) => return Err(incomplete("ends before the piece that is marked as the last")),
+            // What the house says has a reason; what the transport says has none.
+            Ok(Err(told)) if !told.details().is_empty() => return Err(told),
+            Ok(Err(_)) => return Err(incomplete("broke off")),
+            Err(_) => return Err(status::deadline_exceeded("the next piece of the file has not come")),
+        };
+    }
+}
+
+fn incomplete(description: &str) -> Status {
+    let mut fields = Fields::new();
+    fields.refuse("data", "INCOMPLETE", description);
+    status::invalid_argument(&fields.into())
+}
