@@ -17,7 +17,8 @@ use vouch_proto::{
     },
     onboarding::v1::{
         account_service_client::AccountServiceClient, case_service_client::CaseServiceClient,
-        document_service_client::DocumentServiceClient,
+        document_service_client::DocumentServiceClient, task_service_client::TaskServiceClient,
+        task_template_service_client::TaskTemplateServiceClient, tax_service_client::TaxServiceClient,
     },
     operations::v1::{
         fail_point_service_client::FailPointServiceClient, operations_service_client::OperationsServiceClient,
@@ -59,6 +60,12 @@ pub struct Clients {
     pub cases: CaseServiceClient<Signed>,
     /// `vouch.onboarding.v1.DocumentService`.
     pub documents: DocumentServiceClient<Signed>,
+    /// Tax forms, as talent hands them in.
+    pub taxes: TaxServiceClient<Signed>,
+    /// Tasks of cases.
+    pub tasks: TaskServiceClient<Signed>,
+    /// Where tasks come from.
+    pub task_templates: TaskTemplateServiceClient<Signed>,
     /// `vouch.payments.v1.ContractService`.
     pub contracts: ContractServiceClient<Signed>,
     /// `vouch.payments.v1.EarningService`.
@@ -153,6 +160,9 @@ impl Clients {
             accounts: AccountServiceClient::new(onboarding.clone()),
             cases: CaseServiceClient::new(onboarding.clone()),
             documents: DocumentServiceClient::new(onboarding.clone()),
+            taxes: TaxServiceClient::new(onboarding.clone()),
+            tasks: TaskServiceClient::new(onboarding.clone()),
+            task_templates: TaskTemplateServiceClient::new(onboarding.clone()),
             contracts: ContractServiceClient::new(payments.clone()),
             earnings: EarningServiceClient::new(payments.clone()),
             ledger: LedgerServiceClient::new(payments.clone()),

@@ -6,7 +6,7 @@ use vouch_proto::{
     common::v1 as common,
     convert::to_wire_time,
     invitation::v1::{self as invitation, TalentType},
-    onboarding::v1 as onboarding,
+    onboarding::v1::{self as onboarding, get_home_response::NextStep},
     payments::v1 as payments,
     referral::v1 as referral,
 };
@@ -17,7 +17,7 @@ use crate::{Clients, Error, Mailbox, TestClock, clients::until_definite};
 #[derive(Clone, Debug)]
 pub struct Story {
     /// The services.
-    pub clients: Clients,
+    pub clients: Box<Clients>,
     /// Their clock.
     pub clock: TestClock,
     /// Their mail.
@@ -51,7 +51,7 @@ impl Story {
     pub fn new(clients: Clients, mailbox: Mailbox) -> Self {
         Self {
             clock: TestClock::of(&clients),
-            clients,
+            clients: Box::new(clients),
             mailbox,
         }
     }
@@ -171,10 +171,10 @@ impl Story {
     ///
     /// # Errors
     /// If the service refuses.
-    pub async fn home(&self, person: &str) -> Result<Option<onboarding::get_home_response::NextStep>, Status> {
+    pub async fn home(&self, person: &str) -> Result<Option<NextStep>, Status> {
         let request = onboarding::GetHomeRequest {
             person_id: person.to_owned(),
-            account_id: String::new(),
+            ..onboarding::GetHomeRequest::default()
         };
         Ok(call!(self.clients.cases, get_home, request)?.next_step)
     }
@@ -184,16 +184,15 @@ impl Story {
     /// # Errors
     /// If none waits, or the service refuses.
     pub async fn open_first_invitation(&self, person: &str) -> Result<onboarding::Case, Error> {
-        use onboarding::get_home_response::NextStep;
-        let open = match self.home(person).await? {
-            Some(NextStep::OpenInvitation(open)) => open,
-            other => return Err(format!("no invitation waits first: {other:?}").into()),
+        let home = self.home(person).await?;
+        let Some(NextStep::OpenInvitation(open)) = home else {
+            return Err(format!("no invitation waits first: {home:?}").into());
         };
         let request = onboarding::OpenCaseRequest {
             request_id: request_id(),
             person_id: person.to_owned(),
             invitation_id: open.invitation_id,
-            agency_name: String::new(),
+            ..Default::default()
         };
         Ok(call!(self.clients.cases, open_case, request)?.case.unwrap_or_default())
     }
@@ -203,7 +202,6 @@ impl Story {
     /// # Errors
     /// If there is none, or the service refuses.
     pub async fn open_case(&self, person: &str) -> Result<onboarding::Case, Error> {
-        use onboarding::get_home_response::NextStep;
         self.clock.settle().await?;
         match self.home(person).await? {
             Some(NextStep::OpenCase(case)) => Ok(case),
@@ -237,10 +235,9 @@ impl Story {
             case_id: case.id.clone(),
             message: message.to_owned(),
         };
-        let case = call!(self.clients.cases, accept_offer, request)?
-            .case
-            .unwrap_or_default();
-        Ok(case.offer.unwrap_or_default().contract_id)
+        let accepted = call!(self.clients.cases, accept_offer, request)?;
+        let offer = accepted.case.unwrap_or_default().offer;
+        Ok(offer.unwrap_or_default().contract_id)
     }
 
     /// A contract.

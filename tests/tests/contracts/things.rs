@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use vouch_primitives::{Money, RequestId};
+use vouch_primitives::{Money, RequestId, Timestamp};
 use vouch_proto::{
     common::v1 as common, invitation::v1 as invitation, onboarding::v1 as onboarding, payments::v1::contract::Pay,
 };
-use vouch_suite::{Story, story::terms};
+use vouch_suite::{
+    Story,
+    story::{Company, terms},
+};
 
 /// Real things by the name of the field that names them, with the subjects of their owners.
 pub struct Things {
@@ -46,7 +49,11 @@ pub async fn things(story: &Story) -> Things {
     let case = case.into_inner().case.expect("a case");
     let member = cloud_member(story, &company.id, &invitation.id).await;
     let (project_id, application_id) = application(story, &company.id, &ada.id, terms(("Logo", amount), now)).await;
+    tax_form(story, &ada.account_id).await;
+    let (task_template_id, task_id) = task(story, &company, &ada.id, now).await;
     let ids = BTreeMap::from([
+        ("task_template_id", task_template_id),
+        ("task_id", task_id),
         ("project_id", project_id),
         ("application_id", application_id),
         ("client_id", company.id.clone()),
@@ -132,6 +139,66 @@ async fn application(
         .await
         .expect("applied");
     (project_id, applied.into_inner().application.expect("an application").id)
+}
+
+/// A template of this company, and the task of somebody who has another offer of its.
+async fn task(story: &Story, company: &Company, person_id: &str, now: Timestamp) -> (String, String) {
+    use onboarding::{AgreementForm, TaskForm, TaskOwner, TaskTemplateContent, task_form::Form};
+    let mut content = TaskTemplateContent {
+        title: "NDA".to_owned(),
+        why: "Our plans are ours.".to_owned(),
+        form: Some(TaskForm {
+            form: Some(Form::Agreement(AgreementForm {
+                text_version: "1".to_owned(),
+                text: "I say nothing.".to_owned(),
+            })),
+        }),
+        ..TaskTemplateContent::default()
+    };
+    content.set_owner(TaskOwner::Talent);
+    let request = onboarding::CreateTaskTemplateRequest {
+        request_id: RequestId::new().to_string(),
+        client_id: company.id.clone(),
+        content: Some(content),
+    };
+    let created = story.clients.task_templates.clone().create_task_template(request).await;
+    let template = created.expect("a template").into_inner().template.expect("a template");
+    let amount = Money::new(1_000, "USD".parse().expect("a currency"));
+    let offer = story.invite(company, "Ada", "ada@talent.example", ("More", amount), now);
+    offer.await.expect("an offer");
+    let case = story.open_case(person_id).await.expect("a case");
+    let request = onboarding::ListTasksRequest { case_id: case.id };
+    let tasks = story.clients.tasks.clone().list_tasks(request).await.expect("tasks");
+    (template.id, tasks.into_inner().tasks.remove(0).id)
+}
+
+/// A tax form of this account.
+async fn tax_form(story: &Story, account_id: &str) {
+    let address = common::TaxAddress {
+        street: "Rua 1".to_owned(),
+        city: "Lisbon".to_owned(),
+        country_code: "PT".to_owned(),
+        ..Default::default()
+    };
+    let w9 = common::W9Form {
+        name: "Ada".to_owned(),
+        classification: common::TaxClassification::Individual.into(),
+        address: Some(address),
+        tin: Some(common::w9_form::Tin::Ssn("123456789".to_owned())),
+        ..Default::default()
+    };
+    let form = common::TaxForm {
+        form: Some(common::tax_form::Form::W9(w9)),
+        signature: "Ada".to_owned(),
+        perjury_acknowledged: true,
+    };
+    let request = onboarding::SubmitTaxInformationRequest {
+        request_id: RequestId::new().to_string(),
+        account_id: account_id.to_owned(),
+        form: Some(form),
+    };
+    let submitted = story.clients.taxes.clone().submit_tax_information(request).await;
+    submitted.expect("taken");
 }
 
 /// A document of this person, which was released.

@@ -14,7 +14,7 @@ use super::{App, PASS_TAX_FORM_ON};
 use crate::{
     domain::TaxInformation,
     error::Error,
-    store::{people, tax_forms as store},
+    store::{people, profiles, tax_forms as store},
 };
 
 /// Hands a tax form in.
@@ -40,9 +40,7 @@ impl App {
         let not_found = || Error::not_found("account", account_id);
         self.commands
             .once(key, |txn, now| async move {
-                let owner = people::owner_of_account(&*txn, *account_id)
-                    .await?
-                    .ok_or_else(not_found)?;
+                let owner = profiles::owner_of(&*txn, *account_id).await?.ok_or_else(not_found)?;
                 let person = people::lock_person(&txn, owner).await?.ok_or_else(not_found)?;
                 person.expect_open()?;
                 let information = TaxInformation {

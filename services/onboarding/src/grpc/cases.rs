@@ -105,7 +105,9 @@ impl CaseService for Cases {
     }
 
     async fn post_note(&self, request: Request<pb::PostNoteRequest>) -> Result<Response<pb::PostNoteResponse>, Status> {
-        let author = match Caller::of(&request) {
+        let caller = Caller::of(&request);
+        let (key, command) = parse_mutation::<_, PostNote>(&self.0, request).await?;
+        let author = match caller {
             Caller::Person(id) => Author::Talent(id),
             Caller::Client(id) => Author::Client(id),
             Caller::Operator(_) | Caller::Service(_) | Caller::Anybody => {
@@ -117,7 +119,6 @@ impl CaseService for Cases {
                 ));
             }
         };
-        let (key, command) = parse_mutation::<_, PostNote>(&self.0, request).await?;
         Ok(Response::new(self.0.post_note(&key, &command, author).await?))
     }
 

@@ -106,20 +106,6 @@ pub async fn find_person(conn: &impl ConnectionTrait, id: PersonId) -> Result<Op
     row.and_then(registered).transpose()
 }
 
-/// Whose own account this is, of those who are registered.
-///
-/// # Errors
-/// When the database fails.
-pub async fn owner_of_account(conn: &impl ConnectionTrait, id: AccountId) -> Result<Option<PersonId>, StorageError> {
-    let owner = entity::Entity::find()
-        .filter(entity::Column::AccountId.eq(id.as_uuid()))
-        .filter(entity::Column::RegisteredAt.is_not_null())
-        .filter(entity::Column::ErasedAt.is_null())
-        .one(conn)
-        .await?;
-    Ok(owner.map(|row| PersonId::from_uuid(row.id)))
-}
-
 /// Reads the person whose own account this is; `None` if they are not registered.
 ///
 /// # Errors

@@ -77,7 +77,7 @@ async fn who_may_not_be_found_cannot_be_indexed(database: TestDatabase) {
     let hidden = world.execute(hide, [uuid(&bob.account_id)]).await;
     broken(hidden, &["talent_search_profile", FOREIGN_KEY]);
     let quay = world.agency(&ada, "Quay", "PUBLIC").await;
-    let undo = "UPDATE agency SET listing = 'PROVISIONAL' WHERE id = ?";
+    let undo = "UPDATE agency SET listing = 'PROVISIONAL', confirmed_at = NULL WHERE id = ?";
     broken(
         world.execute(undo, [uuid(&quay)]).await,
         &["talent_search_agency", FOREIGN_KEY],

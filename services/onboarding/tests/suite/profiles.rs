@@ -242,7 +242,7 @@ async fn an_agency_is_never_private(database: TestDatabase) {
     let world = World::new(database).await;
     let ada = world.newcomer("Ada").await;
     for listing in ["PUBLIC", "PROVISIONAL"] {
-        let quay = world.agency(&ada, "Quay", listing).await;
+        let quay = world.agency(&ada, &format!("{listing} quay"), listing).await;
         for hidden in [pb::Visibility::Private, pb::Visibility::UsersOnly] {
             let refused = world.set_visibility(&quay, hidden).await;
             assert_eq!(refusal(refused), precondition("AGENCY_LISTING_PUBLIC"));
