@@ -91,7 +91,8 @@ async fn an_idle_service_is_small_follows_its_bus_and_stops_on_a_signal() {
     let service = Service::start(home.path(), &nats.url());
     service.reaches("readiness", ServingStatus::Serving).await;
     let resident = service.resident_kib();
-    assert!(resident < 40 * 1024, "{resident} KiB");
+    // Not optimised, and with the contracts of all services in it, which reflection tells with their comments.
+    assert!(resident < 44 * 1024, "{resident} KiB");
     service.reaches("bus", ServingStatus::Serving).await;
     nats.stop().await.expect("stopped");
     service.reaches("bus", ServingStatus::NotServing).await;
