@@ -5,12 +5,14 @@
 //! - `services`: the same files in each; `{grpc, events, timers} → app → {domain, store}`; `domain` is pure; only `app`
 //!   opens transactions.
 //! - `sizes`: files and functions that one can read.
+//! - `rules`: every rule of onboarding is proved by a test that names it, and `docs/proofs.md` lists them all.
 //!
 //! `planted` breaks each rule once in a small house of its own, and sees it found.
 
 mod crates;
 mod house;
 mod planted;
+mod rules;
 mod scan;
 mod services;
 mod sizes;
@@ -35,4 +37,12 @@ fn the_house_keeps_its_shape() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let found: Vec<String> = check(&root).iter().map(ToString::to_string).collect();
     assert!(found.is_empty(), "{} violations:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn every_rule_of_onboarding_is_proved_and_the_page_says_where() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let proofs = rules::proofs(&House::read(&root));
+    assert_eq!(rules::unproved(&proofs), Vec::<String>::new());
+    vouch_testkit::tools::assert_golden(&root.join("docs/proofs.md"), &rules::page(&proofs));
 }

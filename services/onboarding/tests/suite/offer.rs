@@ -1,5 +1,6 @@
 //! Accepting the offer with a message to the hiring manager.
 
+use futures::future::join_all;
 use sea_orm::{ConnectionTrait, Statement};
 use tonic::Code;
 use vouch_mail::MailState;
@@ -10,9 +11,11 @@ use vouch_proto::{
     onboarding::v1::{self as pb, case},
     payments::v1::ContractStarted,
 };
+use vouch_runtime::access::Caller;
 use vouch_testkit::{TestDatabase, eventually, on_both_databases};
 
 use crate::{
+    callers::{acme, operator, person},
     example::{acceptance, at, fixed_terms, request_id, start},
     tables::{count, counts, told},
     world::{SOON, World, refusal, violations},
@@ -24,6 +27,8 @@ on_both_databases! {
     without_a_message_there_is_no_acceptance,
     every_step_in_its_order_and_once,
     payments_tells_when_the_contract_begins,
+    of_two_hundred_acceptances_one_begins_a_contract,
+    both_parties_write_in_the_room,
 }
 
 const MESSAGE: &str = "Hello Grace,\nI begin on Monday. <Ada>";
@@ -231,5 +236,84 @@ async fn payments_tells_when_the_contract_begins(database: TestDatabase) {
         }
     })
     .await;
+    world.stop().await;
+}
+
+// B26, B28
+async fn of_two_hundred_acceptances_one_begins_a_contract(database: TestDatabase) {
+    let world = World::new(database).await;
+    let (_, case) = world.ada().await;
+    world.review(&case.id).await.expect("reviewed");
+    let accept = |nth: usize| world.accept(acceptance(&case, &format!("Hello, for the {nth}th time")));
+    let answers = join_all((0..200).map(accept)).await;
+    let (accepted, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    assert_eq!((accepted.len(), refused.len()), (1, 199));
+    let again = (Code::FailedPrecondition, "OFFER_ALREADY_ACCEPTED".to_owned());
+    for answer in refused {
+        assert_eq!(refusal(answer), again);
+    }
+    let accepted = accepted.into_iter().flatten().next().expect("one");
+    assert_eq!(world.case(&case.id).await, accepted);
+    assert_eq!(told::<pb::OfferAccepted>(&world.db).await.len(), 1);
+    for table in ["room", "note", "mail"] {
+        assert_eq!(count(&world.db, table).await, 1, "{table}");
+    }
+    world.stop().await;
+}
+
+// B28
+async fn both_parties_write_in_the_room(database: TestDatabase) {
+    let world = World::new(database).await;
+    let (ada, case) = world.ada().await;
+    world.review(&case.id).await.expect("reviewed");
+    let accepted = world.accept(acceptance(&case, MESSAGE)).await.expect("accepted");
+    let room_id = accepted.offer.expect("an offer").room_id;
+    let post = async |caller: Caller, text: &str| {
+        let request = pb::PostNoteRequest {
+            request_id: request_id(),
+            room_id: room_id.clone(),
+            text: text.to_owned(),
+        };
+        let answer = world.cases_of(caller).post_note(request).await?;
+        Ok::<_, tonic::Status>(answer.into_inner().note.expect("a note"))
+    };
+    let welcome = post(acme(), "Welcome").await.expect("written");
+    assert_eq!((&welcome.client_id, welcome.person_id.as_str()), (&case.client_id, ""));
+    for nth in 0..30 {
+        post(person(&ada.id), &format!("{nth}")).await.expect("written");
+    }
+    let stranger = person("019c0000-0000-7000-8000-000000000001");
+    assert_eq!(
+        refusal(post(stranger, "Me, too").await),
+        (Code::NotFound, "NOT_FOUND".to_owned())
+    );
+    let operator = post(operator("jo"), "Me, too").await;
+    assert_eq!(
+        refusal(operator),
+        (Code::PermissionDenied, "CALLER_NOT_ALLOWED".to_owned())
+    );
+
+    let (mut texts, mut token) = (Vec::new(), String::new());
+    loop {
+        let request = pb::ListNotesRequest {
+            room_id: room_id.clone(),
+            page_size: 10,
+            page_token: token,
+        };
+        let page = world
+            .cases_of(acme())
+            .list_notes(request)
+            .await
+            .expect("a page")
+            .into_inner();
+        texts.extend(page.notes.into_iter().map(|note| note.text));
+        token = page.next_page_token;
+        if token.is_empty() {
+            break;
+        }
+    }
+    let expected = [MESSAGE.to_owned(), "Welcome".to_owned()].into_iter();
+    let expected: Vec<_> = expected.chain((0..30).map(|nth| nth.to_string())).collect();
+    assert_eq!(texts, expected);
     world.stop().await;
 }

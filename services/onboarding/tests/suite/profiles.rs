@@ -40,7 +40,7 @@ fn states(profile: &pb::TalentProfile) -> Vec<State> {
     profile.sections.iter().map(pb::ProfileSection::state).collect()
 }
 
-// B43, B50
+// B43, B50, F13
 async fn a_profile_is_gone_on_with(database: TestDatabase) {
     use State::{Complete, NotStarted, Started};
     let mut world = World::new(database).await;

@@ -12,7 +12,7 @@ use vouch_proto::{
 use vouch_testkit::{TestDatabase, eventually, on_both_databases};
 
 use crate::{
-    example::{at, request_id, start},
+    example::{activation, at, request_id, start},
     tables::{count, counts},
     world::{SOON, World, refusal, violations},
 };
@@ -23,6 +23,7 @@ on_both_databases! {
     a_lost_answer_hands_the_same_form_over_again,
     bad_forms_are_told_everything,
     an_account_that_is_closed_hands_nothing_in,
+    an_agency_hands_its_own_in,
 }
 
 fn address() -> Option<TaxAddress> {
@@ -248,5 +249,22 @@ async fn an_account_that_is_closed_hands_nothing_in(database: TestDatabase) {
         (Code::FailedPrecondition, "ACCOUNT_CLOSED".to_owned())
     );
     assert_eq!(count(&world.db, "tax_form").await, 0);
+    world.stop().await;
+}
+
+// B53
+async fn an_agency_hands_its_own_in(database: TestDatabase) {
+    let world = World::new(database).await;
+    let invitation = world.invitations.send_to_cloud("ada@example.com");
+    let invitation = world.invitations.of_agency(invitation);
+    let request = pb::ActivateAccountRequest {
+        agency_name: "Analytical Engines".to_owned(),
+        ..activation(&invitation, "ada@example.com")
+    };
+    let activated = world.activate(request).await.expect("an account");
+    let (ada, case) = (activated.person.expect("a person"), activated.case.expect("a case"));
+    assert_ne!(case.account_id, ada.account_id);
+    let taken = world.submit_form(&case.account_id, w9()).await.expect("taken");
+    assert_eq!(taken.account_id, case.account_id);
     world.stop().await;
 }
