@@ -172,7 +172,7 @@ async fn every_step_in_its_order_and_once(database: TestDatabase) {
     let early = world.accept(acceptance(&case, MESSAGE)).await;
     assert_eq!(refusal(early), refused("CONTRACT_NOT_REVIEWED"));
     world.review(&case.id).await.expect("reviewed");
-    let answers = futures::future::join_all((0..10).map(|_| world.accept(acceptance(&case, MESSAGE)))).await;
+    let answers = join_all((0..10).map(|_| world.accept(acceptance(&case, MESSAGE)))).await;
     let (accepted, others): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
     assert_eq!((accepted.len(), others.len()), (1, 9));
     for other in others {

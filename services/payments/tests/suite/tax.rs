@@ -144,7 +144,10 @@ async fn the_table_holds_its_rules(database: TestDatabase) {
         .expect("kept");
     for (set, rule) in [
         ("kind = 'W4'", "tax_form_kind_is_known"),
-        ("kind = 'W8BEN', tin_last_four = '456789'", "tax_form_shows_four_characters"),
+        (
+            "kind = 'W8BEN', tin_last_four = '456789'",
+            "tax_form_shows_four_characters",
+        ),
         ("tin_last_four = ''", "tax_form_of_w9_has_a_number"),
     ] {
         let told = tried(&world.db, &format!("UPDATE tax_form SET {set}")).await;
