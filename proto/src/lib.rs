@@ -2,12 +2,13 @@
 //!
 //! The modules are generated from `proto/vouch/<package>/v1/*.proto`, which carry the documentation. [`convert`] holds
 //! the boundary between the wire and the values of `vouch-primitives`, [`page`] how lists are cut, [`tax`] what a tax
-//! form must say.
+//! form must say, [`terms`] what the terms of a contract must.
 
 pub mod access;
 pub mod convert;
 pub mod page;
 pub mod tax;
+pub mod terms;
 
 pub use convert::{Fields, Violation, Violations};
 pub use page::{Listed, Page};

@@ -12,6 +12,7 @@
 //! | [`rate`] | [`BasisPoints`] with named rounding |
 //! | [`email`] | [`EmailAddress`] |
 //! | [`tax`] | kinds of tax forms |
+//! | [`terms`] | the terms of a contract |
 //! | [`text`] | characters that no text of ours holds |
 
 pub mod clock;
@@ -20,6 +21,7 @@ pub mod id;
 pub mod money;
 pub mod rate;
 pub mod tax;
+pub mod terms;
 pub mod text;
 pub mod time;
 

@@ -10,7 +10,6 @@
 //! | [`draft`] | an invitation that is to be sent, and why it may not be |
 //! | [`limits`] | how many may be sent |
 //! | [`suppression`] | addresses that get nothing, and those that have accounts |
-//! | [`terms`] | what a contract invitation offers |
 //! | [`selection`] | which invitations are listed, and in which order |
 //! | [`invitation`] | an invitation of one of four types and its life |
 //! | [`state`] | where it stands: pending, accepted, declined, withdrawn or expired |
@@ -26,7 +25,6 @@ pub mod recommendation;
 pub mod selection;
 pub mod state;
 pub mod suppression;
-pub mod terms;
 
 pub use application::{Answered, Applicant, Application, ApplicationStage, ApplicationState, Whose};
 pub use client::{Client, HiringManager, Plan};
@@ -39,4 +37,4 @@ pub use recommendation::{Occasion, Recommendation, RecommendedTalent, Referee, R
 pub use selection::{Change, Filter, Order, Stage};
 pub use state::{Acceptance, Accepted, Decline, Hire, OfferEnd, Proof, Refusal, State, TokenHash};
 pub use suppression::{AccountAddress, AddressHash, Suppression, SuppressionReason};
-pub use terms::{ContractTerms, FixedPay, HourlyPay, MilestoneTerms, Pay, PayError, Schedule};
+pub use vouch_primitives::terms::{ContractTerms, FixedPay, HourlyPay, MilestoneTerms, Pay, PayError, Schedule};

@@ -91,6 +91,24 @@ pub(super) fn of_agency_invitation(case: &Case, person: &Person, agency: &Agency
     }
 }
 
+/// Tells a person that the client has written the offer anew.
+pub(super) fn of_changed_offer(case: &Case, person: &Person, project_name: &str) -> Letter {
+    let company = &case.client.company_name;
+    Letter {
+        subject: format!("{company} has changed its offer for {project_name}"),
+        heading: "Your offer has changed".to_owned(),
+        paragraphs: vec![
+            format!("Hello {},", person.information.display_name),
+            format!("{company} has written its offer anew. Please review the new terms before you accept them."),
+        ],
+        facts: vec![
+            ("Project".to_owned(), project_name.to_owned()),
+            ("Company".to_owned(), company.clone()),
+        ],
+        ..Letter::default()
+    }
+}
+
 /// Tells a person that everything they had to do is confirmed [B24].
 pub(super) fn of_confirmation(case: &Case, person: &Person) -> Letter {
     let company = &case.client.company_name;

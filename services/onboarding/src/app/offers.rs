@@ -20,6 +20,7 @@ use super::{
     App, LAPSE_OFFER,
     cases::{CaseFile, facts, lock},
     letter, record,
+    tasks::tell,
 };
 use crate::{
     domain::{Author, Case, Contract, ContractStart, Lapsed, Moved, Note, Offer, Person, Refusal},
@@ -34,6 +35,15 @@ pub struct ReviewContract {
     pub case_id: CaseId,
     /// The version of the offer that was read.
     pub version: u32,
+}
+
+/// Writes the terms of an offer anew.
+#[derive(Clone, Debug)]
+pub struct ChangeOffer {
+    /// Which case.
+    pub case_id: CaseId,
+    /// What is offered from now on.
+    pub terms: ContractTerms,
 }
 
 /// Accepts an offer with a message to the hiring manager [B26, B38].
@@ -73,6 +83,34 @@ impl App {
                 self.arrive(&txn, now, &file, &person, moved).await?;
                 let case = Some(file.into());
                 Ok(pb::ReviewContractResponse { case })
+            })
+            .await
+    }
+
+    /// Writes the terms of an offer anew; the talent is told, and has to review it again [B19]. With the terms that stand,
+    /// nothing changes.
+    ///
+    /// # Errors
+    /// If there is no such case, it has no offer, that was accepted before or has come to nothing, or the database fails.
+    pub async fn change_offer(
+        &self,
+        key: &RequestKey,
+        command: &ChangeOffer,
+    ) -> Result<pb::ChangeOfferResponse, Error> {
+        self.commands
+            .once(key, |txn, now| async move {
+                let (mut file, person) = lock(&txn, command.case_id).await?;
+                let mut changed = file.case.clone();
+                changed.change_offer(now)?;
+                if file.terms.as_ref() != Some(&command.terms) {
+                    file.case = changed;
+                    file.terms = Some(command.terms.clone());
+                    store::save_case(&txn, &file.case, file.terms.as_ref()).await?;
+                    let letter = letter::of_changed_offer(&file.case, &person, &command.terms.project_name);
+                    tell(&txn, now, &file.case, &person, "offer_changed", letter).await?;
+                }
+                let case = Some(file.into());
+                Ok(pb::ChangeOfferResponse { case })
             })
             .await
     }

@@ -1,6 +1,6 @@
 //! Tasks: begun and handed in by their owners, confirmed or rejected by reviewers [B20-B25, F16].
 
-use vouch_mail::{NewMail, enqueue};
+use vouch_mail::{Letter, NewMail, enqueue};
 use vouch_primitives::{CaseId, TaskId, Timestamp};
 use vouch_proto::{Listed, Page, onboarding::v1 as pb};
 use vouch_storage::{Txn, idempotency::RequestKey};
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     domain::{
-        DocumentState, Owner, Person, State, Step, Submission, Task, TaskRefusal,
+        Case, DocumentState, Owner, Person, State, Step, Submission, Task, TaskRefusal,
         form::{Flaw, FlawKind},
         task::Verdict,
     },
@@ -213,7 +213,7 @@ impl App {
                 if work.task().owner == Owner::Talent {
                     let task = work.task().clone();
                     let letter = letter::of_rejection(&work.file.case, &work.person, &task, &command.reason);
-                    tell(&txn, now, &work, "task_rejected", letter).await?;
+                    tell(&txn, now, &work.file.case, &work.person, "task_rejected", letter).await?;
                 }
                 let task = Some(work.task().clone().into());
                 Ok(pb::RejectTaskResponse { task })
@@ -230,7 +230,7 @@ impl App {
         // The final agency invitation says as much.
         if work.file.case.state != State::At(Step::ConfirmListing) {
             let letter = letter::of_confirmation(&work.file.case, &work.person);
-            tell(txn, now, work, "tasks_confirmed", letter).await?;
+            tell(txn, now, &work.file.case, &work.person, "tasks_confirmed", letter).await?;
         }
         Ok(())
     }
@@ -311,18 +311,19 @@ async fn release(txn: &Txn, now: Timestamp, task: &Task) -> Result<(), Error> {
 }
 
 /// Writes to the talent of a case.
-async fn tell(
+pub(super) async fn tell(
     txn: &Txn,
     now: Timestamp,
-    work: &Work,
+    case: &Case,
+    person: &Person,
     kind: &'static str,
-    letter: vouch_mail::Letter,
+    letter: Letter,
 ) -> Result<(), Error> {
     let mail = NewMail {
         kind,
-        about: work.file.case.id.as_uuid(),
-        to: work.person.information.account_email.clone(),
-        to_name: Some(work.person.information.display_name.clone()),
+        about: case.id.as_uuid(),
+        to: person.information.account_email.clone(),
+        to_name: Some(person.information.display_name.clone()),
         from_name: "Vouch".to_owned(),
         reply_to: None,
         letter,

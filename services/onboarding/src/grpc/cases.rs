@@ -16,7 +16,7 @@ use crate::{
         agencies::{AcceptAgencyInvitation, ResendAgencyInvitation},
         cases::{LeaveProfile, ListCases},
         home::GetHome,
-        offers::{AcceptOffer, DeclineOffer, ReviewContract},
+        offers::{AcceptOffer, ChangeOffer, DeclineOffer, ReviewContract},
         rooms::PostNote,
     },
     domain::Author,
@@ -94,6 +94,14 @@ impl CaseService for Cases {
     ) -> Result<Response<pb::AcceptOfferResponse>, Status> {
         let (key, command) = parse_mutation::<_, AcceptOffer>(&self.0, request).await?;
         Ok(Response::new(self.0.accept_offer(&key, &command).await?))
+    }
+
+    async fn change_offer(
+        &self,
+        request: Request<pb::ChangeOfferRequest>,
+    ) -> Result<Response<pb::ChangeOfferResponse>, Status> {
+        let (key, command) = parse_mutation::<_, ChangeOffer>(&self.0, request).await?;
+        Ok(Response::new(self.0.change_offer(&key, &command).await?))
     }
 
     async fn decline_offer(

@@ -4,6 +4,7 @@
 mod accounts;
 mod activation;
 mod callers;
+mod changing;
 mod closing;
 mod crash;
 mod declining;

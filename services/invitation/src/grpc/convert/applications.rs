@@ -5,9 +5,10 @@ use vouch_proto::{
     Fields, Violations,
     convert::to_wire_time,
     invitation::v1::{self as pb, application::State as WireState},
+    terms::contract_terms,
 };
 
-use super::{Id, contact, optional_id, states, terms::contract_terms};
+use super::{Id, contact, optional_id, states};
 use crate::{
     app::applications::{Apply, DeclineApplication, ListApplications, OfferToApplicant},
     domain::{

@@ -9,7 +9,6 @@ mod listing;
 mod projects;
 mod sending;
 mod suppressions;
-mod terms;
 
 pub(super) use answers::counts;
 

@@ -6,9 +6,10 @@ use vouch_proto::{
     common::v1 as common,
     convert::to_wire_time,
     invitation::v1::{self as pb, project::State as WireState, recommendation::Occasion as WireOccasion},
+    terms::contract_terms,
 };
 
-use super::{Id, contact, optional_id, states, terms::contract_terms};
+use super::{Id, contact, optional_id, states};
 use crate::{
     app::{
         projects::{CreateProject, FindWork, ListProjects, UpdateProject},

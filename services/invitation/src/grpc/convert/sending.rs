@@ -7,9 +7,10 @@ use vouch_proto::{
         self as pb, import_invitations_request::Content as ImportContent, invitation_draft::Content as WireContent,
         invitation_verdict::Verdict as WireVerdict, send_invitation_request::Content as SendContent,
     },
+    terms::contract_terms,
 };
 
-use super::{ImportInvitations, Template, optional_id, terms::contract_terms};
+use super::{ImportInvitations, Template, optional_id};
 use crate::{
     app::sending::{Inviter, SendInvitation, SendInvitations, Verdict},
     domain::{

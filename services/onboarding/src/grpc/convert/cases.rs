@@ -4,7 +4,7 @@ use vouch_mail::Token;
 use vouch_primitives::CaseId;
 use vouch_proto::{
     Fields, Violations, common::v1::ContractTerms, convert::to_wire_time, invitation::v1 as invitation,
-    onboarding::v1 as pb,
+    onboarding::v1 as pb, terms::contract_terms,
 };
 
 use super::{Id, ListNotes, accounts::TOKEN_LENGTH, agency_name};
@@ -14,7 +14,7 @@ use crate::{
         agencies::{AcceptAgencyInvitation, ResendAgencyInvitation},
         cases::{CaseFile, LeaveProfile, ListCases},
         home::{GetHome, Home, OpenInvitation},
-        offers::{AcceptOffer, DeclineOffer, ReviewContract},
+        offers::{AcceptOffer, ChangeOffer, DeclineOffer, ReviewContract},
         rooms::PostNote,
     },
     domain::{
@@ -159,6 +159,28 @@ impl TryFrom<pb::ReviewContractRequest> for ReviewContract {
         // Who names no version has read the first.
         let version = request.offer_version.max(1);
         fields.finish(Self { case_id, version })
+    }
+}
+
+impl TryFrom<pb::ChangeOfferRequest> for ChangeOffer {
+    type Error = Violations;
+
+    fn try_from(request: pb::ChangeOfferRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let case_id = fields.id("case_id", &request.case_id);
+        let terms = match &request.contract_terms {
+            Some(terms) => fields.within("contract_terms", |fields| contract_terms(fields, terms)),
+            None => {
+                fields.refuse("contract_terms", "REQUIRED", "is required");
+                None
+            }
+        };
+        let (Some(case_id), Some(terms)) = (case_id, terms) else {
+            return Err(fields.into());
+        };
+        // Kept as everybody reads it: without what was cut off.
+        let terms = (&terms).into();
+        fields.finish(Self { case_id, terms })
     }
 }
 

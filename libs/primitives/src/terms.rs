@@ -1,8 +1,8 @@
-//! What a client offers with a contract invitation [B13, B14, B19].
+//! The terms of a contract, as a client offers them [B13, B14, B19].
 
 use std::{error::Error, fmt, ops::RangeInclusive};
 
-use vouch_primitives::{Money, MoneyError, Timestamp};
+use crate::{Money, MoneyError, Timestamp};
 
 /// How long the name of a project or the title of a milestone may be, in characters.
 pub const TITLE_LENGTH: RangeInclusive<usize> = 1..=200;
@@ -139,7 +139,7 @@ impl Error for PayError {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vouch_primitives::Currency;
+    use crate::Currency;
 
     fn milestones(amounts: &[(i64, &str)]) -> Vec<MilestoneTerms> {
         let milestone = |&(minor, code): &(i64, &str)| MilestoneTerms {

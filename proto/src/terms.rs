@@ -1,14 +1,14 @@
 //! The terms of a contract, from the wire and back.
 
-use vouch_proto::{
+use vouch_primitives::terms::{
+    ContractTerms, EXPECTED_WEEKLY_HOURS, FixedPay, HourlyPay, MilestoneTerms, PAYMENT_TERMS_LENGTH, Pay, PayError,
+    SCOPE_LENGTH, Schedule, TITLE_LENGTH, WEEKLY_LIMIT_MINUTES,
+};
+
+use crate::{
     Fields, Violations,
     common::v1::{self as common, contract_terms::Pay as WirePay},
     convert::to_wire_time,
-};
-
-use crate::domain::{
-    ContractTerms, FixedPay, HourlyPay, MilestoneTerms, Pay, PayError, Schedule,
-    terms::{EXPECTED_WEEKLY_HOURS, PAYMENT_TERMS_LENGTH, SCOPE_LENGTH, TITLE_LENGTH, WEEKLY_LIMIT_MINUTES},
 };
 
 impl TryFrom<common::ContractTerms> for ContractTerms {
@@ -24,7 +24,8 @@ impl TryFrom<common::ContractTerms> for ContractTerms {
 }
 
 /// Reads the terms of a contract; `None` if a violation was noted.
-pub(super) fn contract_terms(fields: &mut Fields, terms: &common::ContractTerms) -> Option<ContractTerms> {
+#[must_use]
+pub fn contract_terms(fields: &mut Fields, terms: &common::ContractTerms) -> Option<ContractTerms> {
     let project_name = fields.line("project_name", &terms.project_name, TITLE_LENGTH);
     let pay = match &terms.pay {
         Some(WirePay::Hourly(hourly)) => fields
