@@ -17,7 +17,7 @@ use crate::{
 
 on_both_databases! { the_talent_sees_the_newest_offer, an_offer_that_is_closed_stays_as_it_is }
 
-async fn change(world: &World, caller: Caller, case: &pb::Case, terms: ContractTerms) -> Result<pb::Case, Status> {
+pub async fn change(world: &World, caller: Caller, case: &pb::Case, terms: ContractTerms) -> Result<pb::Case, Status> {
     let request = pb::ChangeOfferRequest {
         request_id: request_id(),
         case_id: case.id.clone(),
@@ -27,7 +27,7 @@ async fn change(world: &World, caller: Caller, case: &pb::Case, terms: ContractT
     Ok(answer.into_inner().case.expect("a case"))
 }
 
-async fn review(world: &World, case: &pb::Case, offer_version: u32) -> Result<pb::Case, Status> {
+pub async fn review(world: &World, case: &pb::Case, offer_version: u32) -> Result<pb::Case, Status> {
     let request = pb::ReviewContractRequest {
         request_id: request_id(),
         case_id: case.id.clone(),
@@ -37,7 +37,7 @@ async fn review(world: &World, case: &pb::Case, offer_version: u32) -> Result<pb
     Ok(answer.into_inner().case.expect("a case"))
 }
 
-fn richer() -> ContractTerms {
+pub fn richer() -> ContractTerms {
     let mut terms = fixed_terms();
     let Some(Pay::Fixed(fixed)) = &mut terms.pay else {
         panic!("fixed pay")
