@@ -440,13 +440,13 @@ async fn many(database: TestDatabase, count: usize) {
     let mut runner = TestRunner::new(Config::default());
     for _ in 0..count {
         let mut tree = sequences().new_tree(&mut runner).expect("a sequence");
-        let Err(mut how) = run(&world, &tree.current()).await else {
+        let Err(mut how) = Box::pin(run(&world, &tree.current())).await else {
             continue;
         };
         let mut smallest = tree.current();
         let mut further = tree.simplify();
         while further {
-            match run(&world, &tree.current()).await {
+            match Box::pin(run(&world, &tree.current())).await {
                 Err(why) => {
                     (how, smallest) = (why, tree.current());
                     further = tree.simplify();
