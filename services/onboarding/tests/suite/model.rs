@@ -461,17 +461,17 @@ async fn many(database: TestDatabase, count: usize) {
 
 // B17, B20, B23, B24, B25, B26, B29, B33, B34, B38, B40, B42, B45, B47, B49, B52
 async fn cases_go_as_the_model_says(database: TestDatabase) {
-    many(database, 40).await;
+    Box::pin(many(database, 40)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: ten thousand cases"]
 async fn long_ten_thousand_cases_on_sqlite() {
-    many(TestDatabase::new(Engine::Sqlite).await, 10_000).await;
+    Box::pin(many(TestDatabase::new(Engine::Sqlite).await, 10_000)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: ten thousand cases"]
 async fn long_ten_thousand_cases_on_postgres() {
-    many(TestDatabase::new(Engine::Postgres).await, 10_000).await;
+    Box::pin(many(TestDatabase::new(Engine::Postgres).await, 10_000)).await;
 }
