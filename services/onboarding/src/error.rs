@@ -258,6 +258,7 @@ const fn reason_of(why: Refusal) -> &'static str {
         Refusal::OfferLapsed => "OFFER_LAPSED",
         Refusal::OfferDeclined => "OFFER_DECLINED",
         Refusal::TasksOpen => "TASKS_OPEN",
+        Refusal::EmailNotVerified => "EMAIL_NOT_VERIFIED",
         Refusal::ListingNotConfirmed => "LISTING_NOT_CONFIRMED",
         Refusal::OfferChanged => "OFFER_CHANGED",
         Refusal::NoOffer => "NO_OFFER",

@@ -66,6 +66,7 @@ impl App {
                     search::reindex(&txn, agency.id).await?;
                 }
                 self.go_on(&txn, now, &mut file, &person).await?;
+                self.go_on_listed(&txn, now, &person, &agency).await?;
                 let case = Some(file.into());
                 Ok(pb::AcceptAgencyInvitationResponse { case })
             })

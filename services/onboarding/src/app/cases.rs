@@ -6,7 +6,7 @@ use vouch_storage::{Txn, idempotency::RequestKey};
 
 use super::{App, agencies, record};
 use crate::{
-    domain::{Case, Facts, Moved, Person, State, Step, Task},
+    domain::{Agency, Case, Facts, Moved, Person, State, Step, Task},
     error::Error,
     store::{agencies as agency_store, cases as store, people, profiles, tasks},
 };
@@ -108,6 +108,10 @@ impl App {
         file: &mut CaseFile,
         person: &Person,
     ) -> Result<(), Error> {
+        // Who has left goes on when they come back.
+        if person.expect_open().is_err() {
+            return Ok(());
+        }
         let facts = facts(txn, file, person).await?;
         let moved = file.case.go_on(facts, now);
         self.arrive(txn, now, file, person, moved).await
@@ -119,6 +123,24 @@ impl App {
             let tasks = tasks::of_case(txn, case.id).await?;
             let mut file = CaseFile { case, terms, tasks };
             self.go_on(txn, now, &mut file, person).await?;
+        }
+        Ok(())
+    }
+
+    /// Goes on with the cases of an agency that have waited for its listing.
+    pub(super) async fn go_on_listed(
+        &self,
+        txn: &Txn,
+        now: Timestamp,
+        person: &Person,
+        agency: &Agency,
+    ) -> Result<(), Error> {
+        for (case, terms) in store::lock_cases_at(txn, person.id, Step::ConfirmListing).await? {
+            if case.account_id == agency.id {
+                let tasks = tasks::of_case(txn, case.id).await?;
+                let mut file = CaseFile { case, terms, tasks };
+                self.go_on(txn, now, &mut file, person).await?;
+            }
         }
         Ok(())
     }

@@ -8,10 +8,11 @@ use vouch_proto::{convert::to_wire_time, onboarding::v1 as pb};
 use vouch_storage::{
     Txn,
     idempotency::{self, RequestKey},
+    timers,
 };
 
 use super::{
-    App,
+    App, PASS_TAX_FORM_ON,
     cases::CaseFile,
     documents::sweep_at,
     offers::decline_open,
@@ -24,7 +25,7 @@ use crate::{
     store::{
         acceptances, agencies, cases, contracts, documents,
         people::{self as store, Found},
-        profiles, search, signals, tasks, verifications,
+        profiles, search, signals, tasks, tax_forms, verifications,
     },
 };
 
@@ -94,6 +95,10 @@ impl App {
                 if person.reopen() == Reopened::Now {
                     store::save_person(&txn, &person).await?;
                     search::reindex_all(&txn, &person).await?;
+                    // What was confirmed meanwhile leads on now.
+                    for mut file in lock_cases(&txn, person.id).await? {
+                        self.go_on(&txn, now, &mut file, &person).await?;
+                    }
                     let event = pb::AccountReopened {
                         person_id: person.id.to_string(),
                         reopen_time: Some(to_wire_time(now)),
@@ -204,6 +209,10 @@ async fn erase(txn: &Txn, now: Timestamp, person: &Person) -> Result<(), Error> 
     acceptances::erase_evidence(txn, id).await?;
     contracts::erase_reasons(txn, id).await?;
     tasks::erase_of(txn, id).await?;
+    // What payments has not got yet, it does not get.
+    let waiting = tax_forms::delete_waiting_of(txn, id).await?;
+    let waiting: Vec<_> = waiting.iter().map(|form| form.as_uuid()).collect();
+    timers::cancel(txn, PASS_TAX_FORM_ON, &waiting).await?;
     for file in documents::delete_of(txn, id).await? {
         sweep_at(txn, file, now).await?;
     }
@@ -214,8 +223,12 @@ async fn erase(txn: &Txn, now: Timestamp, person: &Person) -> Result<(), Error> 
     }
     signals::erase(txn, id).await?;
     agencies::erase_of(txn, id).await?;
-    // Whatever was answered about a person names them by their id.
-    idempotency::erase_answers(txn, id.to_string().as_bytes()).await?;
+    // Whatever was answered about a person names them, an account of theirs or one of their cases by its id.
+    let accounts = owned.iter().map(|agency| agency.id.to_string());
+    let named = accounts.chain([id.to_string(), person.account_id.to_string()]);
+    for named in named.chain(own.keys().map(ToString::to_string)) {
+        idempotency::erase_answers(txn, named.as_bytes()).await?;
+    }
     store::erase_person(txn, id, now).await?;
     let event = pb::PersonErased {
         person_id: id.to_string(),

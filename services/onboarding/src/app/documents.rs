@@ -83,7 +83,7 @@ impl App {
     /// # Errors
     /// If there is no such person, this machine cannot keep the file, or the database fails.
     pub async fn begin_upload(&self, key: RequestKey, command: UploadDocument) -> Result<Upload, Error> {
-        self.get_person(command.person_id).await?;
+        self.get_person(command.person_id).await?.expect_open()?;
         Ok(Upload {
             app: self.clone(),
             key,
@@ -216,7 +216,8 @@ impl App {
             .write_tx(|txn| async move {
                 // Locked, so that two uploads of one person do not both take the last place.
                 let person = people::lock_person(&txn, upload.person_id).await?;
-                person.ok_or_else(|| Error::not_found("person", upload.person_id))?;
+                let person = person.ok_or_else(|| Error::not_found("person", upload.person_id))?;
+                person.expect_open()?;
                 if store::count(&*txn, upload.person_id).await? >= MOST_OF_ONE {
                     return Err(DocumentRefusal::TooMany.into());
                 }

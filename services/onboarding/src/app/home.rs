@@ -102,12 +102,25 @@ impl App {
             return Ok(Home::VerifyEmail);
         };
         let conn = self.db().reader();
-        if let Some((case, terms)) = cases::find_open_case(conn, person.id, self.now()).await? {
-            let tasks = tasks::of_case(conn, case.id).await?;
-            return Ok(Home::OpenCase(Box::new(CaseFile { case, terms, tasks })));
+        let case = match cases::find_open_case(conn, person.id, self.now()).await? {
+            Some((case, terms)) => {
+                let tasks = tasks::of_case(conn, case.id).await?;
+                Some(CaseFile { case, terms, tasks })
+            }
+            None => None,
+        };
+        let open_case = |file| Home::OpenCase(Box::new(file));
+        if let Some(file) = case.as_ref().filter(|file| file.case.offer().is_some()) {
+            return Ok(open_case(file.clone()));
         }
-        let open = self.invitations.first_open(email).await?;
-        Ok(open.map_or(Home::NothingToDo, Home::OpenInvitation))
+        // An offer that waits to be taken up comes before a talent cloud, whose way has no end.
+        let invitation = self.invitations.first_open(email).await?;
+        Ok(match (case, invitation) {
+            (Some(_), Some(offer)) if offer.terms().is_some() => Home::OpenInvitation(offer),
+            (Some(file), _) => open_case(file),
+            (None, Some(invitation)) => Home::OpenInvitation(invitation),
+            (None, None) => Home::NothingToDo,
+        })
     }
 }
 

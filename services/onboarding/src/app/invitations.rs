@@ -20,6 +20,9 @@ use crate::{
     error::Error,
 };
 
+/// How many open invitations are looked at for an offer.
+const LOOKED_AT: usize = 20;
+
 /// The invitation service.
 #[derive(Clone)]
 pub struct Invitations(InvitationServiceClient<Peer>);
@@ -88,21 +91,35 @@ impl Invitations {
         id.zip(talent).ok_or_else(|| Error::InvitationUnreadable(fields.into()))
     }
 
-    /// The oldest open invitation of a verified address.
+    /// The oldest open invitation of a verified address, of those with an offer if there is one among the first of them.
     ///
     /// # Errors
     /// When the service cannot be asked.
     pub async fn first_open(&self, verified: &EmailAddress) -> Result<Option<OpenInvitation>, Error> {
-        let request = ListOpenInvitationsRequest {
+        let mut request = ListOpenInvitationsRequest {
             verified_email: verified.to_string(),
             // A hundred may be more than an answer can hold.
             page_size: 1,
             page_token: String::new(),
         };
-        let answer = self.0.clone().list_open_invitations(request).await;
-        let first = answer.map_err(refusal)?.into_inner().invitations.into_iter().next();
-        let first = first.map(open_invitation).transpose();
-        first.map_err(Error::InvitationUnreadable)
+        let mut first = None;
+        for _ in 0..LOOKED_AT {
+            let answer = self.0.clone().list_open_invitations(request.clone()).await;
+            let answer = answer.map_err(refusal)?.into_inner();
+            let Some(invitation) = answer.invitations.into_iter().next() else {
+                break;
+            };
+            let invitation = open_invitation(invitation).map_err(Error::InvitationUnreadable)?;
+            if invitation.terms().is_some() {
+                return Ok(Some(invitation));
+            }
+            first = first.or(Some(invitation));
+            request.page_token = answer.next_page_token;
+            if request.page_token.is_empty() {
+                break;
+            }
+        }
+        Ok(first)
     }
 
     /// Accepts an invitation for a person. However often it is asked for the same acceptance, the answer is the same.

@@ -125,6 +125,7 @@ impl App {
 async fn locked(txn: &Txn, account: AccountId) -> Result<Profile, Error> {
     let unknown = || Error::not_found("account", account);
     let owner = store::owner_of(txn, account).await?.ok_or_else(unknown)?;
-    people::lock_person(txn, owner).await?.ok_or_else(unknown)?;
+    let person = people::lock_person(txn, owner).await?.ok_or_else(unknown)?;
+    person.expect_open()?;
     Ok(store::find_or_empty(txn, account).await?)
 }

@@ -8,7 +8,7 @@ use super::App;
 use crate::{
     domain::{Author, Note},
     error::Error,
-    store::rooms as store,
+    store::{people, rooms as store},
 };
 
 /// Writes a note into a project room.
@@ -33,6 +33,12 @@ impl App {
     ) -> Result<pb::PostNoteResponse, Error> {
         self.commands
             .once(key, |txn, now| async move {
+                if let Author::Talent(person) = author {
+                    let person = people::find_person(&*txn, person).await?;
+                    person
+                        .ok_or_else(|| Error::not_found("room", command.room_id))?
+                        .expect_open()?;
+                }
                 let note = Note {
                     id: NoteId::new(),
                     author,

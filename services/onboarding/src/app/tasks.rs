@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Case, DocumentState, Owner, Person, State, Step, Submission, Task, TaskRefusal,
+        Case, DocumentRefusal, DocumentState, Owner, Person, State, Step, Submission, Task, TaskRefusal,
         form::{Flaw, FlawKind},
         task::Verdict,
     },
@@ -112,6 +112,11 @@ impl App {
             .once(key, |txn, now| async move {
                 let mut work = Work::lock(&txn, command.task_id).await?;
                 work.expect_open(by, now)?;
+                if work.task().form.is_classification() {
+                    // Another case may have failed since this one was opened.
+                    let next = store::next_classification(&*txn, work.person.id, now).await?;
+                    work.task().not_before = next.max(work.task().not_before);
+                }
                 work.task().start(by, now)?;
                 store::save(&txn, work.task()).await?;
                 let task = Some(work.task().clone().into());
@@ -159,6 +164,7 @@ impl App {
         self.commands
             .once(key, |txn, now| async move {
                 let mut work = Work::lock(&txn, command.task_id).await?;
+                work.expect_case_open(now)?;
                 work.task().claim(reviewer, now)?;
                 store::save(&txn, work.task()).await?;
                 let task = Some(work.task().clone().into());
@@ -180,6 +186,7 @@ impl App {
         self.commands
             .once(key, |txn, now| async move {
                 let mut work = Work::lock(&txn, command.task_id).await?;
+                work.expect_case_open(now)?;
                 decide(&txn, now, work.task(), reviewer, Verdict::Approve).await?;
                 release(&txn, now, work.task()).await?;
                 self.go_on_confirmed(&txn, now, &mut work).await?;
@@ -202,6 +209,7 @@ impl App {
         self.commands
             .once(key, |txn, now| async move {
                 let mut work = Work::lock(&txn, command.task_id).await?;
+                work.expect_case_open(now)?;
                 decide(
                     &txn,
                     now,
@@ -223,7 +231,8 @@ impl App {
 
     /// When the last task of a case is confirmed, the talent is told and the case goes on [B24].
     async fn go_on_confirmed(&self, txn: &Txn, now: Timestamp, work: &mut Work) -> Result<(), Error> {
-        if !work.file.tasks.iter().all(Task::is_confirmed) || !work.file.case.is_open(now) {
+        let left = work.person.expect_open().is_err();
+        if left || !work.file.tasks.iter().all(Task::is_confirmed) || !work.file.case.is_open(now) {
             return Ok(());
         }
         self.go_on(txn, now, &mut work.file, &work.person).await?;
@@ -263,10 +272,18 @@ impl Work {
         if by == Owner::Talent {
             self.person.expect_open()?;
         }
+        self.expect_case_open(now)?;
         match self.file.case.state {
-            _ if !self.file.case.is_open(now) => Err(Error::CaseClosed),
             State::At(Step::ReviewContract | Step::BuildProfile) if by == Owner::Talent => Err(Error::NotYetAtTasks),
             _ => Ok(()),
+        }
+    }
+
+    fn expect_case_open(&self, now: Timestamp) -> Result<(), Error> {
+        if self.file.case.is_open(now) {
+            Ok(())
+        } else {
+            Err(Error::CaseClosed)
         }
     }
 }
@@ -302,9 +319,13 @@ async fn release(txn: &Txn, now: Timestamp, task: &Task) -> Result<(), Error> {
     for id in task.submission.iter().flat_map(|submission| &submission.documents) {
         let found = documents::lock(txn, *id).await?;
         let mut document = found.ok_or_else(|| Error::not_found("document", id))?;
-        if matches!(document.state, DocumentState::Quarantined) {
-            document.release(now)?;
-            documents::save(txn, &document).await?;
+        match document.state {
+            DocumentState::Rejected { .. } => return Err(DocumentRefusal::Rejected.into()),
+            DocumentState::Quarantined => {
+                document.release(now)?;
+                documents::save(txn, &document).await?;
+            }
+            DocumentState::Released { .. } | DocumentState::Uploading => {}
         }
     }
     Ok(())

@@ -193,6 +193,8 @@ pub enum Refusal {
     ContractNotReviewed,
     /// Not every task is done and confirmed [F16].
     TasksOpen,
+    /// The account e-mail has to be verified first.
+    EmailNotVerified,
     /// The final agency invitation has to be accepted first [B34].
     ListingNotConfirmed,
     /// The client has changed the offer since the person read it.
@@ -293,7 +295,8 @@ impl Case {
             Step::ReviewContract => Err(Refusal::ContractNotReviewed),
             Step::CompleteTasks => Err(Refusal::TasksOpen),
             Step::ConfirmListing => Err(Refusal::ListingNotConfirmed),
-            Step::BuildProfile | Step::VerifyEmail => Err(Refusal::NoOffer),
+            Step::VerifyEmail => Err(Refusal::EmailNotVerified),
+            Step::BuildProfile => Err(Refusal::NoOffer),
             Step::AcceptOffer => {
                 let contract = Contract {
                     id: contract_id,
@@ -404,6 +407,7 @@ impl fmt::Display for Refusal {
         f.write_str(match self {
             Self::ContractNotReviewed => "the contract has to be reviewed first",
             Self::TasksOpen => "not every task is done and confirmed",
+            Self::EmailNotVerified => "the account e-mail has to be verified first",
             Self::ListingNotConfirmed => "the final agency invitation has to be accepted first",
             Self::OfferChanged => "the client has changed the offer: read it again",
             Self::OfferAccepted => "the offer was accepted before",

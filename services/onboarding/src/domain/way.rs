@@ -72,7 +72,8 @@ impl Way {
         use Step::{AcceptOffer, BuildProfile, CompleteTasks, ConfirmListing, ReviewContract, VerifyEmail};
         match self {
             Self::FreelancerToContract => &[ReviewContract, CompleteTasks, AcceptOffer],
-            Self::AgencyToContract => &[ReviewContract, CompleteTasks, ConfirmListing, AcceptOffer],
+            // The final agency invitation goes to an address that is known to be theirs.
+            Self::AgencyToContract => &[ReviewContract, CompleteTasks, VerifyEmail, ConfirmListing, AcceptOffer],
             Self::FreelancerToCloud | Self::AgencyToCloud => &[BuildProfile, CompleteTasks, VerifyEmail],
         }
     }
@@ -225,7 +226,7 @@ mod tests {
                 Some(CompleteTasks),
             ),
             (Way::FreelancerToContract, ReviewContract, no_tasks, Some(AcceptOffer)),
-            (Way::AgencyToContract, ReviewContract, no_tasks, Some(ConfirmListing)),
+            (Way::AgencyToContract, ReviewContract, no_tasks, Some(VerifyEmail)),
             (Way::AgencyToContract, ConfirmListing, no_tasks, Some(AcceptOffer)),
             (Way::FreelancerToCloud, CompleteTasks, no_tasks, Some(VerifyEmail)),
             (Way::AgencyToCloud, VerifyEmail, no_tasks, None),

@@ -114,8 +114,8 @@ fn owner(caller: &Caller) -> Owner {
     }
 }
 
-/// What a caller may see of a task: who reviews it, operators alone; what talent has handed in, a client only of agreements
-/// and uploads that are confirmed.
+/// What a caller may see of a task: who reviews it, operators alone; why it was rejected, its owner; what talent has handed
+/// in, a client only of agreements and uploads that are confirmed.
 fn seen_by(caller: &Caller, mut task: pb::Task) -> pb::Task {
     use pb::{TaskOwner, task::State, task_form::Form};
     if matches!(caller, Caller::Operator(_)) {
@@ -134,6 +134,13 @@ fn seen_by(caller: &Caller, mut task: pb::Task) -> pb::Task {
     };
     if !seen {
         task.submission = None;
+    }
+    let own = match caller {
+        Caller::Client(_) => TaskOwner::Client,
+        _ => TaskOwner::Talent,
+    };
+    if task.owner() != own {
+        task.reject_reason.clear();
     }
     task
 }

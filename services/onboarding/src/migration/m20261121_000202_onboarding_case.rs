@@ -57,7 +57,7 @@ const CASE_CHECKS: [(&str, &str); 5] = [
     (
         "onboarding_case_state_fits_the_way",
         "(brings = 'CONTRACT' AND (state IN ('REVIEW_CONTRACT', 'COMPLETE_TASKS', 'ACCEPT_OFFER', 'ACCEPTED', \
-         'LAPSED', 'DECLINED') OR (state = 'CONFIRM_LISTING' AND talent = 'AGENCY'))) \
+         'LAPSED', 'DECLINED') OR (state IN ('VERIFY_EMAIL', 'CONFIRM_LISTING') AND talent = 'AGENCY'))) \
          OR (brings = 'TALENT_CLOUD' AND state IN ('BUILD_PROFILE', 'COMPLETE_TASKS', 'VERIFY_EMAIL', 'READY'))",
     ),
     (

@@ -1,7 +1,7 @@
 //! Tax forms: what they say only until payments has it, that there were some for ever.
 
 use prost::Message;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Set};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Set, sea_query::ExprTrait};
 use vouch_primitives::{AccountId, PersonId, TaxFormId, Timestamp};
 use vouch_proto::common::v1::TaxForm;
 use vouch_storage::{StorageError, Txn};
@@ -58,6 +58,19 @@ pub async fn find_newest(
         .one(conn)
         .await?;
     row.map(information).transpose()
+}
+
+/// Deletes the forms of a person that payments does not have, and returns which.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete_waiting_of(txn: &Txn, person: PersonId) -> Result<Vec<TaxFormId>, StorageError> {
+    let waiting = entity::Column::PersonId
+        .eq(person.as_uuid())
+        .and(entity::Column::RecordedAt.is_null());
+    let rows = entity::Entity::find().filter(waiting.clone()).all(txn).await?;
+    entity::Entity::delete_many().filter(waiting).exec(txn).await?;
+    Ok(rows.into_iter().map(|row| TaxFormId::from_uuid(row.id)).collect())
 }
 
 /// Saves that payments has a form, and forgets what it says.

@@ -103,7 +103,7 @@ impl Model {
             None if self.cloud && !self.left => State::BuildProfile,
             None if !self.cloud && !self.reviewed => State::ReviewContract,
             None if tasks_open => State::CompleteTasks,
-            None if self.cloud && !self.verified => State::VerifyEmail,
+            None if (self.cloud || self.agency) && !self.verified => State::VerifyEmail,
             None if self.cloud => State::Ready,
             None if self.agency && !self.listed => State::ConfirmListing,
             None => State::AcceptOffer,
@@ -124,10 +124,14 @@ impl Model {
     /// Why a task cannot be worked on; the first one is the talent's, the second the client's.
     fn work(&self, nth: usize) -> Expected {
         match self.state() {
-            State::Accepted | State::Declined | State::Lapsed | State::Ready => Err("CASE_CLOSED"),
+            _ if self.is_over() => Err("CASE_CLOSED"),
             State::ReviewContract | State::BuildProfile if nth == 0 => Err("NOT_YET_AT_TASKS"),
             _ => Ok(()),
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.end.is_some() || self.state() == State::Ready
     }
 
     fn expect(&mut self, deed: Deed) -> Expected {
@@ -160,6 +164,7 @@ impl Model {
                 self.work(nth)?;
                 self.tasks[nth] = self.tasks[nth].submit(nth)?;
             }
+            Deed::Claim(_) | Deed::Approve(_) | Deed::Reject(_) if self.is_over() => return Err("CASE_CLOSED"),
             Deed::Claim(nth) => self.tasks[nth] = self.tasks[nth].claim()?,
             Deed::Approve(nth) => self.tasks[nth] = self.tasks[nth].decide(Task::Approved)?,
             Deed::Reject(nth) => self.tasks[nth] = self.tasks[nth].decide(Task::Rejected)?,
@@ -178,6 +183,7 @@ impl Model {
                 match self.state() {
                     State::ReviewContract => return Err("CONTRACT_NOT_REVIEWED"),
                     State::CompleteTasks => return Err("TASKS_OPEN"),
+                    State::VerifyEmail => return Err("EMAIL_NOT_VERIFIED"),
                     State::ConfirmListing => return Err("LISTING_NOT_CONFIRMED"),
                     _ => self.end = Some(State::Accepted),
                 }

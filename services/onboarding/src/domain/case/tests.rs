@@ -110,6 +110,7 @@ fn an_offer_is_accepted_at_its_last_step_and_nowhere_else() {
                     (_, Some(end), _) => Err(end),
                     (_, None, State::At(Step::AcceptOffer)) => Ok(()),
                     (_, None, State::At(Step::CompleteTasks)) => Err(Refusal::TasksOpen),
+                    (_, None, State::At(Step::VerifyEmail)) => Err(Refusal::EmailNotVerified),
                     (_, None, State::At(Step::ConfirmListing)) => Err(Refusal::ListingNotConfirmed),
                     _ => Err(Refusal::ContractNotReviewed),
                 };

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Set,
     TryInsertResult,
-    sea_query::{CaseStatement, Expr, ExprTrait, LockType},
+    sea_query::{CaseStatement, Expr, ExprTrait, LockType, SelectStatement},
 };
 use vouch_primitives::{CaseId, ClientId, PersonId, RoomId, Timestamp, Uuid};
 use vouch_proto::common::v1::ContractTerms;
@@ -122,7 +122,8 @@ pub async fn lock_cases(txn: &Txn, ids: &[CaseId]) -> Result<Vec<(Case, Option<C
     load(txn, wanted.lock(LockType::Update)).await
 }
 
-/// The case of a person that has waited longest among those whose offer can still be accepted at `now`.
+/// The case of a person that has waited longest among those in which there is something left to do at `now`; an offer comes
+/// before a talent cloud [B11].
 ///
 /// # Errors
 /// When the database fails.
@@ -134,6 +135,8 @@ pub async fn find_open_case(
     let waiting = case::Entity::find()
         .filter(case::Column::PersonId.eq(person.as_uuid()))
         .filter(case::Column::State.is_in(row::open_states()))
+        // Offers come before talent clouds, also in the alphabet.
+        .order_by_asc(case::Column::Brings)
         .order_by_asc(case::Column::OpenedAt)
         .order_by_asc(case::Column::Id);
     let found = load(conn, waiting).await?;
@@ -189,6 +192,15 @@ pub async fn lock_cases_at(
         .filter(case::Column::State.eq(step.as_str()))
         .order_by_asc(case::Column::Id);
     load(txn, wanted.lock(LockType::Update)).await
+}
+
+/// The ids of all cases in which there is something left to do.
+pub fn open_ones() -> SelectStatement {
+    case::Entity::find()
+        .select_only()
+        .column(case::Column::Id)
+        .filter(case::Column::State.is_in(row::open_states()))
+        .into_query()
 }
 
 /// Saves where a case stands.

@@ -8,13 +8,14 @@ use std::collections::HashMap;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     Select, Set,
-    sea_query::{Expr, ExprTrait, LockType},
+    sea_query::{Expr, ExprTrait, LockType, OnConflict},
 };
 use vouch_primitives::{CaseId, DocumentId, PersonId, TaskId, Timestamp, Uuid};
 use vouch_storage::{StorageError, Txn};
 
 use self::entity::{decision, document, task};
 use super::{
+    cases,
     task_templates::{find_versions, version_from_row},
     unreadable,
 };
@@ -41,13 +42,11 @@ pub async fn insert(txn: &Txn, person: PersonId, tasks: &[Task]) -> Result<(), S
     Ok(())
 }
 
-/// Notes which documents were handed in for a task.
+/// Notes which documents were handed in for a task. What was handed in before and rejected stays: it was decided by it.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn save_documents(txn: &Txn, task: &Task) -> Result<(), StorageError> {
-    let earlier = document::Entity::delete_many().filter(document::Column::TaskId.eq(task.id.as_uuid()));
-    earlier.exec(txn).await?;
     let documents = task.submission.iter().flat_map(|submission| &submission.documents);
     let rows: Vec<_> = documents
         .map(|document| document::ActiveModel {
@@ -56,7 +55,11 @@ pub async fn save_documents(txn: &Txn, task: &Task) -> Result<(), StorageError> 
         })
         .collect();
     if !rows.is_empty() {
-        document::Entity::insert_many(rows).exec_without_returning(txn).await?;
+        let handed_in_before = OnConflict::new().do_nothing().to_owned();
+        document::Entity::insert_many(rows)
+            .on_conflict(handed_in_before)
+            .exec_without_returning(txn)
+            .await?;
     }
     Ok(())
 }
@@ -215,7 +218,9 @@ pub async fn list_waiting(
     free_at: Option<Timestamp>,
     limit: u64,
 ) -> Result<Vec<Task>, StorageError> {
-    let mut wanted = task::Entity::find().filter(task::Column::State.eq(row::SUBMITTED));
+    let mut wanted = task::Entity::find()
+        .filter(task::Column::State.eq(row::SUBMITTED))
+        .filter(task::Column::CaseId.in_subquery(cases::open_ones()));
     if let Some(after) = after {
         let Some(last) = task::Entity::find_by_id(after.as_uuid()).one(conn).await? else {
             return Ok(vec![]);
@@ -262,6 +267,15 @@ pub async fn erase_of(txn: &Txn, person: PersonId) -> Result<(), StorageError> {
         .col_expr(task::Column::Submission, Expr::value(Vec::<u8>::new()))
         .filter(task::Column::PersonId.eq(person.as_uuid()))
         .filter(task::Column::Submission.is_not_null())
+        .exec(txn)
+        .await?;
+    // Nobody reviews what is gone.
+    task::Entity::update_many()
+        .col_expr(task::Column::State, Expr::value(row::REJECTED))
+        .col_expr(task::Column::RejectReason, Expr::value(ERASED))
+        .col_expr(task::Column::ClaimedUntil, Expr::value(None::<i64>))
+        .filter(task::Column::PersonId.eq(person.as_uuid()))
+        .filter(task::Column::State.eq(row::SUBMITTED))
         .exec(txn)
         .await?;
     task::Entity::update_many()

@@ -20,7 +20,7 @@ pub const APPROVED: &str = "APPROVED";
 
 const TODO: &str = "TODO";
 const STARTED: &str = "STARTED";
-const REJECTED: &str = "REJECTED";
+pub const REJECTED: &str = "REJECTED";
 const AUTOMATIC: &str = "AUTOMATIC";
 const REVIEWER: &str = "REVIEWER";
 const REUSED: &str = "REUSED";
