@@ -93,6 +93,14 @@ impl Fields {
         id
     }
 
+    /// A typed id, or none where the text is empty.
+    pub fn id_if_set<I: FromStr<Err = InvalidId>>(&mut self, field: &str, text: &str) -> Option<Option<I>> {
+        match text {
+            "" => Some(None),
+            named => self.id(field, named).map(Some),
+        }
+    }
+
     /// The `request_id` of a mutation.
     pub fn request_id(&mut self, request: &impl Mutation) -> Option<RequestId> {
         self.id("request_id", request.request_id())

@@ -11,6 +11,7 @@
 //! | [`idempotency`] | a request is carried out once and answered the same for ever |
 //! | [`fail_point`] | instants at which a test may end the process |
 //! | [`timers`] | due moments that survive a restart |
+//! | [`like`] | looking for a text inside another one |
 //! | [`test_clock`] | where the test clock stood |
 //! | [`trace`] | the trace that goes on behind a row |
 //!
@@ -28,6 +29,7 @@ pub mod db;
 pub mod error;
 pub mod fail_point;
 pub mod idempotency;
+pub mod like;
 mod metrics;
 pub mod migrate;
 mod migration;
@@ -43,6 +45,7 @@ pub use config::DatabaseConfig;
 pub use db::Db;
 pub use error::{BoxError, StorageError, describe, describe_panic, is_contended, is_transient};
 pub use fail_point::FailPoint;
+pub use like::containing;
 pub use migrate::{migrate, migrations, pending_migrations};
 pub use txn::{ReadTxn, Txn, Wake};
 

@@ -4,10 +4,10 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-    sea_query::{Expr, ExprTrait, LikeExpr, OnConflict, Query},
+    sea_query::{Expr, ExprTrait, OnConflict, Query},
 };
 use vouch_primitives::{ClientId, PersonId, ProjectId, ProjectShareId, TalentCloudId, Timestamp};
-use vouch_storage::{StorageError, Txn};
+use vouch_storage::{StorageError, Txn, containing};
 
 use self::entity::{ActiveModel, Column, Entity, Model};
 use super::{clients, read_terms, unreadable, write_terms};
@@ -172,18 +172,6 @@ fn open_to(person: PersonId) -> Condition {
                 .add(Column::TalentCloudId.is_null())
                 .add(Column::TalentCloudId.in_subquery(clouds_of_theirs)),
         )
-}
-
-fn containing(text: &str) -> LikeExpr {
-    let mut pattern = String::from("%");
-    for character in text.chars() {
-        if matches!(character, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(character);
-    }
-    pattern.push('%');
-    LikeExpr::new(pattern).escape('\\')
 }
 
 async fn newest_first(

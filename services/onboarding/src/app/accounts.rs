@@ -1,6 +1,5 @@
 //! Settings: what a person may change of themselves.
 
-use vouch_mail::{NewMail, enqueue};
 use vouch_primitives::{EmailAddress, PersonId, Timestamp};
 use vouch_proto::onboarding::v1 as pb;
 use vouch_storage::{Txn, idempotency::RequestKey};
@@ -138,18 +137,9 @@ async fn count_mail(txn: &Txn, now: Timestamp, person: PersonId) -> Result<(), E
 
 /// An address that nobody has verified could be a stranger's, who has nothing to do with it.
 async fn tell_old_address(txn: &Txn, now: Timestamp, person: &Person) -> Result<(), Error> {
-    let Some(old) = person.verified_email() else {
+    if person.verified_email().is_none() {
         return Ok(());
-    };
-    let mail = NewMail {
-        kind: "email_change",
-        about: person.id.as_uuid(),
-        to: old.clone(),
-        to_name: Some(person.information.display_name.clone()),
-        from_name: "Vouch".to_owned(),
-        reply_to: None,
-        letter: letter::of_email_change(person),
-    };
-    enqueue(txn, now, &mail).await?;
-    Ok(())
+    }
+    let letter = letter::of_email_change(person);
+    letter::send(txn, now, ("email_change", person.id.as_uuid()), person, letter).await
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use vouch_mail::{NewMail, enqueue};
 use vouch_primitives::{CaseId, PersonId, Timestamp};
 use vouch_proto::onboarding::v1 as pb;
 use vouch_storage::{Txn, idempotency::RequestKey};
@@ -108,15 +107,6 @@ pub(super) async fn invite(app: &App, txn: &Txn, now: Timestamp, case: &Case, pe
     let token = Token::try_new()?;
     store::save_invitation(txn, TokenHash(token.sha256()), case.id, now).await?;
     let link = format!("{}/agency#token={}", app.public_url, token.as_str());
-    let mail = NewMail {
-        kind: "agency_invitation",
-        about: case.id.as_uuid(),
-        to: person.information.account_email.clone(),
-        to_name: Some(person.information.display_name.clone()),
-        from_name: "Vouch".to_owned(),
-        reply_to: None,
-        letter: letter::of_agency_invitation(case, person, &agency, link),
-    };
-    enqueue(txn, now, &mail).await?;
-    Ok(())
+    let letter = letter::of_agency_invitation(case, person, &agency, link);
+    letter::send(txn, now, ("agency_invitation", case.id.as_uuid()), person, letter).await
 }

@@ -1,8 +1,34 @@
 //! The e-mails of this service.
 
-use vouch_mail::{Button, Letter, Quote};
+use vouch_mail::{Button, Letter, NewMail, Quote, enqueue};
+use vouch_primitives::{Timestamp, Uuid};
+use vouch_storage::Txn;
 
-use crate::domain::{Agency, Brings, Case, Person, State, Step, Task};
+use crate::{
+    domain::{Agency, Brings, Case, Person, State, Step, Task},
+    error::Error,
+};
+
+/// Sends a letter of ours to the account e-mail of a person.
+pub(super) async fn send(
+    txn: &Txn,
+    now: Timestamp,
+    (kind, about): (&'static str, Uuid),
+    to: &Person,
+    letter: Letter,
+) -> Result<(), Error> {
+    let mail = NewMail {
+        kind,
+        about,
+        to: to.information.account_email.clone(),
+        to_name: Some(to.information.display_name.clone()),
+        from_name: "Vouch".to_owned(),
+        reply_to: None,
+        letter,
+    };
+    enqueue(txn, now, &mail).await?;
+    Ok(())
+}
 
 /// Asks a person to show that the account e-mail is theirs; `link` carries the token.
 pub(super) fn of_verification(person: &Person, link: String) -> Letter {

@@ -20,7 +20,6 @@ use super::{
     App, LAPSE_OFFER,
     cases::{CaseFile, facts, lock},
     letter, record,
-    tasks::tell,
 };
 use crate::{
     domain::{Author, Case, Contract, ContractStart, Lapsed, Moved, Note, Offer, Person, Refusal},
@@ -107,7 +106,8 @@ impl App {
                     file.terms = Some(command.terms.clone());
                     store::save_case(&txn, &file.case, file.terms.as_ref()).await?;
                     let letter = letter::of_changed_offer(&file.case, &person, &command.terms.project_name);
-                    tell(&txn, now, &file.case, &person, "offer_changed", letter).await?;
+                    let about = ("offer_changed", file.case.id.as_uuid());
+                    letter::send(&txn, now, about, &person, letter).await?;
                 }
                 let case = Some(file.into());
                 Ok(pb::ChangeOfferResponse { case })

@@ -173,9 +173,11 @@ async fn make_tasks(txn: &Txn, now: Timestamp, person: &Person, file: &CaseFile)
         if task.form.is_classification() {
             task.not_before = not_before;
         }
-        let _ = earlier
-            .iter()
-            .any(|earlier| task.reuse(earlier, template.valid_days, now));
+        for earlier in &earlier {
+            if task.reuse(earlier, template.valid_days, now) {
+                break;
+            }
+        }
         task
     };
     Ok(templates.iter().map(task).collect())

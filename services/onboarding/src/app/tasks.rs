@@ -1,6 +1,5 @@
 //! Tasks: begun and handed in by their owners, confirmed or rejected by reviewers [B20-B25, F16].
 
-use vouch_mail::{Letter, NewMail, enqueue};
 use vouch_primitives::{CaseId, TaskId, Timestamp};
 use vouch_proto::{Listed, Page, onboarding::v1 as pb};
 use vouch_storage::{Txn, idempotency::RequestKey};
@@ -12,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Case, DocumentRefusal, DocumentState, Owner, Person, State, Step, Submission, Task, TaskRefusal,
+        DocumentRefusal, DocumentState, Owner, Person, State, Step, Submission, Task, TaskRefusal,
         form::{Flaw, FlawKind},
         task::Verdict,
     },
@@ -221,7 +220,8 @@ impl App {
                 if work.task().owner == Owner::Talent {
                     let task = work.task().clone();
                     let letter = letter::of_rejection(&work.file.case, &work.person, &task, &command.reason);
-                    tell(&txn, now, &work.file.case, &work.person, "task_rejected", letter).await?;
+                    let about = ("task_rejected", task.case_id.as_uuid());
+                    letter::send(&txn, now, about, &work.person, letter).await?;
                 }
                 let task = Some(work.task().clone().into());
                 Ok(pb::RejectTaskResponse { task })
@@ -239,7 +239,8 @@ impl App {
         // The final agency invitation says as much.
         if work.file.case.state != State::At(Step::ConfirmListing) {
             let letter = letter::of_confirmation(&work.file.case, &work.person);
-            tell(txn, now, &work.file.case, &work.person, "tasks_confirmed", letter).await?;
+            let about = ("tasks_confirmed", work.file.case.id.as_uuid());
+            letter::send(txn, now, about, &work.person, letter).await?;
         }
         Ok(())
     }
@@ -328,27 +329,5 @@ async fn release(txn: &Txn, now: Timestamp, task: &Task) -> Result<(), Error> {
             DocumentState::Released { .. } | DocumentState::Uploading => {}
         }
     }
-    Ok(())
-}
-
-/// Writes to the talent of a case.
-pub(super) async fn tell(
-    txn: &Txn,
-    now: Timestamp,
-    case: &Case,
-    person: &Person,
-    kind: &'static str,
-    letter: Letter,
-) -> Result<(), Error> {
-    let mail = NewMail {
-        kind,
-        about: case.id.as_uuid(),
-        to: person.information.account_email.clone(),
-        to_name: Some(person.information.display_name.clone()),
-        from_name: "Vouch".to_owned(),
-        reply_to: None,
-        letter,
-    };
-    enqueue(txn, now, &mail).await?;
     Ok(())
 }

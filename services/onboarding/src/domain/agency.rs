@@ -59,6 +59,17 @@ impl Agency {
     }
 }
 
+impl Listing {
+    /// Its name, as in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Provisional => "PROVISIONAL",
+            Self::Public(_) => "PUBLIC",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

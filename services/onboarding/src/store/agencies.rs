@@ -153,10 +153,11 @@ fn key_of(name: &str) -> String {
 }
 
 fn listing_to_row(listing: Listing) -> (&'static str, Option<i64>) {
-    match listing {
-        Listing::Provisional => (PROVISIONAL, None),
-        Listing::Public(since) => (PUBLIC, Some(since.as_micros())),
-    }
+    let since = match listing {
+        Listing::Provisional => None,
+        Listing::Public(since) => Some(since.as_micros()),
+    };
+    (listing.as_str(), since)
 }
 
 fn agency(row: entity::Model) -> Result<Agency, StorageError> {

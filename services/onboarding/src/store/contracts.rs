@@ -1,5 +1,4 @@
-//! What payments tells of the contracts that accepted offers began, and which of a person's offers are still open. Only
-//! some columns of the offers are looked at here.
+//! What payments tells of the contracts that accepted offers began, and which of a person's offers are still open.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +9,7 @@ use sea_orm::{
 use vouch_primitives::{CaseId, PersonId, Uuid};
 use vouch_storage::{StorageError, Txn};
 
-use self::{
+use super::cases::entity::{
     case::{Column as CaseColumn, Entity as Case},
     offer::{ActiveModel, Column, Entity as Offer},
 };
@@ -106,43 +105,4 @@ fn cases_of(person: PersonId) -> SelectStatement {
         .from(Case)
         .and_where(CaseColumn::PersonId.eq(person.as_uuid()))
         .to_owned()
-}
-
-mod case {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "onboarding_case")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub id: Uuid,
-        pub person_id: Uuid,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-mod offer {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "offer")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub id: Uuid,
-        pub case_id: Uuid,
-        pub accepted_at: Option<i64>,
-        pub contract_id: Option<Uuid>,
-        pub contract_started_at: Option<i64>,
-        pub contract_ended_at: Option<i64>,
-        pub decline_reason: String,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }

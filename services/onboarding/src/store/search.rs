@@ -5,10 +5,10 @@
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
-    sea_query::{CaseStatement, Expr, ExprTrait, Func, IntoCondition, LikeExpr, Order, Query, SelectStatement},
+    sea_query::{CaseStatement, Expr, ExprTrait, Func, IntoCondition, Order, Query, SelectStatement},
 };
 use vouch_primitives::{AccountId, Money, PersonId, Uuid};
-use vouch_storage::{StorageError, Txn};
+use vouch_storage::{StorageError, Txn, containing};
 
 use self::entity::{ActiveModel, Column, Entity};
 use super::{agencies, people, profiles, unreadable};
@@ -19,8 +19,6 @@ use crate::domain::{
 };
 
 const TABLE: &str = "talent_search";
-/// The name of a public listing, as `agency` holds it.
-const PUBLIC_LISTING: &str = "PUBLIC";
 
 /// Makes the index say of an account what its profile, its listing and its owner's name now say; an account that may not
 /// be found is not there afterwards. The owner's row is locked, so that of two changes the later one indexes both.
@@ -45,7 +43,7 @@ pub async fn reindex(txn: &Txn, account: AccountId) -> Result<(), StorageError> 
             (person.information.display_name, Some(visibility), None)
         }
         ProfileKind::Agency => match agencies::find(txn, account).await? {
-            Some(agency) if agency.is_public() => (agency.name, None, Some(PUBLIC_LISTING.to_owned())),
+            Some(agency) if agency.is_public() => (agency.name, None, Some(agency.listing.as_str().to_owned())),
             _ => return Ok(()),
         },
     };
@@ -158,7 +156,7 @@ fn of(column: &'static str) -> Expr {
 
 fn may_be_found(sought: Sought) -> Expr {
     match sought {
-        Sought::Agencies => of("listing").eq(PUBLIC_LISTING),
+        Sought::Agencies => of("listing").is_not_null(),
         Sought::Freelancers(Audience::Everybody) => of("visibility").eq(profiles::name_of(Visibility::Public)),
         Sought::Freelancers(Audience::Users) => {
             let seen = [Visibility::Public, Visibility::UsersOnly];
@@ -217,18 +215,6 @@ fn behind(place: Place) -> Condition {
         let equal = Condition::all().add(Expr::col(column).eq(value)).add(later);
         Condition::any().add(Expr::col(column).lt(value)).add(equal)
     })
-}
-
-fn containing(text: &str) -> LikeExpr {
-    let mut pattern = String::from("%");
-    for character in text.chars() {
-        if matches!(character, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(character);
-    }
-    pattern.push('%');
-    LikeExpr::new(pattern).escape('\\')
 }
 
 /// What the profile says of itself.

@@ -8,7 +8,7 @@ use vouch_proto::{
     terms::contract_terms,
 };
 
-use super::{Id, contact, optional_id, states};
+use super::{Id, contact, states};
 use crate::{
     app::applications::{Apply, DeclineApplication, ListApplications, OfferToApplicant},
     domain::{
@@ -31,7 +31,7 @@ impl TryFrom<pb::ApplyRequest> for Apply {
             ("applicant_name", &request.applicant_name),
         );
         let message = fields.text("message", &request.message, APPLICATION_LENGTH);
-        let share_id = optional_id(&mut fields, "share_id", &request.share_id);
+        let share_id = fields.id_if_set("share_id", &request.share_id);
         let (Some(project_id), Some(person_id), Some(share_id)) = (project_id, person_id, share_id) else {
             return Err(fields.into());
         };
@@ -89,7 +89,7 @@ impl TryFrom<pb::OfferToApplicantRequest> for OfferToApplicant {
     fn try_from(request: pb::OfferToApplicantRequest) -> Result<Self, Violations> {
         let mut fields = Fields::new();
         let id = fields.id("application_id", &request.application_id);
-        let hiring_manager_id = optional_id(&mut fields, "hiring_manager_id", &request.hiring_manager_id);
+        let hiring_manager_id = fields.id_if_set("hiring_manager_id", &request.hiring_manager_id);
         let terms = match &request.terms {
             Some(terms) => fields.within("terms", |fields| contract_terms(fields, terms)).map(Some),
             None => Some(None),

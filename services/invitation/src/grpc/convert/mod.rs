@@ -12,10 +12,8 @@ mod suppressions;
 
 pub(super) use answers::counts;
 
-use std::str::FromStr;
-
 use vouch_mail::Token;
-use vouch_primitives::{ClientId, EmailAddress, InvalidId, InvitationId};
+use vouch_primitives::{ClientId, EmailAddress, InvitationId};
 use vouch_proto::{Fields, Page};
 
 use crate::{
@@ -68,14 +66,6 @@ pub(super) struct ListOpenInvitations {
 pub(super) struct WatchInvitations {
     pub(super) client_id: ClientId,
     pub(super) seen: Change,
-}
-
-/// Reads an id that may be left out; `None` if a violation was noted.
-fn optional_id<I: FromStr<Err = InvalidId>>(fields: &mut Fields, field: &str, text: &str) -> Option<Option<I>> {
-    match text {
-        "" => Some(None),
-        named => fields.id(field, named).map(Some),
-    }
 }
 
 /// Reads the address and the name, of 1 to 200 characters, of somebody; each with its field.

@@ -9,7 +9,7 @@ use vouch_proto::{
     terms::contract_terms,
 };
 
-use super::{Id, contact, optional_id, states};
+use super::{Id, contact, states};
 use crate::{
     app::{
         projects::{CreateProject, FindWork, ListProjects, UpdateProject},
@@ -73,7 +73,7 @@ fn says(fields: &mut Fields, terms: Option<&common::ContractTerms>, names: &[Str
         }
     };
     let skills = skills(fields, names);
-    let cloud_id = optional_id(fields, "talent_cloud_id", cloud_id);
+    let cloud_id = fields.id_if_set("talent_cloud_id", cloud_id);
     Some(Says {
         terms: terms?,
         skills,

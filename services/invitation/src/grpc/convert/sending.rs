@@ -10,7 +10,7 @@ use vouch_proto::{
     terms::contract_terms,
 };
 
-use super::{ImportInvitations, Template, optional_id};
+use super::{ImportInvitations, Template};
 use crate::{
     app::sending::{Inviter, SendInvitation, SendInvitations, Verdict},
     domain::{
@@ -77,7 +77,7 @@ impl TryFrom<pb::SendInvitationsRequest> for SendInvitations {
 
 fn inviter(fields: &mut Fields, client_id: &str, hiring_manager_id: &str) -> Option<Inviter> {
     let client_id = fields.id("client_id", client_id);
-    let hiring_manager_id = optional_id(fields, "hiring_manager_id", hiring_manager_id);
+    let hiring_manager_id = fields.id_if_set("hiring_manager_id", hiring_manager_id);
     Some(Inviter {
         client_id: client_id?,
         hiring_manager_id: hiring_manager_id?,

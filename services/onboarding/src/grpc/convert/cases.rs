@@ -30,10 +30,7 @@ impl TryFrom<pb::GetHomeRequest> for GetHome {
     fn try_from(request: pb::GetHomeRequest) -> Result<Self, Violations> {
         let mut fields = Fields::new();
         let person_id = fields.id("person_id", &request.person_id);
-        let agency = match request.account_id.as_str() {
-            "" => Some(None),
-            named => fields.id("account_id", named).map(Some),
-        };
+        let agency = fields.id_if_set("account_id", &request.account_id);
         let (Some(person_id), Some(agency)) = (person_id, agency) else {
             return Err(fields.into());
         };
@@ -49,14 +46,8 @@ impl TryFrom<pb::ListCasesRequest> for ListCases {
         if request.person_id.is_empty() && request.client_id.is_empty() {
             fields.refuse("person_id", "REQUIRED", "is required, or client_id");
         }
-        let person_id = match request.person_id.as_str() {
-            "" => Some(None),
-            named => fields.id("person_id", named).map(Some),
-        };
-        let client_id = match request.client_id.as_str() {
-            "" => Some(None),
-            named => fields.id("client_id", named).map(Some),
-        };
+        let person_id = fields.id_if_set("person_id", &request.person_id);
+        let client_id = fields.id_if_set("client_id", &request.client_id);
         let page = fields.page(request.page_size, &request.page_token);
         let (Some(person_id), Some(client_id), Some(page)) = (person_id, client_id, page) else {
             return Err(fields.into());

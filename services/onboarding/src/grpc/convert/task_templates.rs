@@ -1,6 +1,6 @@
 //! Templates of tasks, and what they ask for.
 
-use vouch_primitives::{ClientId, TaskTemplateId};
+use vouch_primitives::TaskTemplateId;
 use vouch_proto::{Fields, Violations, convert::to_wire_time, invitation::v1 as invitation, onboarding::v1 as pb};
 
 use super::{forms::form, known};
@@ -17,7 +17,7 @@ impl TryFrom<pb::CreateTaskTemplateRequest> for CreateTaskTemplate {
 
     fn try_from(request: pb::CreateTaskTemplateRequest) -> Result<Self, Violations> {
         let mut fields = Fields::new();
-        let client_id = client_if_named(&mut fields, &request.client_id);
+        let client_id = fields.id_if_set("client_id", &request.client_id);
         let content = content(&mut fields, request.content);
         let (Some(client_id), Some(content)) = (client_id, content) else {
             return Err(fields.into());
@@ -61,7 +61,7 @@ impl TryFrom<pb::ListTaskTemplatesRequest> for ListTaskTemplates {
 
     fn try_from(request: pb::ListTaskTemplatesRequest) -> Result<Self, Violations> {
         let mut fields = Fields::new();
-        let client_id = client_if_named(&mut fields, &request.client_id);
+        let client_id = fields.id_if_set("client_id", &request.client_id);
         let page = fields.page(request.page_size, &request.page_token);
         let (Some(client_id), Some(page)) = (client_id, page) else {
             return Err(fields.into());
@@ -163,14 +163,6 @@ impl From<Work> for pb::WorkKind {
             Work::Fixed => Self::Fixed,
             Work::TalentCloud => Self::TalentCloud,
         }
-    }
-}
-
-/// `Some(None)` if nobody is named.
-fn client_if_named(fields: &mut Fields, text: &str) -> Option<Option<ClientId>> {
-    match text {
-        "" => Some(None),
-        named => fields.id("client_id", named).map(Some),
     }
 }
 

@@ -50,6 +50,8 @@ pub mod offer {
         pub contract_id: Option<Uuid>,
         pub room_id: Option<Uuid>,
         pub contract_started_at: Option<i64>,
+        /// Payments' word, which `store::contracts` keeps.
+        pub contract_ended_at: Option<i64>,
         pub declined_at: Option<i64>,
         pub decline_reason: String,
     }

@@ -1,6 +1,6 @@
 //! Cases with their offers. The terms of an offer are kept as the client sent them and handed out beside the case.
 
-mod entity;
+pub(super) mod entity;
 mod row;
 
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ use vouch_storage::{StorageError, Txn};
 
 use self::entity::{case, offer};
 pub use self::row::{plan_from_text, talent_from_text};
-use crate::domain::{Agency, Case, ContractStart, Listing, Step};
+use crate::domain::{Agency, Case, ContractStart, Step};
 
 /// Adds a case with its offer, if it has one; `agency` is whose case it is, if it is an agency's. `false` if there is one with this
 /// id already; it is left as it is.
@@ -29,10 +29,7 @@ pub async fn insert_case(
     terms: Option<&ContractTerms>,
     agency: Option<&Agency>,
 ) -> Result<bool, StorageError> {
-    let listing = agency.map(|agency| match agency.listing {
-        Listing::Provisional => "PROVISIONAL".to_owned(),
-        Listing::Public(_) => "PUBLIC".to_owned(),
-    });
+    let listing = agency.map(|agency| agency.listing.as_str().to_owned());
     let row = case::ActiveModel {
         listing: Set(listing),
         ..row::case_to_row(case)

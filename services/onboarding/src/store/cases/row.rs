@@ -84,6 +84,7 @@ pub fn offer_to_row(case: &Case, terms: Option<&ContractTerms>) -> Option<offer:
         contract_started_at: Set(contract
             .and_then(|contract| contract.started_at)
             .map(Timestamp::as_micros)),
+        contract_ended_at: NotSet,
         declined_at: Set(decline.map(|decline| decline.declined_at.as_micros())),
         decline_reason: Set(decline.map(|decline| decline.reason.clone()).unwrap_or_default()),
     })
