@@ -36,10 +36,7 @@ pub async fn insert(txn: &Txn, person: PersonId, tasks: &[Task]) -> Result<(), S
         .zip(tasks)
         .map(|(position, task)| row::to_new_row(task, person, position));
     task::Entity::insert_many(rows).exec_without_returning(txn).await?;
-    for task in tasks {
-        save_documents(txn, task).await?;
-    }
-    Ok(())
+    insert_documents(txn, tasks).await
 }
 
 /// Notes which documents were handed in for a task. What was handed in before and rejected stays: it was decided by it.
@@ -47,13 +44,18 @@ pub async fn insert(txn: &Txn, person: PersonId, tasks: &[Task]) -> Result<(), S
 /// # Errors
 /// When the database fails.
 pub async fn save_documents(txn: &Txn, task: &Task) -> Result<(), StorageError> {
-    let documents = task.submission.iter().flat_map(|submission| &submission.documents);
-    let rows: Vec<_> = documents
-        .map(|document| document::ActiveModel {
-            task_id: Set(task.id.as_uuid()),
+    insert_documents(txn, std::slice::from_ref(task)).await
+}
+
+async fn insert_documents(txn: &Txn, tasks: &[Task]) -> Result<(), StorageError> {
+    let of_task = |task: &Task| {
+        let (task_id, documents) = (task.id.as_uuid(), task.submission.clone().unwrap_or_default().documents);
+        documents.into_iter().map(move |document| document::ActiveModel {
+            task_id: Set(task_id),
             document_id: Set(document.as_uuid()),
         })
-        .collect();
+    };
+    let rows: Vec<_> = tasks.iter().flat_map(of_task).collect();
     if !rows.is_empty() {
         let handed_in_before = OnConflict::new().do_nothing().to_owned();
         document::Entity::insert_many(rows)
