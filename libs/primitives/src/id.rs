@@ -73,14 +73,22 @@ typed_ids! {
     ApplicationId,
     /// What money and rewards belong to: a person's freelancer account, an agency, or a client.
     AccountId,
+    /// A way in which a client pays.
+    BillingMethodId,
+    /// What a client gives beside what was agreed.
+    BonusPaymentId,
     /// The permanent binding of a referee to a referrer.
     AttributionId,
     /// One person's way from acceptance to ready.
     CaseId,
+    /// What a client is made to pay.
+    ChargeId,
     /// A company that hires.
     ClientId,
     /// The work agreed between a client and talent.
     ContractId,
+    /// A disagreement about money for work.
+    DisputeId,
     /// A file that a person has uploaded.
     DocumentId,
     /// Money settled to talent for work.
@@ -91,6 +99,8 @@ typed_ids! {
     HiringManagerId,
     /// A client's invitation to one e-mail address.
     InvitationId,
+    /// What a client is told to pay for.
+    InvoiceId,
     /// A group of transfers that belong together in the ledger.
     JournalEntryId,
     /// An outgoing e-mail.
@@ -101,6 +111,8 @@ typed_ids! {
     NoteId,
     /// The terms offered with a contract invitation.
     OfferId,
+    /// Where talent's money goes.
+    PayoutMethodId,
     /// One human with one verified e-mail address.
     PersonId,
     /// Work that a client has to give.
@@ -129,8 +141,12 @@ typed_ids! {
     TaskTemplateId,
     /// A tax form that talent has signed.
     TaxFormId,
+    /// Time that talent has worked.
+    TimeEntryId,
     /// One movement of money between two ledger accounts.
     TransferId,
+    /// Money on its way from a balance to talent.
+    WithdrawalId,
 }
 
 #[cfg(test)]

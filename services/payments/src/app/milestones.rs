@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, slice, sync::Arc};
 
-use vouch_primitives::{ContractId, EarningId, MilestoneId, Money, Timestamp};
+use vouch_primitives::{ChargeId, ContractId, EarningId, MilestoneId, Money, Timestamp};
 use vouch_proto::payments::v1 as pb;
 use vouch_storage::{
     Txn,
@@ -12,7 +12,7 @@ use vouch_storage::{
 
 use super::{App, earnings};
 use crate::{
-    domain::{Book, Contract, LedgerAccount, Milestone, MilestoneState, Transition},
+    domain::{Book, Charge, Contract, LedgerAccount, Milestone, MilestoneState, Purpose, Transition},
     error::Error,
     store,
 };
@@ -92,13 +92,16 @@ impl App {
         command: FundMilestone,
     ) -> Result<pb::FundMilestoneResponse, Error> {
         let work = |txn: Arc<Txn>, now| async move {
-            let mut milestone = locked(&txn, command.milestone_id).await?.0;
+            let (mut milestone, contract) = locked(&txn, command.milestone_id).await?;
             if milestone.fund()? == Transition::Moved {
-                let escrow = LedgerAccount::escrow(milestone.contract_id, milestone.amount.currency);
-                let mut book = store::ledger::open(&txn, [escrow]).await?;
-                book.fund(now, milestone.id, milestone.contract_id, milestone.amount)?;
-                store::milestones::save(&txn, slice::from_ref(&milestone)).await?;
-                store::ledger::save(&txn, now, &book).await?;
+                let charge = Charge {
+                    id: ChargeId::new(),
+                    contract_id: contract.id,
+                    client_id: contract.client_id,
+                    purpose: Purpose::Milestone(milestone.id),
+                    amount: milestone.amount,
+                };
+                self.charge(&txn, now, &[charge]).await?;
             }
             Ok(pb::FundMilestoneResponse {
                 milestone: Some(milestone.into()),
@@ -171,6 +174,15 @@ impl App {
         let mut milestones = store::milestones::find(txn, &ids).await?;
         approve(txn, now, &mut milestones, &mut contracts).await
     }
+}
+
+/// Clients have paid these into escrow.
+pub(super) async fn paid(txn: &Txn, ids: &[MilestoneId]) -> Result<(), Error> {
+    let mut milestones = store::milestones::find(txn, ids).await?;
+    for milestone in &mut milestones {
+        milestone.fund()?;
+    }
+    Ok(store::milestones::save(txn, &milestones).await?)
 }
 
 /// Locks the milestone's contract and reads the milestone.

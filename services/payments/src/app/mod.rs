@@ -5,6 +5,7 @@
 //! | [`accounts`] | whose an account is |
 //! | [`contracts`] | an accepted offer begins a contract |
 //! | [`milestones`] | agreed, funded, submitted, approved by the client or by silence |
+//! | [`charges`] | what clients are made to pay, and what follows once they have |
 //! | [`earnings`] | settled when available, refunded |
 //! | [`rewards`] | what the referral programme releases is posted |
 //! | [`ledger`] | balances, statements, the trial balance |
@@ -16,6 +17,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod charges;
 pub mod contracts;
 pub mod earnings;
 pub mod ledger;

@@ -1,10 +1,11 @@
 //! Money for work, from the approval to the last refund.
 
 use vouch_primitives::{
-    AccountId, ClientId, ContractId, EarningId, MilestoneId, Money, PersonId, ReversalId, Timestamp,
+    AccountId, BonusPaymentId, ClientId, ContractId, EarningId, InvoiceId, MilestoneId, Money, PersonId, ReversalId,
+    Timestamp, Uuid,
 };
 
-use super::Contract;
+use super::{Contract, ContractError};
 
 /// A settled earning can be refunded for so long.
 const REFUND_DAYS: u32 = 180;
@@ -16,8 +17,8 @@ pub struct Earning {
     pub id: EarningId,
     /// The contract that it was earned under.
     pub contract_id: ContractId,
-    /// The milestone that it was earned by.
-    pub milestone_id: MilestoneId,
+    /// What it was earned by; one earning each.
+    pub source: EarningSource,
     /// Who paid.
     pub client_id: ClientId,
     /// Who earned it.
@@ -35,9 +36,68 @@ pub struct Earning {
     pub state: EarningState,
     /// When it was earned: the submission that was approved. Windows and rates are judged by it.
     pub occurred_at: Timestamp,
-    /// When the work was approved, by the client or by silence.
+    /// When it came to be owed: the approval by the client or by silence, or the payment.
     pub approved_at: Timestamp,
     /// When it becomes available, or became [F6].
+    pub available_at: Timestamp,
+}
+
+/// What an earning is paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EarningSource {
+    /// A milestone that was approved.
+    Milestone(MilestoneId),
+    /// An invoice that the client has paid.
+    Invoice(InvoiceId),
+    /// What the client gives beside what was agreed.
+    Bonus(BonusPaymentId),
+}
+
+impl EarningSource {
+    /// Its stable name.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Milestone(_) => "MILESTONE",
+            Self::Invoice(_) => "INVOICE",
+            Self::Bonus(_) => "BONUS",
+        }
+    }
+
+    /// The id of what it is paid for.
+    #[must_use]
+    pub const fn id(self) -> Uuid {
+        match self {
+            Self::Milestone(id) => id.as_uuid(),
+            Self::Invoice(id) => id.as_uuid(),
+            Self::Bonus(id) => id.as_uuid(),
+        }
+    }
+
+    /// The source of this name and id. `None` if there is no such kind.
+    #[must_use]
+    pub fn from_parts(kind: &str, id: Uuid) -> Option<Self> {
+        match kind {
+            "MILESTONE" => Some(Self::Milestone(MilestoneId::from_uuid(id))),
+            "INVOICE" => Some(Self::Invoice(InvoiceId::from_uuid(id))),
+            "BONUS" => Some(Self::Bonus(BonusPaymentId::from_uuid(id))),
+            _ => None,
+        }
+    }
+}
+
+/// What is earned, and when it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Earned {
+    /// What it is paid for.
+    pub source: EarningSource,
+    /// What the client pays, above zero.
+    pub gross: Money,
+    /// When the work was done.
+    pub occurred_at: Timestamp,
+    /// When it came to be owed.
+    pub approved_at: Timestamp,
+    /// When it becomes available.
     pub available_at: Timestamp,
 }
 
@@ -108,6 +168,31 @@ pub enum RefundError {
 }
 
 impl Earning {
+    /// The earning `id` under a contract, whose running total decides on the service fee.
+    ///
+    /// # Errors
+    /// If the contract's total would not fit.
+    pub fn of(contract: &mut Contract, id: EarningId, earned: Earned) -> Result<Self, ContractError> {
+        let fee_minor = contract.earn(earned.gross.minor)?;
+        Ok(Self {
+            id,
+            contract_id: contract.id,
+            source: earned.source,
+            client_id: contract.client_id,
+            person_id: contract.person_id,
+            account_id: contract.account_id,
+            gross: earned.gross,
+            fee_minor,
+            refunded_minor: 0,
+            state: EarningState::Pending {
+                held_minor: earned.gross.minor - fee_minor,
+            },
+            occurred_at: earned.occurred_at,
+            approved_at: earned.approved_at,
+            available_at: earned.available_at,
+        })
+    }
+
     /// Makes the earning available, and returns how much of the pending money this moves, in minor units. `None` if
     /// it has settled before.
     pub fn settle(&mut self, at: Timestamp) -> Option<i64> {

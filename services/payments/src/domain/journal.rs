@@ -1,6 +1,6 @@
 //! The movements of money.
 
-use vouch_primitives::{EarningId, MilestoneId, ReversalId, Timestamp, Uuid};
+use vouch_primitives::{ChargeId, EarningId, ReversalId, Timestamp, Uuid};
 
 use super::{LedgerAccount, RewardKey};
 
@@ -36,8 +36,8 @@ pub struct Transfer {
 /// What caused an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A client funded a milestone.
-    MilestoneFunded(MilestoneId),
+    /// A client has paid.
+    ChargeSucceeded(ChargeId),
     /// An approval made an earning.
     EarningApproved(EarningId),
     /// An earning became available.
@@ -59,7 +59,7 @@ pub enum Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransferKind {
     /// The client paid into escrow.
-    MilestoneFunded,
+    Charge,
     /// The gross amount leaves escrow.
     EarningApproved,
     /// The service fee is taken.
@@ -83,7 +83,7 @@ impl Source {
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::MilestoneFunded(_) => "milestone.funded",
+            Self::ChargeSucceeded(_) => "charge.succeeded",
             Self::EarningApproved(_) => "earning.approved",
             Self::EarningSettled(_) => "earning.settled",
             Self::EarningRefunded(_) => "earning.refunded",
@@ -103,11 +103,11 @@ impl Source {
         }
     }
 
-    /// The thing that it is about: a milestone, an earning, a reversal or a tie.
+    /// The thing that it is about: a charge, an earning, a reversal or a tie.
     #[must_use]
     pub const fn subject_id(&self) -> Uuid {
         match self {
-            Self::MilestoneFunded(id) => id.as_uuid(),
+            Self::ChargeSucceeded(id) => id.as_uuid(),
             Self::EarningApproved(id) | Self::EarningSettled(id) => id.as_uuid(),
             Self::EarningRefunded(id) => id.as_uuid(),
             Self::RewardReleased { key, .. } => key.tie_id,
@@ -120,7 +120,7 @@ impl TransferKind {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::MilestoneFunded => "MILESTONE_FUNDED",
+            Self::Charge => "CHARGE",
             Self::EarningApproved => "EARNING_APPROVED",
             Self::ServiceFee => "SERVICE_FEE",
             Self::EarningSettled => "EARNING_SETTLED",

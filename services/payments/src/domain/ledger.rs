@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vouch_primitives::{AccountId, ContractId, Currency, EarningId, MilestoneId, Money, Timestamp};
+use vouch_primitives::{AccountId, Currency, EarningId, Money, Timestamp};
 
 use super::{
-    Earning, JournalEntry, LedgerAccount, LedgerAccountKind, Refund, RewardPosting, Source, Transfer, TransferKind,
-    account::Side,
+    Charge, Earning, JournalEntry, LedgerAccount, LedgerAccountKind, Refund, RewardPosting, Source, Transfer,
+    TransferKind, account::Side,
 };
 
 /// The balances that were read and locked for a piece of work, and the movements that it makes.
@@ -75,21 +75,16 @@ impl Book {
         ]
     }
 
-    /// A client pays a milestone into the contract's escrow.
+    /// What a client has paid goes into the contract's escrow.
     ///
     /// # Errors
     /// If the escrow would not fit.
-    pub fn fund(
-        &mut self,
-        at: Timestamp,
-        milestone: MilestoneId,
-        contract: ContractId,
-        amount: Money,
-    ) -> Result<(), LedgerError> {
-        self.begin(Source::MilestoneFunded(milestone), at);
-        let clearing = LedgerAccount::platform(LedgerAccountKind::Clearing, amount.currency);
-        let escrow = LedgerAccount::escrow(contract, amount.currency);
-        self.transfer(TransferKind::MilestoneFunded, clearing, escrow, amount.minor)
+    pub fn charge(&mut self, at: Timestamp, charge: &Charge) -> Result<(), LedgerError> {
+        self.begin(Source::ChargeSucceeded(charge.id), at);
+        let currency = charge.amount.currency;
+        let clearing = LedgerAccount::platform(LedgerAccountKind::Clearing, currency);
+        let escrow = LedgerAccount::escrow(charge.contract_id, currency);
+        self.transfer(TransferKind::Charge, clearing, escrow, charge.amount.minor)
     }
 
     /// An approved earning leaves escrow and is pending, less the service fee.

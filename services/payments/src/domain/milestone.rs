@@ -2,7 +2,10 @@
 
 use vouch_primitives::{ContractId, EarningId, MilestoneId, Money, Timestamp};
 
-use super::{Contract, ContractError, Earning, EarningState};
+use super::{
+    Contract, ContractError, Earning,
+    earning::{Earned, EarningSource},
+};
 
 /// Silence for so long approves submitted work [B7].
 const AUTO_APPROVAL_DAYS: u32 = 14;
@@ -134,29 +137,20 @@ impl Milestone {
             }
         };
         let approved_at = at.min(submitted_at.add_days(AUTO_APPROVAL_DAYS));
-        let fee_minor = contract.earn(self.amount.minor)?;
+        let earned = Earned {
+            source: EarningSource::Milestone(self.id),
+            gross: self.amount,
+            occurred_at: submitted_at,
+            approved_at,
+            available_at: approved_at.add_days(AVAILABILITY_DAYS),
+        };
+        let earning = Earning::of(contract, earning_id, earned)?;
         self.state = MilestoneState::Approved {
             submitted_at,
             approved_at,
             earning_id,
         };
-        Ok(Some(Earning {
-            id: earning_id,
-            contract_id: contract.id,
-            milestone_id: self.id,
-            client_id: contract.client_id,
-            person_id: contract.person_id,
-            account_id: contract.account_id,
-            gross: self.amount,
-            fee_minor,
-            refunded_minor: 0,
-            state: EarningState::Pending {
-                held_minor: self.amount.minor - fee_minor,
-            },
-            occurred_at: submitted_at,
-            approved_at,
-            available_at: approved_at.add_days(AVAILABILITY_DAYS),
-        }))
+        Ok(Some(earning))
     }
 
     /// When silence approves it, or would have; `None` before it is submitted.

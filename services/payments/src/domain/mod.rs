@@ -5,6 +5,7 @@
 //! | [`fee`] | [`FeeTerms`]: the service fee on a contract's running total |
 //! | [`contract`] | [`Contract`]: who pays whom, and the running total |
 //! | [`milestone`] | [`Milestone`]: agreed, funded, submitted, approved |
+//! | [`charge`] | [`Charge`]: what a client is made to pay |
 //! | [`earning`] | [`Earning`]: pending, settled, refunded |
 //! | [`reward`] | [`Release`]: from a cumulative amount to the difference that is posted |
 //! | [`account`] | [`LedgerAccount`]: between what money moves |
@@ -14,6 +15,7 @@
 //! | [`statement`] | [`StatementLine`], [`Balances`]: the movements as the owner of an account reads them |
 
 pub mod account;
+pub mod charge;
 pub mod contract;
 pub mod earning;
 pub mod fee;
@@ -27,8 +29,9 @@ pub mod tax;
 mod tests;
 
 pub use account::{LedgerAccount, LedgerAccountKind};
+pub use charge::{Charge, Purpose};
 pub use contract::{Contract, ContractError, Pay};
-pub use earning::{Earning, EarningState, Refund, RefundError};
+pub use earning::{Earned, Earning, EarningSource, EarningState, Refund, RefundError};
 pub use fee::FeeTerms;
 pub use journal::{JournalEntry, Source, Transfer, TransferKind};
 pub use ledger::{Book, LedgerError};

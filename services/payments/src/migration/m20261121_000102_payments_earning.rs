@@ -1,4 +1,4 @@
-//! `earning`, one for each approved milestone, and `reversal`, what was taken back of it.
+//! `earning`, one for each approved milestone, paid invoice and bonus payment, and `reversal`, what was taken back of it.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -31,7 +31,8 @@ fn earning() -> TableCreateStatement {
         .table("earning")
         .col(pk_uuid("id"))
         .col(uuid("contract_id"))
-        .col(uuid_uniq("milestone_id"))
+        .col(text("source"))
+        .col(uuid("source_id"))
         .col(uuid("client_id"))
         .col(uuid("person_id"))
         .col(uuid("account_id"))
@@ -50,12 +51,17 @@ fn earning() -> TableCreateStatement {
                 .from("earning", ("contract_id", "currency"))
                 .to("contract", ("id", "currency")),
         )
-        .foreign_key(
-            ForeignKey::create()
-                .name("earning_milestone")
-                .from("earning", "milestone_id")
-                .to("milestone", "id"),
+        .index(
+            Index::create()
+                .unique()
+                .name("earning_is_made_once")
+                .col("source")
+                .col("source_id"),
         )
+        .check(Check::named(
+            "earning_source_is_known",
+            Expr::col("source").is_in(["MILESTONE", "INVOICE", "BONUS"]),
+        ))
         .check(Check::named(
             "earning_gross_is_positive",
             Expr::col("gross_minor").gt(0),

@@ -1,13 +1,13 @@
 //! `earning` and `reversal`.
 
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, Select, entity::prelude::*};
-use vouch_primitives::{AccountId, ClientId, ContractId, EarningId, MilestoneId, Money, PersonId};
+use vouch_primitives::{AccountId, ClientId, ContractId, EarningId, Money, PersonId};
 use vouch_proto::Page;
 use vouch_storage::{StorageError, Txn};
 
 use self::entity::{ActiveModel, Column, Entity, Model};
-use super::{ROWS, currency, time};
-use crate::domain::{Earning, EarningState, Refund};
+use super::{ROWS, currency, time, unreadable};
+use crate::domain::{Earning, EarningSource, EarningState, Refund};
 
 const TABLE: &str = "earning";
 
@@ -42,7 +42,7 @@ pub async fn list(
 /// Inserts new earnings.
 ///
 /// # Errors
-/// When the database fails; a second earning of one milestone is refused.
+/// When the database fails; a second earning of one source is refused.
 pub async fn insert(txn: &Txn, earnings: &[Earning]) -> Result<(), StorageError> {
     for chunk in earnings.chunks(ROWS) {
         Entity::insert_many(chunk.iter().map(row))
@@ -110,7 +110,8 @@ fn row(earning: &Earning) -> ActiveModel {
     ActiveModel {
         id: Set(earning.id.as_uuid()),
         contract_id: Set(earning.contract_id.as_uuid()),
-        milestone_id: Set(earning.milestone_id.as_uuid()),
+        source: Set(earning.source.kind().to_owned()),
+        source_id: Set(earning.source.id()),
         client_id: Set(earning.client_id.as_uuid()),
         person_id: Set(earning.person_id.as_uuid()),
         account_id: Set(earning.account_id.as_uuid()),
@@ -138,10 +139,12 @@ impl TryFrom<Model> for Earning {
                 held_minor: model.held_minor,
             },
         };
+        let source = EarningSource::from_parts(&model.source, model.source_id);
+        let source = source.ok_or_else(|| unreadable(TABLE, &model.source))?;
         Ok(Self {
             id: EarningId::from_uuid(model.id),
             contract_id: ContractId::from_uuid(model.contract_id),
-            milestone_id: MilestoneId::from_uuid(model.milestone_id),
+            source,
             client_id: ClientId::from_uuid(model.client_id),
             person_id: PersonId::from_uuid(model.person_id),
             account_id: AccountId::from_uuid(model.account_id),
@@ -165,7 +168,8 @@ mod entity {
         #[sea_orm(primary_key, auto_increment = false)]
         pub id: Uuid,
         pub contract_id: Uuid,
-        pub milestone_id: Uuid,
+        pub source: String,
+        pub source_id: Uuid,
         pub client_id: Uuid,
         pub person_id: Uuid,
         pub account_id: Uuid,

@@ -86,10 +86,10 @@ async fn money_cannot_be_wrong(database: TestDatabase) {
             "journal_entry.source|journal_entry_is_booked_once",
         ),
         (
-            "INSERT INTO earning SELECT contract_id, contract_id, milestone_id, client_id, person_id, account_id, \
+            "INSERT INTO earning SELECT contract_id, contract_id, source, source_id, client_id, person_id, account_id, \
              currency, gross_minor, fee_minor, 0, 0, occurred_at, approved_at, available_at, NULL FROM earning"
                 .to_owned(),
-            "milestone_id",
+            "earning.source|earning_is_made_once",
         ),
     ];
     for (sql, why) in wrong {

@@ -54,6 +54,7 @@ async fn a_milestone_becomes_money(database: TestDatabase) {
         state: earning::State::Pending.into(),
         occur_time: Some(to_wire_time(at("2026-03-10T12:00:00Z"))),
         available_time: Some(to_wire_time(at("2026-03-17T08:00:00Z"))),
+        source: Some(earning::Source::MilestoneId(approved.id.clone())),
     };
     assert_eq!(earning, expected);
     assert!(told::<pb::EarningSettled>(&world.db).await.is_empty());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use vouch_primitives::{AccountId, Currency, EarningId, Money, ReversalId, Uuid};
 
-use super::{NOON, contract, currency, milestone};
+use super::{NOON, charge, contract, currency, milestone};
 use crate::domain::{account::Side, reward::newest, *};
 
 /// One thing that happens; numbers choose what it happens to, modulo what there is.
@@ -89,9 +89,8 @@ impl World {
         let contract = &mut self.contracts[index];
         let mut milestone = milestone(contract, amount);
         milestone.fund().unwrap();
-        self.book
-            .fund(NOON, milestone.id, contract.id, milestone.amount)
-            .unwrap();
+        let charge = charge(contract, &milestone, milestone.amount);
+        self.book.charge(NOON, &charge).unwrap();
         milestone.submit(NOON).unwrap();
         let earning = milestone.approve(contract, EarningId::new(), NOON).unwrap().unwrap();
         self.book.approve(&earning).unwrap();

@@ -4,10 +4,10 @@ mod books;
 mod rules;
 
 use vouch_primitives::{
-    AccountId, BasisPoints, ClientId, ContractId, Currency, MilestoneId, Money, OfferId, PersonId, Timestamp,
+    AccountId, BasisPoints, ChargeId, ClientId, ContractId, Currency, MilestoneId, Money, OfferId, PersonId, Timestamp,
 };
 
-use super::{Contract, FeeTerms, Milestone, MilestoneState, Pay};
+use super::{Charge, Contract, FeeTerms, Milestone, MilestoneState, Pay, Purpose};
 
 const NOON: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 
@@ -30,6 +30,17 @@ fn contract(account_id: AccountId, currency: Currency, rate: u16) -> Contract {
         start_at: NOON,
         created_at: NOON,
         net_gross_minor: 0,
+    }
+}
+
+/// What a client pays for a milestone.
+fn charge(contract: &Contract, milestone: &Milestone, amount: Money) -> Charge {
+    Charge {
+        id: ChargeId::new(),
+        contract_id: contract.id,
+        client_id: contract.client_id,
+        purpose: Purpose::Milestone(milestone.id),
+        amount,
     }
 }
 

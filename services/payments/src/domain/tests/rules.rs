@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use vouch_primitives::{AccountId, Currency, EarningId, MilestoneId, Money, ReversalId, Timestamp, Uuid};
+use vouch_primitives::{AccountId, Currency, EarningId, Money, ReversalId, Timestamp, Uuid};
 
-use super::{NOON, contract, currency, milestone};
+use super::{NOON, charge, contract, currency, milestone};
 use crate::domain::{reward::newest, *};
 
 #[test]
@@ -71,7 +71,10 @@ fn nothing_overflows_in_silence() {
     assert_eq!(contract.earn(1), Err(ContractError::TotalTooLarge));
     let escrow = LedgerAccount::escrow(contract.id, Currency::USD);
     let mut book = Book::new(BTreeMap::from([(escrow, i64::MAX)]));
-    let funded = book.fund(NOON, MilestoneId::new(), contract.id, Money::new(1, Currency::USD));
+    let funded = book.charge(
+        NOON,
+        &charge(&contract, &milestone(&contract, 1), Money::new(1, Currency::USD)),
+    );
     assert_eq!(funded, Err(LedgerError::TooLarge { account: escrow }));
 }
 
@@ -128,7 +131,7 @@ fn a_book_refuses_what_it_does_not_hold() {
     let mut short = book(&[(pending, 9_000), (available, 0), (receivable, 0)]);
     let short = short.settle(NOON, earning.id, contract.account_id, held);
     assert_eq!(short, Err(LedgerError::TooLittle { account: pending }));
-    let negative = book(&[(escrow, 1)]).fund(NOON, milestone.id, contract.id, Money::new(-1, Currency::USD));
+    let negative = book(&[(escrow, 1)]).charge(NOON, &charge(&contract, &milestone, Money::new(-1, Currency::USD)));
     let (debit, credit) = (Currency::USD, Currency::USD);
     let unsound = LedgerError::Unsound {
         amount_minor: -1,

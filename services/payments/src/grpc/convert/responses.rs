@@ -6,8 +6,8 @@ use vouch_proto::{common::v1 as common, convert::to_wire_time, payments::v1 as p
 use crate::{
     app::contracts::ContractWithMilestones,
     domain::{
-        Balances, Contract, CurrencyTotal, Earning, EarningState, Milestone, MilestoneState, Part, Pay, RewardTotal,
-        StatementLine,
+        Balances, Contract, CurrencyTotal, Earning, EarningSource, EarningState, Milestone, MilestoneState, Part, Pay,
+        RewardTotal, StatementLine,
     },
 };
 
@@ -89,6 +89,11 @@ impl From<Earning> for pb::Earning {
             EarningState::Settled { .. } => State::Settled,
         };
         let money = |minor| Some(Money::new(minor, earning.gross.currency).into());
+        let source = match earning.source {
+            EarningSource::Milestone(id) => pb::earning::Source::MilestoneId(id.to_string()),
+            EarningSource::Invoice(id) => pb::earning::Source::InvoiceId(id.to_string()),
+            EarningSource::Bonus(id) => pb::earning::Source::BonusPaymentId(id.to_string()),
+        };
         Self {
             id: earning.id.to_string(),
             contract_id: earning.contract_id.to_string(),
@@ -100,6 +105,7 @@ impl From<Earning> for pb::Earning {
             state: state.into(),
             occur_time: Some(to_wire_time(earning.occurred_at)),
             available_time: Some(to_wire_time(earning.available_at)),
+            source: Some(source),
         }
     }
 }

@@ -1,0 +1,34 @@
+//! What clients are made to pay, and what follows once they have.
+
+use vouch_primitives::{MilestoneId, Timestamp};
+use vouch_storage::Txn;
+
+use super::{App, milestones};
+use crate::{
+    domain::{Book, Charge, LedgerAccount, Purpose},
+    error::Error,
+    store,
+};
+
+impl App {
+    /// Makes clients pay these into the escrow of their contracts, which are locked.
+    ///
+    /// # Errors
+    /// When the database fails, or an escrow would not fit.
+    pub(super) async fn charge(&self, txn: &Txn, now: Timestamp, charges: &[Charge]) -> Result<(), Error> {
+        let escrows = charges
+            .iter()
+            .map(|charge| LedgerAccount::escrow(charge.contract_id, charge.amount.currency));
+        let mut book: Book = store::ledger::open(txn, escrows).await?;
+        for charge in charges {
+            book.charge(now, charge)?;
+        }
+        store::ledger::save(txn, now, &book).await?;
+        let of_milestone = |charge: &Charge| match charge.purpose {
+            Purpose::Milestone(id) => Some(id),
+            Purpose::Invoice(_) | Purpose::Bonus(_) => None,
+        };
+        let paid: Vec<MilestoneId> = charges.iter().filter_map(of_milestone).collect();
+        milestones::paid(txn, &paid).await
+    }
+}
