@@ -8,9 +8,12 @@ use vouch_storage::{Db, DbBackend};
 use vouch_testkit::{TestDatabase, eventually, on_both_databases, tables::rows};
 
 use crate::{
+    callers::{self, nda, signed},
     example::{acceptance, activation, at, fixed_terms, registration},
     hire::accepted,
+    papers::{pdf, upload_for},
     tables::{count, told},
+    tax::w9,
     world::{SOON, World, refusal},
 };
 
@@ -34,6 +37,16 @@ const PERSONAL: [&str; 6] = [
     "too many feathers",
 ];
 
+/// Where what she has written stands before she is erased.
+const WRITTEN: [&str; 6] = [
+    "task.submission",
+    "tax_form.form",
+    "agency.name",
+    "document.file_name",
+    "profile_section.complete",
+    "talent_search.headline",
+];
+
 fn gussie(email: &str) -> pb::BasicInformation {
     pb::BasicInformation {
         legal_name: "Augusta Quillfeather".to_owned(),
@@ -46,6 +59,12 @@ fn gussie(email: &str) -> pb::BasicInformation {
 
 /// Gussie leaves traces wherever one can: an accepted and a declined offer, mails, three addresses. Her id and the room.
 async fn a_life(world: &World) -> (String, String) {
+    world.require(nda()).await;
+    let reviewed = pb::TaskTemplateContent {
+        without_review: false,
+        ..nda()
+    };
+    world.require(reviewed).await;
     let invitation = world.invitations.send("gussie@quill.example", fixed_terms());
     let request = pb::ActivateAccountRequest {
         basic_information: Some(gussie("gussie@quill.example")),
@@ -56,6 +75,7 @@ async fn a_life(world: &World) -> (String, String) {
     let answer = world.activate(request).await.expect("an account");
     let (person, case) = (answer.person.expect("a person").id, answer.case.expect("a case"));
     world.review(&case.id).await.expect("reviewed");
+    work(world, &person, &case).await;
     let case = world.accept(acceptance(&case, "Hello Grace")).await.expect("accepted");
     let offer = case.offer.expect("an offer");
     let second = world.invitations.send("gussie@quill.example", fixed_terms());
@@ -80,6 +100,36 @@ async fn a_life(world: &World) -> (String, String) {
     (person, offer.room_id)
 }
 
+/// What she writes, signs and uploads. The tax form waits, as payments is away.
+async fn work(world: &World, person: &str, case: &pb::Case) {
+    let caller = callers::person(person);
+    for (task, without_review) in world.tasks_of(&case.id).await.iter().zip([true, false]) {
+        world.start(&caller, task).await.expect("started");
+        let mut submission = signed();
+        submission.signature.as_mut().expect("a signature").name = "Augusta Quillfeather".to_owned();
+        world.submit(&caller, task, submission).await.expect("handed in");
+        if !without_review {
+            world.claim("jo", task).await.expect("claimed");
+            world.approve("jo", task).await.expect("confirmed");
+        }
+    }
+    let gussie = world.person(person).await.expect("a person");
+    let uploaded = world.upload(upload_for(&gussie, "Gussie.pdf"), &pdf(100, 1)).await;
+    uploaded.expect("a document");
+    world
+        .describe(&gussie.account_id, "Gussie, who quills", &["Quills of Gussie"])
+        .await;
+    world
+        .set_visibility(&gussie.account_id, pb::Visibility::Public)
+        .await
+        .expect("shown");
+    world.agency(&gussie, "Gussie and Daughters", "PUBLIC").await;
+    world.payments.away(true);
+    let mut form = w9();
+    form.signature = "Augusta Quillfeather".to_owned();
+    world.submit_form(&gussie.account_id, form).await.expect("taken");
+}
+
 async fn close(world: &World, person: &str) {
     eventually("the account is closed", SOON, async || {
         let closed = world.close(person, "Gussie has too many feathers").await;
@@ -100,6 +150,14 @@ async fn nothing_personal_is_left_anywhere(database: TestDatabase) {
     let (person, room) = a_life(&world).await;
     for personal in PERSONAL {
         assert_ne!(places(&world.db, personal).await, Vec::<String>::new(), "{personal}");
+    }
+    let written = [
+        places(&world.db, PERSONAL[0]).await,
+        places(&world.db, PERSONAL[1]).await,
+    ]
+    .concat();
+    for column in WRITTEN {
+        assert!(written.contains(&column.to_owned()), "{column} of {written:?}");
     }
     for evidence in EVIDENCE {
         assert_eq!(places(&world.db, evidence).await.len(), 2, "{evidence}");

@@ -25,6 +25,7 @@ mod privacy;
 mod profiles;
 mod registration;
 mod requests;
+mod reviewing;
 mod search;
 mod settings;
 mod tables;

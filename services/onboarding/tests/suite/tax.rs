@@ -35,7 +35,7 @@ fn address() -> Option<TaxAddress> {
     })
 }
 
-fn w9() -> TaxForm {
+pub fn w9() -> TaxForm {
     let form = W9Form {
         name: "Ada Lovelace".to_owned(),
         classification: TaxClassification::Individual.into(),
@@ -66,7 +66,7 @@ fn signed(form: Form) -> TaxForm {
 }
 
 impl World {
-    async fn submit_form(&self, account_id: &str, form: TaxForm) -> Result<pb::TaxInformation, Status> {
+    pub async fn submit_form(&self, account_id: &str, form: TaxForm) -> Result<pb::TaxInformation, Status> {
         let request = pb::SubmitTaxInformationRequest {
             request_id: request_id(),
             account_id: account_id.to_owned(),

@@ -21,6 +21,8 @@ use crate::{
 on_both_databases! {
     an_agency_is_offered_a_contract,
     the_final_invitation_comes_after_the_tasks_and_can_be_sent_again,
+    the_final_invitation_goes_to_a_verified_address_alone,
+    a_listing_that_is_confirmed_moves_all_cases_of_the_agency,
     an_agency_name_is_for_agencies_alone,
     an_agency_that_is_listed_needs_no_second_confirmation,
     talent_comes_into_a_cloud,
@@ -145,6 +147,64 @@ async fn the_final_invitation_comes_after_the_tasks_and_can_be_sent_again(databa
     assert_eq!(refusal(world.accept_agency(&first).await), dead);
     // When the offer lapses, so does the invitation.
     assert_eq!(count(&world.db, "agency_invitation").await, 1);
+    world.stop().await;
+}
+
+// B34
+async fn the_final_invitation_goes_to_a_verified_address_alone(database: TestDatabase) {
+    let world = World::new(database).await;
+    let invitation = world.invitations.send("ada@example.com", fixed_terms());
+    let invitation = world.invitations.of_agency(invitation);
+    let request = pb::ActivateAccountRequest {
+        agency_name: AGENCY.to_owned(),
+        ..activation(&invitation, "elsewhere@example.com")
+    };
+    let case = world.activate(request).await.expect("an account").case.expect("a case");
+    let reviewed = world.review(&case.id).await.expect("reviewed");
+    assert_eq!(reviewed.state(), case::State::VerifyEmail);
+    assert_eq!(count(&world.db, "agency_invitation").await, 0);
+    let early = world.accept(acceptance(&case, "Hello")).await;
+    let unverified = (Code::FailedPrecondition, "EMAIL_NOT_VERIFIED".to_owned());
+    assert_eq!(refusal(early), unverified);
+    let token = world.token_for("elsewhere@example.com").await;
+    world.verify(&token).await.expect("verified");
+    assert_eq!(world.case(&case.id).await.state(), case::State::ConfirmListing);
+    assert_eq!(count(&world.db, "agency_invitation").await, 1);
+    world.stop().await;
+}
+
+// B34
+async fn a_listing_that_is_confirmed_moves_all_cases_of_the_agency(database: TestDatabase) {
+    let world = World::new(database).await;
+    let mut cases = Vec::new();
+    for nth in 0..2 {
+        let invitation = world.invitations.send("ada@example.com", fixed_terms());
+        let invitation = world.invitations.of_agency(invitation);
+        let case = if nth == 0 {
+            let activated = world.activate(as_agency(&invitation)).await;
+            activated.expect("an account").case.expect("a case")
+        } else {
+            let first: &pb::Case = &cases[0];
+            let request = pb::OpenCaseRequest {
+                request_id: request_id(),
+                person_id: first.person_id.clone(),
+                invitation_id: invitation.id,
+                agency_name: AGENCY.to_owned(),
+            };
+            let opened = world.cases.clone().open_case(request).await.expect("a case");
+            opened.into_inner().case.expect("a case")
+        };
+        let reviewed = world.review(&case.id).await.expect("reviewed");
+        assert_eq!(reviewed.state(), case::State::ConfirmListing);
+        cases.push(case);
+    }
+    world
+        .accept_agency(&agency_token(&world).await)
+        .await
+        .expect("confirmed");
+    for case in &cases {
+        assert_eq!(world.case(&case.id).await.state(), case::State::AcceptOffer);
+    }
     world.stop().await;
 }
 
