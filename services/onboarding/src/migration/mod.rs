@@ -8,6 +8,7 @@ mod m20261121_000205_onboarding_document;
 mod m20261121_000206_onboarding_profile;
 mod m20261121_000207_onboarding_account;
 mod m20261121_000208_onboarding_task;
+mod m20261121_000210_onboarding_profile_left;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261121_000206_onboarding_profile::Migration));
         all.push(Box::new(m20261121_000207_onboarding_account::Migration));
         all.push(Box::new(m20261121_000208_onboarding_task::Migration));
+        all.push(Box::new(m20261121_000210_onboarding_profile_left::Migration));
         all
     }
 }

@@ -1,14 +1,10 @@
 //! The ways of agencies, and of those who are invited to talent clouds.
 
-use std::sync::Arc;
-
-use sea_orm::ConnectionTrait;
 use tonic::Code;
 use vouch_proto::{
     common::v1 as common,
-    onboarding::v1::{self as pb, account::Listing, case, get_home_response::NextStep},
+    onboarding::v1::{self as pb, account::Listing, case, get_home_response::NextStep, save_section_request::Section},
 };
-use vouch_storage::{StorageError, Txn};
 use vouch_testkit::{TestDatabase, on_both_databases};
 
 use crate::{
@@ -28,6 +24,7 @@ on_both_databases! {
     talent_comes_into_a_cloud,
     in_the_agency_context_the_offer_waits_under_the_persons_name,
     the_database_knows_the_ways,
+    the_database_leaves_no_profile_half_done,
 }
 
 const AGENCY: &str = "Analytical Engines";
@@ -351,20 +348,35 @@ async fn in_the_agency_context_the_offer_waits_under_the_persons_name(database: 
     world.stop().await;
 }
 
+// B43, B50
+async fn the_database_leaves_no_profile_half_done(database: TestDatabase) {
+    let world = World::new(database).await;
+    let invitation = world.invitations.send_to_cloud("ada@example.com");
+    let activated = world.activate(activation(&invitation, "ada@example.com")).await;
+    let case = activated.expect("an account").case.expect("a case");
+    let half = Section::Skills(pb::Skills::default());
+    world
+        .save_section(&case.account_id, half, false)
+        .await
+        .expect("started");
+    let leave = "UPDATE onboarding_case SET state = 'READY'";
+    let refused = vouch_storage::describe(&world.execute(leave, []).await.expect_err("half done"));
+    assert!(refused.contains("the profile is half done"), "{refused}");
+    world
+        .discard_section(&case.account_id, pb::SectionKind::Skills)
+        .await
+        .expect("discarded");
+    assert_eq!(world.execute(leave, []).await.expect("nothing is half done"), 1);
+    world.stop().await;
+}
+
 // B18, B34, B36, B41, B48
 async fn the_database_knows_the_ways(database: TestDatabase) {
     let world = World::new(database).await;
     let invitation = world.invitations.send("ada@example.com", fixed_terms());
     let invitation = world.invitations.of_agency(invitation);
     world.activate(as_agency(&invitation)).await.expect("an account");
-    let run = async |sql: &str| {
-        let sql = sql.to_owned();
-        let change = |txn: Arc<Txn>| {
-            let sql = sql.clone();
-            async move { Ok::<_, StorageError>(txn.execute_unprepared(&sql).await?.rows_affected()) }
-        };
-        world.db.write_tx(change).await
-    };
+    let run = async |sql: &str| world.execute(sql, []).await;
     for refused in [
         // A case does not come to its offer while the listing is provisional.
         "UPDATE onboarding_case SET state = 'ACCEPT_OFFER'",
