@@ -10,6 +10,8 @@ use time::{Date, Month, OffsetDateTime, format_description::well_known::Rfc3339}
 
 /// One day in microseconds; UTC has no others, as leap seconds are not counted.
 const DAY: i64 = 86_400_000_000;
+/// One minute in microseconds.
+const MINUTE: i64 = 60_000_000;
 
 /// A moment, in microseconds since the epoch, UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,6 +79,12 @@ impl Timestamp {
     #[must_use]
     pub fn add_days(self, days: u32) -> Self {
         self.saturating_add(Duration::from_secs(u64::from(days) * 86_400))
+    }
+
+    /// Whether it is the first moment of a minute.
+    #[must_use]
+    pub const fn is_whole_minute(self) -> bool {
+        self.0.rem_euclid(MINUTE) == 0
     }
 
     /// The first moment of its day, UTC.
@@ -178,6 +186,12 @@ mod tests {
             ("2026-03-01T23:59:59.999999Z", "2026-03-01", "2026-02-23"),
             ("2026-03-02T00:00:00Z", "2026-03-02", "2026-03-02"),
             ("2026-03-04T12:30:00Z", "2026-03-04", "2026-03-02"),
+            ("2028-02-29T23:59:59.999999Z", "2028-02-29", "2028-02-28"),
+            ("2028-03-05T23:59:59.999999Z", "2028-03-05", "2028-02-28"),
+            // 2026 has 53 weeks, of which the last ends in 2027.
+            ("2027-01-03T23:59:59.999999Z", "2027-01-03", "2026-12-28"),
+            ("2027-01-04T00:00:00Z", "2027-01-04", "2027-01-04"),
+            ("2100-02-28T23:59:59.999999Z", "2100-02-28", "2100-02-22"),
             ("1970-01-01T00:00:00Z", "1970-01-01", "1969-12-29"),
             ("1969-12-28T00:00:00.000001Z", "1969-12-28", "1969-12-22"),
         ] {
@@ -192,6 +206,20 @@ mod tests {
             let edge = Timestamp::from_micros(edge);
             assert!(edge.start_of_day() <= edge.max(Timestamp::from_micros(i64::MIN)));
             let _ = edge.start_of_week();
+        }
+    }
+
+    #[test]
+    fn minutes_are_whole_at_their_first_moment_alone() {
+        for (moment, whole) in [
+            ("2026-03-08T23:59:00Z", true),
+            ("2026-03-09T00:00:00Z", true),
+            ("1969-12-31T23:59:00Z", true),
+            ("2026-03-08T23:59:59.999999Z", false),
+            ("2026-03-09T00:00:00.000001Z", false),
+            ("2026-03-09T00:00:30Z", false),
+        ] {
+            assert_eq!(at(moment).is_whole_minute(), whole, "{moment}");
         }
     }
 

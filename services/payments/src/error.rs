@@ -7,7 +7,7 @@ use vouch_proto::Violations;
 use vouch_runtime::grpc::status;
 use vouch_storage::StorageError;
 
-use crate::domain::{ContractError, LedgerError, MilestoneError, RefundError, RewardError};
+use crate::domain::{ContractError, LedgerError, MilestoneError, RefundError, RewardError, TimeError};
 
 /// A failure of this service.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,9 @@ pub enum Error {
     /// The milestone refuses.
     #[error(transparent)]
     Milestone(#[from] MilestoneError),
+    /// The time cannot be written.
+    #[error(transparent)]
+    Time(#[from] TimeError),
     /// The earning refuses.
     #[error(transparent)]
     Refund(#[from] RefundError),
@@ -65,12 +68,14 @@ impl From<Error> for Status {
             Error::Invalid(violations) => status::invalid_argument(violations),
             Error::NotFound { resource, id } => status::not_found(resource, id),
             Error::OfferTaken { .. } => refused("OFFER_TAKEN"),
-            Error::Contract(refusal) | Error::Milestone(MilestoneError::Contract(refusal)) => match refusal {
-                ContractError::NotFixedPrice => refused("CONTRACT_NOT_FIXED_PRICE"),
-                ContractError::OtherCurrency { .. } => refused("OTHER_CURRENCY"),
-                ContractError::TooManyMilestones => refused("TOO_MANY_MILESTONES"),
-                ContractError::AmountTooLarge(_) | ContractError::TotalTooLarge => refused("AMOUNT_TOO_LARGE"),
-            },
+            Error::Contract(refusal)
+            | Error::Milestone(MilestoneError::Contract(refusal))
+            | Error::Time(TimeError::Contract(refusal)) => refused(reason_of(refusal)),
+            Error::Time(TimeError::InFuture) => refused("TIME_IN_FUTURE"),
+            Error::Time(TimeError::BeforeContract { .. }) => refused("TIME_BEFORE_CONTRACT"),
+            Error::Time(TimeError::WeekClosed { .. }) => refused("WEEK_CLOSED"),
+            Error::Time(TimeError::Overlaps { .. }) => refused("TIME_OVERLAPS"),
+            Error::Time(TimeError::TooMany) => refused("TOO_MANY_TIME_ENTRIES"),
             Error::Milestone(MilestoneError::NotAgreed { .. }) => refused("MILESTONE_NOT_AGREED"),
             Error::Milestone(MilestoneError::NotFunded { .. }) => refused("MILESTONE_NOT_FUNDED"),
             Error::Milestone(MilestoneError::NotSubmitted { .. }) => refused("MILESTONE_NOT_SUBMITTED"),
@@ -88,6 +93,20 @@ impl From<Error> for Status {
     }
 }
 
+/// The reason for which a contract refuses.
+const fn reason_of(refusal: &ContractError) -> &'static str {
+    match refusal {
+        ContractError::NotFixedPrice => "CONTRACT_NOT_FIXED_PRICE",
+        ContractError::NotHourly => "CONTRACT_NOT_HOURLY",
+        ContractError::Paused => "CONTRACT_PAUSED",
+        ContractError::Ended => "CONTRACT_ENDED",
+        ContractError::FundedMilestones { .. } => "FUNDED_MILESTONES",
+        ContractError::OtherCurrency { .. } => "OTHER_CURRENCY",
+        ContractError::TooManyMilestones => "TOO_MANY_MILESTONES",
+        ContractError::AmountTooLarge(_) | ContractError::TotalTooLarge => "AMOUNT_TOO_LARGE",
+    }
+}
+
 impl From<&Error> for Verdict {
     fn from(error: &Error) -> Self {
         match error {
@@ -98,6 +117,7 @@ impl From<&Error> for Verdict {
             | Error::OfferTaken { .. }
             | Error::Contract(_)
             | Error::Milestone(_)
+            | Error::Time(_)
             | Error::Refund(_)
             | Error::Reward(_)
             | Error::Ledger(_) => Self::Reject(error.to_string()),

@@ -2,7 +2,8 @@
 //!
 //! An accepted offer begins a contract, bound to its fee terms for life. A client funds a milestone into escrow, the
 //! talent submits the work, and the client, or two weeks of silence, approves it: it is an earning, pending for five
-//! days and then available, less the service fee. Refunds are the exact inverse. What the referral programme releases is
+//! days and then available, less the service fee. Time that is worked by the hour is invoiced week by week, each Monday at
+//! noon, charged at once, and available ten days after the week. Refunds are the exact inverse. What the referral programme releases is
 //! posted to the referrer's balance, once. Every movement is a transfer from one ledger account to another.
 //!
 //! | module | holds |
@@ -17,8 +18,8 @@
 //! | [`error`] | what can go wrong, for callers and for the consumer of events |
 //! | [`config`] | the settings; every one stands in `config.default.toml` |
 //!
-//! Events out: `ContractStarted`, `EarningSettled`, `EarningReversed`. Events in: onboarding's `OfferAccepted`,
-//! referral's `RewardReleased`.
+//! Events out: `ContractStarted`, `ContractChanged`, `ContractEnded`, `InvoiceIssued`, `InvoicePaid`, `EarningSettled`,
+//! `EarningReversed`. Events in: onboarding's `OfferAccepted`, referral's `RewardReleased`.
 
 pub mod app;
 pub mod config;
@@ -35,7 +36,8 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio_util::sync::CancellationToken;
 use vouch_proto::payments::v1::{
     contract_service_server::ContractServiceServer, earning_service_server::EarningServiceServer,
-    ledger_service_server::LedgerServiceServer, tax_service_server::TaxServiceServer,
+    invoice_service_server::InvoiceServiceServer, ledger_service_server::LedgerServiceServer,
+    tax_service_server::TaxServiceServer, time_service_server::TimeServiceServer,
 };
 use vouch_runtime::{Chassis, ChassisError, chassis};
 use vouch_storage::timers::Worker;
@@ -83,6 +85,8 @@ impl Service {
             .grpc(EarningServiceServer::new(grpc::Earnings(app.clone())))
             .grpc(LedgerServiceServer::new(grpc::Ledger(app.clone())))
             .grpc(TaxServiceServer::new(grpc::Taxes(app.clone())))
+            .grpc(TimeServiceServer::new(grpc::Times(app.clone())))
+            .grpc(InvoiceServiceServer::new(grpc::Invoices(app.clone())))
             .facts(events::router(), Arc::new(app))
             .timers(worker)
             .looks_at(move || {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use sea_orm::ConnectionTrait;
 use vouch_messaging::{Fact, NewEvent, outbox};
 use vouch_primitives::{AccountId, ClientId, ContractId, MilestoneId, Money, OfferId, PersonId, Timestamp};
 use vouch_proto::{Listed, Page, convert::to_wire_time, payments::v1 as pb};
@@ -9,7 +10,7 @@ use vouch_storage::Txn;
 
 use super::App;
 use crate::{
-    domain::{Contract, FeeTerms, Milestone, MilestoneState, Pay},
+    domain::{Contract, ContractState, FeeTerms, Milestone, MilestoneState, Pay, WeeklyLimits},
     error::Error,
     store,
 };
@@ -39,13 +40,34 @@ pub struct AcceptedOffer {
     pub accepted_at: Timestamp,
 }
 
-/// A contract with its milestones.
+/// A contract as it is shown.
 #[derive(Clone, Debug)]
-pub struct ContractWithMilestones {
+pub struct ContractView {
     /// The contract.
     pub contract: Contract,
-    /// In the order in which they were agreed.
+    /// In the order in which they were agreed; none in lists.
     pub milestones: Vec<Milestone>,
+    /// Of an hourly contract.
+    pub limits: Option<WeeklyLimits>,
+    /// When it was looked at: which limit is in force depends on it.
+    pub at: Timestamp,
+}
+
+impl ContractView {
+    /// The contract with all that is shown of it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn read(conn: &impl ConnectionTrait, contract: Contract, at: Timestamp) -> Result<Self, Error> {
+        let milestones = store::milestones::of_contract(conn, contract.id).await?;
+        let limits = store::limits::of(conn, [&contract]).await?.remove(&contract.id);
+        Ok(Self {
+            contract,
+            milestones,
+            limits,
+            at,
+        })
+    }
 }
 
 impl App {
@@ -53,12 +75,11 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn get_contract(&self, id: ContractId) -> Result<ContractWithMilestones, Error> {
+    pub async fn get_contract(&self, id: ContractId) -> Result<ContractView, Error> {
         let conn = self.commands.db().reader();
         let found = store::contracts::find(conn, &[id]).await?.pop();
         let contract = found.ok_or(Error::not_found("contract", id.as_uuid()))?;
-        let milestones = store::milestones::of_contract(conn, id).await?;
-        Ok(ContractWithMilestones { contract, milestones })
+        ContractView::read(conn, contract, self.commands.now()).await
     }
 
     /// Lists somebody's contracts, newest first. Their milestones are left out: all together they could be more than an
@@ -70,9 +91,17 @@ impl App {
         &self,
         party: Party,
         page: Page<ContractId>,
-    ) -> Result<Listed<Contract, ContractId>, Error> {
-        let found = store::contracts::list(self.commands.db().reader(), party, page).await?;
-        Ok(page.cut(found, |contract| contract.id))
+    ) -> Result<Listed<ContractView, ContractId>, Error> {
+        let (conn, at) = (self.commands.db().reader(), self.commands.now());
+        let found = store::contracts::list(conn, party, page).await?;
+        let mut limits = store::limits::of(conn, &found).await?;
+        let views = found.into_iter().map(|contract| ContractView {
+            limits: limits.remove(&contract.id),
+            milestones: Vec::new(),
+            contract,
+            at,
+        });
+        Ok(page.cut(views.collect(), |view: &ContractView| view.contract.id))
     }
 
     /// Begins the contracts of accepted offers, bound to the fee terms of the day [F14]. A contract that has begun
@@ -113,6 +142,7 @@ fn begin(offer: &AcceptedOffer) -> Contract {
         start_at: offer.start_at,
         created_at: offer.accepted_at,
         net_gross_minor: 0,
+        state: ContractState::Active,
     }
 }
 

@@ -1,19 +1,22 @@
 //! Earnings: settled when they become available, refunded.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use vouch_messaging::{NewEvent, outbox};
-use vouch_primitives::{AccountId, EarningId, Money, ReversalId, Timestamp};
+use vouch_primitives::{AccountId, ContractId, EarningId, Money, ReversalId, Timestamp};
 use vouch_proto::{Listed, Page, convert::to_wire_time, payments::v1 as pb};
 use vouch_storage::{
     Txn,
     idempotency::RequestKey,
-    timers::{DueTimer, NewTimer},
+    timers::{self, DueTimer, NewTimer},
 };
 
 use super::App;
 use crate::{
-    domain::{Book, Earning, Refund},
+    domain::{Book, Contract, Earning, LedgerAccount, Refund},
     error::Error,
     store,
 };
@@ -117,8 +120,37 @@ impl App {
     }
 }
 
+/// New earnings of locked contracts, whose running totals have them already: their money leaves escrow and is pending,
+/// less the fee, and each settles by its timer.
+pub(super) async fn earn(
+    txn: &Txn,
+    now: Timestamp,
+    contracts: &BTreeMap<ContractId, Contract>,
+    made: &[Earning],
+) -> Result<(), Error> {
+    if made.is_empty() {
+        return Ok(());
+    }
+    let accounts = made.iter().flat_map(|earning| {
+        let currency = earning.gross.currency;
+        let escrow = LedgerAccount::escrow(earning.contract_id, currency);
+        Book::accounts_of(earning.account_id, currency)
+            .into_iter()
+            .chain([escrow])
+    });
+    let mut book = store::ledger::open(txn, accounts).await?;
+    for earning in made {
+        book.approve(earning)?;
+    }
+    store::earnings::insert(txn, made).await?;
+    store::contracts::save_totals(txn, contracts).await?;
+    store::ledger::save(txn, now, &book).await?;
+    let settlements: Vec<NewTimer> = made.iter().map(settlement).collect();
+    Ok(timers::schedule(txn, &settlements).await?)
+}
+
 /// When an earning becomes available.
-pub(super) const fn settlement(earning: &Earning) -> NewTimer {
+const fn settlement(earning: &Earning) -> NewTimer {
     NewTimer {
         kind: SETTLE,
         key: earning.id.as_uuid(),

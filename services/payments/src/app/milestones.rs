@@ -12,7 +12,7 @@ use vouch_storage::{
 
 use super::{App, earnings};
 use crate::{
-    domain::{Book, Charge, Contract, LedgerAccount, Milestone, MilestoneState, Purpose, Transition},
+    domain::{Charge, Contract, Milestone, MilestoneState, Purpose, Transition},
     error::Error,
     store,
 };
@@ -214,21 +214,6 @@ async fn approve(
     if made.is_empty() {
         return Ok(());
     }
-    let accounts = made.iter().flat_map(|earning| {
-        let currency = earning.gross.currency;
-        let escrow = LedgerAccount::escrow(earning.contract_id, currency);
-        Book::accounts_of(earning.account_id, currency)
-            .into_iter()
-            .chain([escrow])
-    });
-    let mut book = store::ledger::open(txn, accounts).await?;
-    for earning in &made {
-        book.approve(earning)?;
-    }
     store::milestones::save(txn, milestones).await?;
-    store::earnings::insert(txn, &made).await?;
-    store::contracts::save_totals(txn, contracts).await?;
-    store::ledger::save(txn, now, &book).await?;
-    let settlements: Vec<NewTimer> = made.iter().map(earnings::settlement).collect();
-    Ok(timers::schedule(txn, &settlements).await?)
+    earnings::earn(txn, now, contracts, &made).await
 }

@@ -4,7 +4,10 @@
 //! |---|---|
 //! | [`accounts`] | whose an account is |
 //! | [`contracts`] | an accepted offer begins a contract |
+//! | [`contract_changes`] | a contract is paused, goes on, ends, gets another weekly limit |
 //! | [`milestones`] | agreed, funded, submitted, approved by the client or by silence |
+//! | [`time_entries`] | time worked by the hour, until its week is closed |
+//! | [`invoices`] | weeks are closed, charged, and earned once paid |
 //! | [`charges`] | what clients are made to pay, and what follows once they have |
 //! | [`earnings`] | settled when available, refunded |
 //! | [`rewards`] | what the referral programme releases is posted |
@@ -18,13 +21,16 @@
 pub mod accounts;
 pub mod audit;
 pub mod charges;
+pub mod contract_changes;
 pub mod contracts;
 pub mod earnings;
+pub mod invoices;
 pub mod ledger;
 pub mod milestones;
 mod owners;
 pub mod rewards;
 pub mod tax;
+pub mod time_entries;
 
 use vouch_runtime::Commands;
 

@@ -1,6 +1,6 @@
 //! Whose things are.
 
-use vouch_primitives::{AccountId, ContractId, EarningId, MilestoneId, Uuid};
+use vouch_primitives::{AccountId, ContractId, EarningId, InvoiceId, MilestoneId, TimeEntryId, Uuid};
 use vouch_runtime::access::{FindOwners, Owners};
 use vouch_storage::StorageError;
 
@@ -19,6 +19,14 @@ impl FindOwners for App {
             "earning_id" => {
                 let found = store::earnings::find(conn, &[EarningId::from_uuid(id)]).await?;
                 found.first().map(|earning| earning.contract_id)
+            }
+            "time_entry_id" => {
+                let found = store::time_entries::find(conn, TimeEntryId::from_uuid(id)).await?;
+                found.map(|entry| entry.contract_id)
+            }
+            "invoice_id" => {
+                let found = store::invoices::find(conn, &[InvoiceId::from_uuid(id)]).await?;
+                found.first().map(|invoice| invoice.contract_id)
             }
             "account_id" => {
                 let person = store::accounts::person_of(conn, AccountId::from_uuid(id)).await?;

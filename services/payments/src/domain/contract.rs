@@ -1,8 +1,8 @@
 //! Work agreed between a client and talent.
 
-use vouch_primitives::{AccountId, ClientId, ContractId, Currency, Money, OfferId, PersonId, Timestamp};
+use vouch_primitives::{AccountId, ClientId, ContractId, Currency, MilestoneId, Money, OfferId, PersonId, Timestamp};
 
-use super::FeeTerms;
+use super::{FeeTerms, Milestone, MilestoneState, Transition};
 
 /// How many milestones a contract may have.
 pub const MOST_MILESTONES: u64 = 500;
@@ -30,6 +30,28 @@ pub struct Contract {
     pub created_at: Timestamp,
     /// All that was earned less all that was refunded, in minor units of the contract's currency.
     pub net_gross_minor: i64,
+    /// Whether work goes on.
+    pub state: ContractState,
+}
+
+/// Whether work goes on under a contract. Money for what was done flows in every state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContractState {
+    /// It does.
+    Active,
+    /// No new time and no new milestones for now.
+    Paused(Halt),
+    /// Nobody works under it any more; this is final.
+    Ended(Halt),
+}
+
+/// When and why work stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Halt {
+    /// When.
+    pub at: Timestamp,
+    /// Why, in the words of who stopped it; not empty.
+    pub reason: String,
 }
 
 /// How the work is paid.
@@ -39,7 +61,7 @@ pub enum Pay {
     Hourly {
         /// For one hour.
         rate: Money,
-        /// Minutes that may be invoiced per week.
+        /// Minutes that may be invoiced per week, as it was agreed at first; see [`super::WeeklyLimits`].
         weekly_limit_minutes: u32,
     },
     /// By milestones, all in one currency.
@@ -55,6 +77,24 @@ pub enum ContractError {
     /// Only a fixed-price contract has milestones.
     #[error("the contract is paid by the hour and has no milestones")]
     NotFixedPrice,
+    /// Only an hourly contract takes time, and has a weekly limit.
+    #[error("the contract is paid by milestones, not by the hour")]
+    NotHourly,
+    /// Nothing new is taken for now.
+    #[error("the contract is paused")]
+    Paused,
+    /// Nothing new is taken any more.
+    #[error("the contract has ended")]
+    Ended,
+    /// The client has paid for work that has not been submitted.
+    #[error(
+        "{count} milestones are funded and not submitted: their work has to be submitted first, as what is in escrow cannot \
+         go back to the client yet"
+    )]
+    FundedMilestones {
+        /// How many.
+        count: usize,
+    },
     /// All amounts of a contract are in one currency.
     #[error("the contract is in {contract}, not in {asked}")]
     OtherCurrency {
@@ -87,11 +127,12 @@ impl Contract {
     /// Whether a milestone of this amount may be added to the `count` that there are.
     ///
     /// # Errors
-    /// If the contract is paid by the hour or in another currency, or the amount or the number is too large.
+    /// If the contract is paid by the hour, in another currency or not active, or the amount or the number is too large.
     pub fn check_milestone(&self, amount: Money, count: u64) -> Result<(), ContractError> {
         let Pay::Fixed { currency } = self.pay else {
             return Err(ContractError::NotFixedPrice);
         };
+        self.check_active()?;
         if amount.currency != currency {
             return Err(ContractError::OtherCurrency {
                 contract: currency,
@@ -105,6 +146,80 @@ impl Contract {
             return Err(ContractError::TooManyMilestones);
         }
         Ok(())
+    }
+
+    /// Whether work goes on.
+    ///
+    /// # Errors
+    /// If it is paused or has ended.
+    pub const fn check_active(&self) -> Result<(), ContractError> {
+        match self.state {
+            ContractState::Active => Ok(()),
+            ContractState::Paused(_) => Err(ContractError::Paused),
+            ContractState::Ended(_) => Err(ContractError::Ended),
+        }
+    }
+
+    /// Whether it has not ended.
+    ///
+    /// # Errors
+    /// If it has.
+    pub const fn check_not_ended(&self) -> Result<(), ContractError> {
+        match self.state {
+            ContractState::Active | ContractState::Paused(_) => Ok(()),
+            ContractState::Ended(_) => Err(ContractError::Ended),
+        }
+    }
+
+    /// Nothing new for now. One that is paused already stays as it is.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn pause(&mut self, halt: Halt) -> Result<Transition, ContractError> {
+        match self.state {
+            ContractState::Active => {
+                self.state = ContractState::Paused(halt);
+                Ok(Transition::Moved)
+            }
+            ContractState::Paused(_) => Ok(Transition::AlreadyDone),
+            ContractState::Ended(_) => Err(ContractError::Ended),
+        }
+    }
+
+    /// Work goes on.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn resume(&mut self) -> Result<Transition, ContractError> {
+        match self.state {
+            ContractState::Paused(_) => {
+                self.state = ContractState::Active;
+                Ok(Transition::Moved)
+            }
+            ContractState::Active => Ok(Transition::AlreadyDone),
+            ContractState::Ended(_) => Err(ContractError::Ended),
+        }
+    }
+
+    /// Nobody works any more. Returns those of its milestones that are only agreed, and dropped with it; `None` if it had
+    /// ended before.
+    ///
+    /// # Errors
+    /// If milestones are funded and not submitted.
+    pub fn end(&mut self, halt: Halt, milestones: &[Milestone]) -> Result<Option<Vec<MilestoneId>>, ContractError> {
+        if let ContractState::Ended(_) = self.state {
+            return Ok(None);
+        }
+        let in_state = |state| milestones.iter().filter(move |milestone| milestone.state == state);
+        match in_state(MilestoneState::Funded).count() {
+            0 => {
+                self.state = ContractState::Ended(halt);
+                Ok(Some(
+                    in_state(MilestoneState::Agreed).map(|milestone| milestone.id).collect(),
+                ))
+            }
+            count => Err(ContractError::FundedMilestones { count }),
+        }
     }
 
     /// Adds what was earned to the running total, and returns the fee on it in minor units: the difference that the
@@ -131,5 +246,26 @@ impl Contract {
         let before = self.fee_terms.on_total_rounded_down(self.net_gross_minor);
         self.net_gross_minor = total;
         self.fee_terms.on_total_rounded_down(total) - before
+    }
+}
+
+impl ContractState {
+    /// Its stable name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Paused(_) => "PAUSED",
+            Self::Ended(_) => "ENDED",
+        }
+    }
+
+    /// When and why work stopped, if it has.
+    #[must_use]
+    pub const fn halt(&self) -> Option<&Halt> {
+        match self {
+            Self::Active => None,
+            Self::Paused(halt) | Self::Ended(halt) => Some(halt),
+        }
     }
 }

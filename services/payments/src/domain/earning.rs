@@ -7,6 +7,8 @@ use vouch_primitives::{
 
 use super::{Contract, ContractError};
 
+/// An earning becomes available so long after its approval, or its payment, at the earliest [F6].
+pub(super) const AVAILABILITY_DAYS: u32 = 5;
 /// A settled earning can be refunded for so long.
 const REFUND_DAYS: u32 = 180;
 
@@ -34,7 +36,8 @@ pub struct Earning {
     pub refunded_minor: i64,
     /// Where it stands.
     pub state: EarningState,
-    /// When it was earned: the submission that was approved. Windows and rates are judged by it.
+    /// When it was earned: the submission that was approved, or the last moment of the week that was worked. Windows and
+    /// rates are judged by it.
     pub occurred_at: Timestamp,
     /// When it came to be owed: the approval by the client or by silence, or the payment.
     pub approved_at: Timestamp,

@@ -4,13 +4,11 @@ use vouch_primitives::{ContractId, EarningId, MilestoneId, Money, Timestamp};
 
 use super::{
     Contract, ContractError, Earning,
-    earning::{Earned, EarningSource},
+    earning::{AVAILABILITY_DAYS, Earned, EarningSource},
 };
 
 /// Silence for so long approves submitted work [B7].
 const AUTO_APPROVAL_DAYS: u32 = 14;
-/// An approved earning becomes available so long after its approval [F6].
-const AVAILABILITY_DAYS: u32 = 5;
 
 /// A milestone.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,11 @@
 //! | module | holds |
 //! |---|---|
 //! | [`fee`] | [`FeeTerms`]: the service fee on a contract's running total |
-//! | [`contract`] | [`Contract`]: who pays whom, and the running total |
+//! | [`contract`] | [`Contract`]: who pays whom, whether work goes on, and the running total |
+//! | [`week`] | [`Week`]: of hourly work, and the moments that follow from it |
+//! | [`limit`] | [`WeeklyLimits`]: how many minutes of a week may be invoiced |
+//! | [`time_entry`] | [`TimeEntry`]: time worked by the hour |
+//! | [`invoice`] | [`Invoice`]: a week of time, charged and paid |
 //! | [`milestone`] | [`Milestone`]: agreed, funded, submitted, approved |
 //! | [`charge`] | [`Charge`]: what a client is made to pay |
 //! | [`earning`] | [`Earning`]: pending, settled, refunded |
@@ -19,23 +23,31 @@ pub mod charge;
 pub mod contract;
 pub mod earning;
 pub mod fee;
+pub mod invoice;
 pub mod journal;
 pub mod ledger;
+pub mod limit;
 pub mod milestone;
 pub mod reward;
 pub mod statement;
 pub mod tax;
 #[cfg(test)]
 mod tests;
+pub mod time_entry;
+pub mod week;
 
 pub use account::{LedgerAccount, LedgerAccountKind};
 pub use charge::{Charge, Purpose};
-pub use contract::{Contract, ContractError, Pay};
+pub use contract::{Contract, ContractError, ContractState, Halt, Pay};
 pub use earning::{Earned, Earning, EarningSource, EarningState, Refund, RefundError};
 pub use fee::FeeTerms;
+pub use invoice::{Invoice, InvoiceLine, InvoiceState, Protection};
 pub use journal::{JournalEntry, Source, Transfer, TransferKind};
 pub use ledger::{Book, LedgerError};
+pub use limit::WeeklyLimits;
 pub use milestone::{Milestone, MilestoneError, MilestoneState, Transition};
 pub use reward::{Release, RewardError, RewardKey, RewardKind, RewardPosting, RewardTotal};
 pub use statement::{Balances, CurrencyTotal, Part, StatementLine};
 pub use tax::TaxForm;
+pub use time_entry::{Span, SpanError, TimeEntry, TimeError};
+pub use week::Week;

@@ -6,7 +6,7 @@ use vouch_proto::payments::v1::{self as pb, contract_service_server::ContractSer
 use vouch_runtime::grpc::{parse_mutation, parse_query};
 
 use super::convert::{Id, ListContracts};
-use crate::app::App;
+use crate::app::{App, contract_changes::HaltContract};
 
 /// The service, on its use cases.
 #[derive(Clone, Debug)]
@@ -67,5 +67,37 @@ impl ContractService for Contracts {
     ) -> Result<Response<pb::ApproveMilestoneResponse>, Status> {
         let (key, command) = parse_mutation(&self.0, request).await?;
         Ok(Response::new(self.0.approve_milestone(&key, command).await?))
+    }
+
+    async fn pause_contract(
+        &self,
+        request: Request<pb::PauseContractRequest>,
+    ) -> Result<Response<pb::PauseContractResponse>, Status> {
+        let (key, command) = parse_mutation::<_, HaltContract>(&self.0, request).await?;
+        Ok(Response::new(self.0.pause_contract(&key, &command).await?))
+    }
+
+    async fn resume_contract(
+        &self,
+        request: Request<pb::ResumeContractRequest>,
+    ) -> Result<Response<pb::ResumeContractResponse>, Status> {
+        let (key, command) = parse_mutation(&self.0, request).await?;
+        Ok(Response::new(self.0.resume_contract(&key, command).await?))
+    }
+
+    async fn end_contract(
+        &self,
+        request: Request<pb::EndContractRequest>,
+    ) -> Result<Response<pb::EndContractResponse>, Status> {
+        let (key, command) = parse_mutation::<_, HaltContract>(&self.0, request).await?;
+        Ok(Response::new(self.0.end_contract(&key, &command).await?))
+    }
+
+    async fn change_weekly_limit(
+        &self,
+        request: Request<pb::ChangeWeeklyLimitRequest>,
+    ) -> Result<Response<pb::ChangeWeeklyLimitResponse>, Status> {
+        let (key, command) = parse_mutation(&self.0, request).await?;
+        Ok(Response::new(self.0.change_weekly_limit(&key, command).await?))
     }
 }

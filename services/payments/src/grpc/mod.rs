@@ -3,10 +3,14 @@
 mod contracts;
 mod convert;
 mod earnings;
+mod invoices;
 mod ledger;
 mod taxes;
+mod times;
 
 pub use contracts::Contracts;
 pub use earnings::Earnings;
+pub use invoices::Invoices;
 pub use ledger::Ledger;
 pub use taxes::Taxes;
+pub use times::Times;

@@ -12,6 +12,7 @@ impl MigrationTrait for Migration {
         for (name, column) in [
             ("contract_of_account", "account_id"),
             ("contract_of_client", "client_id"),
+            ("contract_of_person", "person_id"),
         ] {
             let index = Index::create()
                 .name(name)
@@ -48,12 +49,22 @@ fn contract() -> TableCreateStatement {
         .col(big_integer("start_at"))
         .col(big_integer("created_at"))
         .col(big_integer("net_gross_minor"))
+        .col(text("state"))
+        .col(big_integer_null("state_at"))
+        .col(text_null("state_reason"))
         .index(
             Index::create()
                 .unique()
                 .name("contract_currency")
                 .col("id")
                 .col("currency"),
+        )
+        .index(
+            Index::create()
+                .unique()
+                .name("contract_person")
+                .col("id")
+                .col("person_id"),
         )
         .check(Check::named(
             "contract_is_hourly_or_fixed",
@@ -70,6 +81,14 @@ fn contract() -> TableCreateStatement {
         .check(Check::named(
             "contract_total_is_not_negative",
             Expr::col("net_gross_minor").gte(0),
+        ))
+        .check(Check::named(
+            "contract_state_is_known",
+            Expr::col("state").is_in(["ACTIVE", "PAUSED", "ENDED"]),
+        ))
+        .check(Check::named(
+            "contract_halt_is_told",
+            Expr::cust("(state = 'ACTIVE') = (state_at IS NULL) AND (state_at IS NULL) = (state_reason IS NULL)"),
         ))
         .to_owned()
 }

@@ -13,17 +13,24 @@ const POSTGRES_FUNCTION: &str = "CREATE FUNCTION refuse_change() RETURNS trigger
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let conn = manager.get_connection();
-        let on_postgres = manager.get_database_backend() == DbBackend::Postgres;
-        if on_postgres {
-            conn.execute_unprepared(POSTGRES_FUNCTION).await?;
+        if manager.get_database_backend() == DbBackend::Postgres {
+            manager.get_connection().execute_unprepared(POSTGRES_FUNCTION).await?;
         }
         for table in APPEND_ONLY {
-            let triggers = if on_postgres { postgres(table) } else { sqlite(table) };
-            conn.execute_unprepared(&triggers).await?;
+            refuse_changes(manager, table).await?;
         }
         Ok(())
     }
+}
+
+/// From now on, rows of this table can only be added.
+pub(super) async fn refuse_changes(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {
+    let triggers = match manager.get_database_backend() {
+        DbBackend::Postgres => postgres(table),
+        _ => sqlite(table),
+    };
+    manager.get_connection().execute_unprepared(&triggers).await?;
+    Ok(())
 }
 
 fn postgres(table: &str) -> String {

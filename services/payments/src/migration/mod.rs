@@ -7,6 +7,8 @@ mod m20261121_000104_payments_reward;
 mod m20261121_000105_payments_append_only;
 mod m20261122_000106_payments_account;
 mod m20261122_000107_payments_tax_form;
+mod m20261122_000108_payments_time;
+mod m20261122_000109_payments_invoice;
 
 use sea_orm_migration::prelude::*;
 
@@ -25,6 +27,8 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261121_000105_payments_append_only::Migration));
         all.push(Box::new(m20261122_000106_payments_account::Migration));
         all.push(Box::new(m20261122_000107_payments_tax_form::Migration));
+        all.push(Box::new(m20261122_000108_payments_time::Migration));
+        all.push(Box::new(m20261122_000109_payments_invoice::Migration));
         all
     }
 }

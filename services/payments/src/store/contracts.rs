@@ -9,14 +9,15 @@ use sea_orm::{
     sea_query::{CaseStatement, LockType, OnConflict, Query, SelectStatement},
 };
 use vouch_primitives::{
-    AccountId, BasisPoints, ClientId, ContractId, EarningId, MilestoneId, Money, OfferId, PersonId,
+    AccountId, BasisPoints, ClientId, ContractId, EarningId, InvoiceId, MilestoneId, Money, OfferId, PersonId,
+    TimeEntryId,
 };
 use vouch_proto::Page;
 use vouch_storage::{StorageError, Txn};
 
 use self::entity::{ActiveModel, Column, Entity, Model};
 use super::{ROWS, currency, time, unreadable};
-use crate::domain::{Contract, FeeTerms, Pay};
+use crate::domain::{Contract, ContractState, FeeTerms, Halt, Pay};
 
 const TABLE: &str = "contract";
 
@@ -27,6 +28,16 @@ pub enum Party {
     Account(AccountId),
     /// Of the client that pays.
     Client(ClientId),
+}
+
+impl Party {
+    /// The column that names the party, and its id.
+    pub(super) const fn column(self) -> (&'static str, Uuid) {
+        match self {
+            Self::Account(id) => ("account_id", id.as_uuid()),
+            Self::Client(id) => ("client_id", id.as_uuid()),
+        }
+    }
 }
 
 /// Inserts the contracts whose id and offer are both new, and returns the ids of these.
@@ -66,12 +77,9 @@ pub async fn list(
     party: Party,
     page: Page<ContractId>,
 ) -> Result<Vec<Contract>, StorageError> {
-    let of_party = match party {
-        Party::Account(id) => Column::AccountId.eq(id.as_uuid()),
-        Party::Client(id) => Column::ClientId.eq(id.as_uuid()),
-    };
+    let (column, of_party) = party.column();
     let mut query = Entity::find()
-        .filter(of_party)
+        .filter(Expr::col(column).eq(of_party))
         .order_by_desc(Column::Id)
         .limit(page.limit());
     if let Some(after) = page.after {
@@ -99,6 +107,47 @@ pub async fn lock_of_milestones(
 ) -> Result<BTreeMap<ContractId, Contract>, StorageError> {
     let ids = ids.iter().map(|id| id.as_uuid());
     locked(txn, Column::Id.in_subquery(contract_ids("milestone", ids))).await
+}
+
+/// Locks all contracts of the person who works under this one, in ascending id, and so all time of that person: entries of
+/// two contracts must not overlap.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_of_worker(txn: &Txn, id: ContractId) -> Result<Option<Contract>, StorageError> {
+    let person = person_ids("contract", id.as_uuid());
+    Ok(locked(txn, Column::PersonId.in_subquery(person)).await?.remove(&id))
+}
+
+/// Locks all contracts of the person whose time entry this is. Read the entry afterwards.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_of_time_entry(txn: &Txn, id: TimeEntryId) -> Result<BTreeMap<ContractId, Contract>, StorageError> {
+    let person = person_ids("time_entry", id.as_uuid());
+    locked(txn, Column::PersonId.in_subquery(person)).await
+}
+
+/// Locks the contracts whose weeks become these invoices. Read the entries afterwards.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_of_weeks(txn: &Txn, ids: &[InvoiceId]) -> Result<BTreeMap<ContractId, Contract>, StorageError> {
+    let with_entries = Query::select()
+        .column("contract_id")
+        .from("time_entry")
+        .and_where(Expr::col("invoice_id").is_in(ids.iter().map(|id| id.as_uuid())))
+        .to_owned();
+    locked(txn, Column::Id.in_subquery(with_entries)).await
+}
+
+/// Locks the contracts of these invoices. Read the invoices afterwards.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_of_invoices(txn: &Txn, ids: &[InvoiceId]) -> Result<BTreeMap<ContractId, Contract>, StorageError> {
+    let ids = ids.iter().map(|id| id.as_uuid());
+    locked(txn, Column::Id.in_subquery(contract_ids("invoice", ids))).await
 }
 
 /// Locks the contracts of these earnings. Read the earnings afterwards.
@@ -130,6 +179,30 @@ pub async fn save_totals(txn: &Txn, contracts: &BTreeMap<ContractId, Contract>) 
         .exec(txn)
         .await?;
     Ok(())
+}
+
+/// Saves whether work goes on under a locked contract.
+///
+/// # Errors
+/// When the database fails.
+pub async fn save_state(txn: &Txn, contract: &Contract) -> Result<(), StorageError> {
+    let halt = contract.state.halt();
+    Entity::update_many()
+        .col_expr(Column::State, Expr::value(contract.state.name()))
+        .col_expr(Column::StateAt, Expr::value(halt.map(|halt| halt.at.as_micros())))
+        .col_expr(Column::StateReason, Expr::value(halt.map(|halt| halt.reason.clone())))
+        .filter(Column::Id.eq(contract.id.as_uuid()))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+fn person_ids(table: &'static str, id: Uuid) -> SelectStatement {
+    Query::select()
+        .column("person_id")
+        .from(table)
+        .and_where(Expr::col("id").eq(id))
+        .to_owned()
 }
 
 fn contract_ids(table: &'static str, ids: impl Iterator<Item = Uuid>) -> SelectStatement {
@@ -176,6 +249,9 @@ fn row(contract: &Contract) -> Result<ActiveModel, StorageError> {
         start_at: Set(contract.start_at.as_micros()),
         created_at: Set(contract.created_at.as_micros()),
         net_gross_minor: Set(contract.net_gross_minor),
+        state: Set(contract.state.name().to_owned()),
+        state_at: Set(contract.state.halt().map(|halt| halt.at.as_micros())),
+        state_reason: Set(contract.state.halt().map(|halt| halt.reason.clone())),
     })
 }
 
@@ -196,6 +272,14 @@ impl TryFrom<Model> for Contract {
             },
             _ => Pay::Fixed { currency },
         };
+        let halt = model.state_at.zip(model.state_reason);
+        let halt = halt.map(|(at, reason)| Halt { at: time(at), reason });
+        let state = match (model.state.as_str(), halt) {
+            ("ACTIVE", None) => ContractState::Active,
+            ("PAUSED", Some(halt)) => ContractState::Paused(halt),
+            ("ENDED", Some(halt)) => ContractState::Ended(halt),
+            (state, _) => return Err(unreadable(TABLE, state)),
+        };
         let talent = BasisPoints::try_new(unsigned(model.talent_basis_points)?);
         Ok(Self {
             id: ContractId::from_uuid(model.id),
@@ -211,6 +295,7 @@ impl TryFrom<Model> for Contract {
             start_at: time(model.start_at),
             created_at: time(model.created_at),
             net_gross_minor: model.net_gross_minor,
+            state,
         })
     }
 }
@@ -235,6 +320,9 @@ mod entity {
         pub start_at: i64,
         pub created_at: i64,
         pub net_gross_minor: i64,
+        pub state: String,
+        pub state_at: Option<i64>,
+        pub state_reason: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -61,6 +61,20 @@ pub async fn save(txn: &Txn, milestones: &[Milestone]) -> Result<(), StorageErro
     Ok(())
 }
 
+/// Drops milestones that are only agreed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete(txn: &Txn, ids: &[MilestoneId]) -> Result<(), StorageError> {
+    for chunk in ids.chunks(ROWS) {
+        Entity::delete_many()
+            .filter(Column::Id.is_in(chunk.iter().map(|id| id.as_uuid())))
+            .exec(txn)
+            .await?;
+    }
+    Ok(())
+}
+
 async fn all(conn: &impl ConnectionTrait, query: Select<Entity>) -> Result<Vec<Milestone>, StorageError> {
     query.all(conn).await?.into_iter().map(Milestone::try_from).collect()
 }

@@ -5,6 +5,9 @@
 //! | [`accounts`] | `account` |
 //! | [`contracts`] | `contract` |
 //! | [`milestones`] | `milestone` |
+//! | [`limits`] | `weekly_limit` |
+//! | [`time_entries`] | `time_entry` |
+//! | [`invoices`] | `invoice`, `invoice_line` |
 //! | [`earnings`] | `earning`, `reversal` |
 //! | [`ledger`] | `ledger_account`, `balance`, `journal_entry`, `transfer`: opening and saving a book |
 //! | [`statements`] | the same, as they are read |
@@ -17,11 +20,14 @@
 pub mod accounts;
 pub mod contracts;
 pub mod earnings;
+pub mod invoices;
 pub mod ledger;
+pub mod limits;
 pub mod milestones;
 pub mod rewards;
 pub mod statements;
 pub mod tax_forms;
+pub mod time_entries;
 
 use sea_orm::DbErr;
 use vouch_primitives::{Currency, Timestamp};

@@ -11,6 +11,10 @@ pub async fn counts(db: &Db) -> Vec<(&'static str, i64)> {
     for table in [
         "contract",
         "milestone",
+        "weekly_limit",
+        "time_entry",
+        "invoice",
+        "invoice_line",
         "earning",
         "reversal",
         "journal_entry",

@@ -1,13 +1,14 @@
 //! The rules, one by one and all together.
 
 mod books;
+mod hours;
 mod rules;
 
 use vouch_primitives::{
     AccountId, BasisPoints, ChargeId, ClientId, ContractId, Currency, MilestoneId, Money, OfferId, PersonId, Timestamp,
 };
 
-use super::{Charge, Contract, FeeTerms, Milestone, MilestoneState, Pay, Purpose};
+use super::{Charge, Contract, ContractState, FeeTerms, Milestone, MilestoneState, Pay, Purpose};
 
 const NOON: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 
@@ -30,6 +31,7 @@ fn contract(account_id: AccountId, currency: Currency, rate: u16) -> Contract {
         start_at: NOON,
         created_at: NOON,
         net_gross_minor: 0,
+        state: ContractState::Active,
     }
 }
 

@@ -54,6 +54,22 @@ pub struct ListRewardPostings {
     pub page: Page<RewardKey>,
 }
 
+/// The account whose list is asked for.
+pub(super) fn account(fields: &mut Fields, id: &str) -> Option<Party> {
+    fields.id("account_id", id).map(Party::Account)
+}
+
+/// The client whose list is asked for.
+pub(super) fn client(fields: &mut Fields, id: &str) -> Option<Party> {
+    fields.id("client_id", id).map(Party::Client)
+}
+
+/// Nothing says whose list is asked for.
+pub(super) fn no_party(fields: &mut Fields) -> Option<Party> {
+    fields.refuse("party", "REQUIRED", "is required: account_id or client_id");
+    None
+}
+
 impl TryFrom<pb::GetContractRequest> for Id<ContractId> {
     type Error = Violations;
 
@@ -105,12 +121,9 @@ impl TryFrom<pb::ListContractsRequest> for ListContracts {
         use pb::list_contracts_request::Party as Wire;
         let mut fields = Fields::new();
         let party = match &request.party {
-            Some(Wire::AccountId(id)) => fields.id("account_id", id).map(Party::Account),
-            Some(Wire::ClientId(id)) => fields.id("client_id", id).map(Party::Client),
-            None => {
-                fields.refuse("party", "REQUIRED", "is required: account_id or client_id");
-                None
-            }
+            Some(Wire::AccountId(id)) => account(&mut fields, id),
+            Some(Wire::ClientId(id)) => client(&mut fields, id),
+            None => no_party(&mut fields),
         };
         let page = fields.page(request.page_size, &request.page_token);
         let (Some(party), Some(page)) = (party, page) else {

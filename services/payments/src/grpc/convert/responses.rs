@@ -4,39 +4,33 @@ use vouch_primitives::Money;
 use vouch_proto::{common::v1 as common, convert::to_wire_time, payments::v1 as pb};
 
 use crate::{
-    app::contracts::ContractWithMilestones,
+    app::contracts::ContractView,
     domain::{
-        Balances, Contract, CurrencyTotal, Earning, EarningSource, EarningState, Milestone, MilestoneState, Part, Pay,
-        RewardTotal, StatementLine,
+        Balances, ContractState, CurrencyTotal, Earning, EarningSource, EarningState, Milestone, MilestoneState, Part,
+        Pay, RewardTotal, StatementLine, Week,
     },
 };
 
-impl From<ContractWithMilestones> for pb::Contract {
-    fn from(ContractWithMilestones { contract, milestones }: ContractWithMilestones) -> Self {
-        let mut wire = Self::from(contract);
-        if let Some(pb::contract::Pay::Fixed(fixed)) = &mut wire.pay {
-            fixed.milestones = milestones.into_iter().map(Into::into).collect();
-        }
-        wire
-    }
-}
-
-impl From<Contract> for pb::Contract {
-    fn from(contract: Contract) -> Self {
-        use pb::contract::Pay as Wire;
+impl From<ContractView> for pb::Contract {
+    fn from(view: ContractView) -> Self {
+        use pb::contract::{Pay as Wire, State};
+        let (contract, limits) = (view.contract, view.limits.unwrap_or_default());
         let pay = match contract.pay {
-            Pay::Hourly {
-                rate,
-                weekly_limit_minutes,
-            } => Wire::Hourly(common::HourlyPay {
+            Pay::Hourly { rate, .. } => Wire::Hourly(common::HourlyPay {
                 rate: Some(rate.into()),
-                weekly_limit_minutes,
+                weekly_limit_minutes: limits.in_week(Week::of(view.at)),
             }),
             Pay::Fixed { currency } => Wire::Fixed(pb::FixedPriceContract {
                 currency_code: currency.code().to_owned(),
-                milestones: Vec::new(),
+                milestones: view.milestones.into_iter().map(Into::into).collect(),
             }),
         };
+        let state = match contract.state {
+            ContractState::Active => State::Active,
+            ContractState::Paused(_) => State::Paused,
+            ContractState::Ended(_) => State::Ended,
+        };
+        let halt = contract.state.halt();
         Self {
             id: contract.id.to_string(),
             offer_id: contract.offer_id.to_string(),
@@ -50,6 +44,13 @@ impl From<Contract> for pb::Contract {
             }),
             start_time: Some(to_wire_time(contract.start_at)),
             create_time: Some(to_wire_time(contract.created_at)),
+            state: state.into(),
+            state_time: halt.map(|halt| to_wire_time(halt.at)),
+            state_reason: halt.map_or_else(String::new, |halt| halt.reason.clone()),
+            next_weekly_limit: limits.waiting(view.at).map(|(from, minutes)| pb::WeeklyLimit {
+                from_time: Some(to_wire_time(from.start())),
+                minutes,
+            }),
         }
     }
 }
