@@ -25,7 +25,8 @@ use vouch_proto::{
     },
     payments::v1::{
         contract_service_client::ContractServiceClient, earning_service_client::EarningServiceClient,
-        ledger_service_client::LedgerServiceClient,
+        invoice_service_client::InvoiceServiceClient, ledger_service_client::LedgerServiceClient,
+        time_service_client::TimeServiceClient,
     },
     referral::v1::referral_service_client::ReferralServiceClient,
 };
@@ -70,6 +71,10 @@ pub struct Clients {
     pub contracts: ContractServiceClient<Signed>,
     /// `vouch.payments.v1.EarningService`.
     pub earnings: EarningServiceClient<Signed>,
+    /// `vouch.payments.v1.TimeService`.
+    pub times: TimeServiceClient<Signed>,
+    /// `vouch.payments.v1.InvoiceService`.
+    pub invoices: InvoiceServiceClient<Signed>,
     /// `vouch.payments.v1.LedgerService`.
     pub ledger: LedgerServiceClient<Signed>,
     /// `vouch.referral.v1.ReferralService`.
@@ -165,6 +170,8 @@ impl Clients {
             task_templates: TaskTemplateServiceClient::new(onboarding.clone()),
             contracts: ContractServiceClient::new(payments.clone()),
             earnings: EarningServiceClient::new(payments.clone()),
+            times: TimeServiceClient::new(payments.clone()),
+            invoices: InvoiceServiceClient::new(payments.clone()),
             ledger: LedgerServiceClient::new(payments.clone()),
             referrals: ReferralServiceClient::new(referral.clone()),
             operations: [&invitation, &onboarding, &payments, &referral]

@@ -1,10 +1,14 @@
 //! One of everything that a request can name.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use vouch_primitives::{Money, RequestId, Timestamp};
 use vouch_proto::{
-    common::v1 as common, invitation::v1 as invitation, onboarding::v1 as onboarding, payments::v1::contract::Pay,
+    common::v1 as common,
+    convert::to_wire_time,
+    invitation::v1 as invitation,
+    onboarding::v1 as onboarding,
+    payments::v1::{self as payments, contract::Pay},
 };
 use vouch_suite::{
     Story,
@@ -24,10 +28,7 @@ pub async fn things(story: &Story) -> Things {
     let amount = Money::new(100_000, "USD".parse().expect("a currency"));
     let company = story.company("Harbour", "Henri", "henri@harbour.example").await;
     let company = company.expect("a client");
-    let rosa = story
-        .register("Rosa", "rosa@talent.example", "")
-        .await
-        .expect("a person");
+    let (rosa, hours) = hours(story, &company).await;
     let referrer = story.enrol(&rosa).await.expect("a referrer");
     let now = story.clock.now().await.expect("the time");
     let invitation = story.invite(&company, "Ada", "ada@talent.example", ("Logo", amount), now);
@@ -66,6 +67,9 @@ pub async fn things(story: &Story) -> Things {
         ("room_id", room_of(&case)),
         ("document_id", document(story, &ada.id).await),
         ("contract_id", contract.id.clone()),
+        ("hourly_contract_id", hours.contract_id),
+        ("time_entry_id", hours.time_entry_id),
+        ("invoice_id", hours.invoice_id),
         ("milestone_id", milestone),
         ("earning_id", earning),
         ("referrer_id", referrer.id),
@@ -77,6 +81,71 @@ pub async fn things(story: &Story) -> Things {
         talent: format!("person:{}", ada.id),
         referrer: format!("person:{}", rosa.id),
     }
+}
+
+/// Work by the hour.
+struct Hours {
+    contract_id: String,
+    /// Of the week that is open.
+    time_entry_id: String,
+    /// For the week before.
+    invoice_id: String,
+}
+
+/// Rosa, who has worked by the hour for this company until now: Monday noon, a week after everything began.
+async fn hours(story: &Story, company: &Company) -> (onboarding::Person, Hours) {
+    let now = story.clock.now().await.expect("the time");
+    let rate = Money::new(6_000, "USD".parse().expect("a currency"));
+    let by_the_hour = common::contract_terms::Pay::Hourly(common::HourlyPay {
+        rate: Some(rate.into()),
+        weekly_limit_minutes: 2_400,
+    });
+    let terms = common::ContractTerms {
+        pay: Some(by_the_hour),
+        ..terms(("Texts", rate), now)
+    };
+    let email = "rosa@talent.example";
+    let request = invitation::SendInvitationRequest {
+        request_id: RequestId::new().to_string(),
+        client_id: company.id.clone(),
+        talent_type: invitation::TalentType::Freelancer.into(),
+        recipient_email: email.to_owned(),
+        recipient_name: "Rosa".to_owned(),
+        content: Some(invitation::send_invitation_request::Content::ContractTerms(terms)),
+        ..invitation::SendInvitationRequest::default()
+    };
+    let mut invitations = story.clients.invitations.clone();
+    invitations.send_invitation(request).await.expect("an invitation");
+    let (rosa, case) = story.activate("Rosa", email, "").await.expect("an account");
+    let contract_id = story.accept(&case, "Hello").await.expect("a contract").id;
+    let hour = Duration::from_secs(3_600);
+    let (first, monday) = (now.saturating_add(hour), now.add_days(7).saturating_add(3 * hour));
+    let mut entries = Vec::new();
+    for until in [first, monday] {
+        story.clock.advance_to(until, |_| ()).await.expect("the time moves");
+        let request = payments::AddTimeEntryRequest {
+            request_id: RequestId::new().to_string(),
+            contract_id: contract_id.clone(),
+            start_time: Some(to_wire_time(until.saturating_sub(hour))),
+            end_time: Some(to_wire_time(until)),
+            ..payments::AddTimeEntryRequest::default()
+        };
+        let added = story.clients.times.clone().add_time_entry(request).await;
+        entries.extend(added.expect("an entry").into_inner().time_entry);
+    }
+    let request = payments::ListInvoicesRequest {
+        party: Some(payments::list_invoices_request::Party::AccountId(
+            rosa.account_id.clone(),
+        )),
+        ..payments::ListInvoicesRequest::default()
+    };
+    let listed = story.clients.invoices.clone().list_invoices(request).await;
+    let hours = Hours {
+        contract_id,
+        time_entry_id: entries.remove(1).id,
+        invoice_id: listed.expect("a list").into_inner().invoices.remove(0).id,
+    };
+    (rosa, hours)
 }
 
 /// Who has accepted this invitation, in a talent cloud.
