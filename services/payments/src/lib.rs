@@ -2,7 +2,8 @@
 //!
 //! An accepted offer begins a contract, bound to its fee terms for life. A client funds a milestone into escrow, the
 //! talent submits the work, and the client, or two weeks of silence, approves it: it is an earning, pending for five
-//! days and then available, less the service fee. Refunds are the exact inverse. What the referral programme releases is
+//! days and then available, less the service fee. Refunds are the exact inverse; so are disputes that are decided for the
+//! client, and chargebacks, which may be won back. What the referral programme releases is
 //! posted to the referrer's balance, once. Every movement is a transfer from one ledger account to another.
 //!
 //! | module | holds |
@@ -17,7 +18,7 @@
 //! | [`error`] | what can go wrong, for callers and for the consumer of events |
 //! | [`config`] | the settings; every one stands in `config.default.toml` |
 //!
-//! Events out: `ContractStarted`, `EarningSettled`, `EarningReversed`. Events in: onboarding's `OfferAccepted`,
+//! Events out: `ContractStarted`, `EarningSettled`, `EarningReversed`, `EarningReinstated`. Events in: onboarding's `OfferAccepted`,
 //! referral's `RewardReleased`.
 
 pub mod app;
@@ -34,7 +35,8 @@ use std::{net::SocketAddr, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 use vouch_proto::payments::v1::{
-    contract_service_server::ContractServiceServer, earning_service_server::EarningServiceServer,
+    bonus_service_server::BonusServiceServer, contract_service_server::ContractServiceServer,
+    dispute_service_server::DisputeServiceServer, earning_service_server::EarningServiceServer,
     ledger_service_server::LedgerServiceServer, tax_service_server::TaxServiceServer,
 };
 use vouch_runtime::{Chassis, ChassisError, chassis};
@@ -80,6 +82,8 @@ impl Service {
         );
         let chassis = chassis
             .grpc(ContractServiceServer::new(grpc::Contracts(app.clone())))
+            .grpc(BonusServiceServer::new(grpc::Bonuses(app.clone())))
+            .grpc(DisputeServiceServer::new(grpc::Disputes(app.clone())))
             .grpc(EarningServiceServer::new(grpc::Earnings(app.clone())))
             .grpc(LedgerServiceServer::new(grpc::Ledger(app.clone())))
             .grpc(TaxServiceServer::new(grpc::Taxes(app.clone())))

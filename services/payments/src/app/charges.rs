@@ -1,9 +1,9 @@
 //! What clients are made to pay, and what follows once they have.
 
-use vouch_primitives::{MilestoneId, Timestamp};
+use vouch_primitives::{BonusPaymentId, MilestoneId, Timestamp};
 use vouch_storage::Txn;
 
-use super::{App, milestones};
+use super::{App, bonuses, milestones};
 use crate::{
     domain::{Book, Charge, LedgerAccount, Purpose},
     error::Error,
@@ -24,11 +24,15 @@ impl App {
             book.charge(now, charge)?;
         }
         store::ledger::save(txn, now, &book).await?;
-        let of_milestone = |charge: &Charge| match charge.purpose {
-            Purpose::Milestone(id) => Some(id),
-            Purpose::Invoice(_) | Purpose::Bonus(_) => None,
-        };
-        let paid: Vec<MilestoneId> = charges.iter().filter_map(of_milestone).collect();
-        milestones::paid(txn, &paid).await
+        let (mut of_milestones, mut of_bonuses) = (Vec::<MilestoneId>::new(), Vec::<BonusPaymentId>::new());
+        for charge in charges {
+            match charge.purpose {
+                Purpose::Milestone(id) => of_milestones.push(id),
+                Purpose::Bonus(id) => of_bonuses.push(id),
+                Purpose::Invoice(_) => {}
+            }
+        }
+        milestones::paid(txn, &of_milestones).await?;
+        bonuses::paid(txn, now, &of_bonuses).await
     }
 }

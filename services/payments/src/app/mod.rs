@@ -4,8 +4,11 @@
 //! |---|---|
 //! | [`accounts`] | whose an account is |
 //! | [`contracts`] | an accepted offer begins a contract |
-//! | [`milestones`] | agreed, funded, submitted, approved by the client or by silence |
+//! | [`milestones`] | agreed, funded, submitted, sent back, approved by the client or by silence, given up |
+//! | [`bonuses`] | what clients give beside what was agreed |
 //! | [`charges`] | what clients are made to pay, and what follows once they have |
+//! | [`disputes`] | what is disputed is held until operators decide |
+//! | [`chargebacks`] | payments that providers take back, and give again |
 //! | [`earnings`] | settled when available, refunded |
 //! | [`rewards`] | what the referral programme releases is posted |
 //! | [`ledger`] | balances, statements, the trial balance |
@@ -17,8 +20,11 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod bonuses;
+pub mod chargebacks;
 pub mod charges;
 pub mod contracts;
+pub mod disputes;
 pub mod earnings;
 pub mod ledger;
 pub mod milestones;

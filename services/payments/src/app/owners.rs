@@ -1,6 +1,6 @@
 //! Whose things are.
 
-use vouch_primitives::{AccountId, ContractId, EarningId, MilestoneId, Uuid};
+use vouch_primitives::{AccountId, BonusPaymentId, ContractId, DisputeId, EarningId, MilestoneId, Uuid};
 use vouch_runtime::access::{FindOwners, Owners};
 use vouch_storage::StorageError;
 
@@ -19,6 +19,14 @@ impl FindOwners for App {
             "earning_id" => {
                 let found = store::earnings::find(conn, &[EarningId::from_uuid(id)]).await?;
                 found.first().map(|earning| earning.contract_id)
+            }
+            "bonus_payment_id" => {
+                let found = store::bonuses::find(conn, &[BonusPaymentId::from_uuid(id)]).await?;
+                found.first().map(|bonus| bonus.contract_id)
+            }
+            "dispute_id" => {
+                let found = store::disputes::find(conn, DisputeId::from_uuid(id)).await?;
+                found.map(|dispute| dispute.contract_id)
             }
             "account_id" => {
                 let person = store::accounts::person_of(conn, AccountId::from_uuid(id)).await?;

@@ -67,7 +67,7 @@ pub enum ContractError {
     #[error("the contract has {MOST_MILESTONES} milestones, and may not have more")]
     TooManyMilestones,
     /// The amount is larger than an amount may be.
-    #[error("{0} is more than a milestone may come to")]
+    #[error("{0} is more than may be paid at once")]
     AmountTooLarge(Money),
     /// The contract's running total would not fit.
     #[error("the contract's total would be too large")]
@@ -89,20 +89,29 @@ impl Contract {
     /// # Errors
     /// If the contract is paid by the hour or in another currency, or the amount or the number is too large.
     pub fn check_milestone(&self, amount: Money, count: u64) -> Result<(), ContractError> {
-        let Pay::Fixed { currency } = self.pay else {
+        if let Pay::Hourly { .. } = self.pay {
             return Err(ContractError::NotFixedPrice);
-        };
-        if amount.currency != currency {
+        }
+        self.check_amount(amount)?;
+        if count >= MOST_MILESTONES {
+            return Err(ContractError::TooManyMilestones);
+        }
+        Ok(())
+    }
+
+    /// Whether so much may be paid at once under this contract.
+    ///
+    /// # Errors
+    /// If it is in another currency, or too large.
+    pub fn check_amount(&self, amount: Money) -> Result<(), ContractError> {
+        if amount.currency != self.currency() {
             return Err(ContractError::OtherCurrency {
-                contract: currency,
+                contract: self.currency(),
                 asked: amount.currency,
             });
         }
         if amount.minor > Money::LARGEST_MINOR {
             return Err(ContractError::AmountTooLarge(amount));
-        }
-        if count >= MOST_MILESTONES {
-            return Err(ContractError::TooManyMilestones);
         }
         Ok(())
     }
@@ -124,6 +133,14 @@ impl Contract {
     /// between zero and the amount.
     pub fn give_back(&mut self, refunded_minor: i64) -> i64 {
         -self.move_total(self.net_gross_minor - refunded_minor)
+    }
+
+    /// The fee that would go back with a refund now, in minor units.
+    #[must_use]
+    pub fn fee_on(&self, refunded_minor: i64) -> i64 {
+        let total = self.net_gross_minor;
+        let fee = |total| self.fee_terms.on_total_rounded_down(total);
+        fee(total) - fee(total - refunded_minor)
     }
 
     /// The change of the fee.

@@ -1,12 +1,16 @@
 //! Commands in: parse, call, wrap. One file per gRPC service; [`convert`] is the boundary between wire and domain.
 
+mod bonuses;
 mod contracts;
 mod convert;
+mod disputes;
 mod earnings;
 mod ledger;
 mod taxes;
 
+pub use bonuses::Bonuses;
 pub use contracts::Contracts;
+pub use disputes::Disputes;
 pub use earnings::Earnings;
 pub use ledger::Ledger;
 pub use taxes::Taxes;

@@ -18,12 +18,18 @@ impl MigrationTrait for Migration {
         if on_postgres {
             conn.execute_unprepared(POSTGRES_FUNCTION).await?;
         }
-        for table in APPEND_ONLY {
-            let triggers = if on_postgres { postgres(table) } else { sqlite(table) };
-            conn.execute_unprepared(&triggers).await?;
-        }
-        Ok(())
+        make_append_only(manager, &APPEND_ONLY).await
     }
+}
+
+/// Has the database refuse every change of what stands in these tables.
+pub(super) async fn make_append_only(manager: &SchemaManager<'_>, tables: &[&str]) -> Result<(), DbErr> {
+    let on_postgres = manager.get_database_backend() == DbBackend::Postgres;
+    for table in tables {
+        let triggers = if on_postgres { postgres(table) } else { sqlite(table) };
+        manager.get_connection().execute_unprepared(&triggers).await?;
+    }
+    Ok(())
 }
 
 fn postgres(table: &str) -> String {

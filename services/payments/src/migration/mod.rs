@@ -7,6 +7,9 @@ mod m20261121_000104_payments_reward;
 mod m20261121_000105_payments_append_only;
 mod m20261122_000106_payments_account;
 mod m20261122_000107_payments_tax_form;
+mod m20261122_000119_payments_milestone_event;
+mod m20261122_000120_payments_bonus_payment;
+mod m20261122_000121_payments_dispute;
 
 use sea_orm_migration::prelude::*;
 
@@ -25,6 +28,9 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261121_000105_payments_append_only::Migration));
         all.push(Box::new(m20261122_000106_payments_account::Migration));
         all.push(Box::new(m20261122_000107_payments_tax_form::Migration));
+        all.push(Box::new(m20261122_000119_payments_milestone_event::Migration));
+        all.push(Box::new(m20261122_000120_payments_bonus_payment::Migration));
+        all.push(Box::new(m20261122_000121_payments_dispute::Migration));
         all
     }
 }

@@ -9,7 +9,7 @@ use sea_orm::{
     sea_query::{CaseStatement, LockType, OnConflict, Query, SelectStatement},
 };
 use vouch_primitives::{
-    AccountId, BasisPoints, ClientId, ContractId, EarningId, MilestoneId, Money, OfferId, PersonId,
+    AccountId, BasisPoints, BonusPaymentId, ClientId, ContractId, EarningId, MilestoneId, Money, OfferId, PersonId,
 };
 use vouch_proto::Page;
 use vouch_storage::{StorageError, Txn};
@@ -99,6 +99,18 @@ pub async fn lock_of_milestones(
 ) -> Result<BTreeMap<ContractId, Contract>, StorageError> {
     let ids = ids.iter().map(|id| id.as_uuid());
     locked(txn, Column::Id.in_subquery(contract_ids("milestone", ids))).await
+}
+
+/// Locks the contracts of these bonus payments. Read the bonus payments afterwards.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_of_bonuses(
+    txn: &Txn,
+    ids: &[BonusPaymentId],
+) -> Result<BTreeMap<ContractId, Contract>, StorageError> {
+    let ids = ids.iter().map(|id| id.as_uuid());
+    locked(txn, Column::Id.in_subquery(contract_ids("bonus_payment", ids))).await
 }
 
 /// Locks the contracts of these earnings. Read the earnings afterwards.

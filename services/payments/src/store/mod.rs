@@ -4,7 +4,10 @@
 //! |---|---|
 //! | [`accounts`] | `account` |
 //! | [`contracts`] | `contract` |
-//! | [`milestones`] | `milestone` |
+//! | [`milestones`] | `milestone`, `milestone_event` |
+//! | [`bonuses`] | `bonus_payment` |
+//! | [`disputes`] | `dispute`, `dispute_note` |
+//! | [`chargebacks`] | `chargeback` |
 //! | [`earnings`] | `earning`, `reversal` |
 //! | [`ledger`] | `ledger_account`, `balance`, `journal_entry`, `transfer`: opening and saving a book |
 //! | [`statements`] | the same, as they are read |
@@ -15,7 +18,10 @@
 //! the totals of rewards), which guards all that belongs to it, then the balances; several of a kind in ascending id.
 
 pub mod accounts;
+pub mod bonuses;
+pub mod chargebacks;
 pub mod contracts;
+pub mod disputes;
 pub mod earnings;
 pub mod ledger;
 pub mod milestones;

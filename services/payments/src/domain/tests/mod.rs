@@ -1,6 +1,7 @@
 //! The rules, one by one and all together.
 
 mod books;
+mod reversals;
 mod rules;
 
 use vouch_primitives::{
