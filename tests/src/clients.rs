@@ -24,7 +24,8 @@ use vouch_proto::{
         fail_point_service_client::FailPointServiceClient, operations_service_client::OperationsServiceClient,
     },
     payments::v1::{
-        contract_service_client::ContractServiceClient, earning_service_client::EarningServiceClient,
+        bonus_service_client::BonusServiceClient, contract_service_client::ContractServiceClient,
+        dispute_service_client::DisputeServiceClient, earning_service_client::EarningServiceClient,
         invoice_service_client::InvoiceServiceClient, ledger_service_client::LedgerServiceClient,
         time_service_client::TimeServiceClient,
     },
@@ -69,6 +70,10 @@ pub struct Clients {
     pub task_templates: TaskTemplateServiceClient<Signed>,
     /// `vouch.payments.v1.ContractService`.
     pub contracts: ContractServiceClient<Signed>,
+    /// `vouch.payments.v1.BonusService`.
+    pub bonuses: BonusServiceClient<Signed>,
+    /// `vouch.payments.v1.DisputeService`.
+    pub disputes: DisputeServiceClient<Signed>,
     /// `vouch.payments.v1.EarningService`.
     pub earnings: EarningServiceClient<Signed>,
     /// `vouch.payments.v1.TimeService`.
@@ -169,6 +174,8 @@ impl Clients {
             tasks: TaskServiceClient::new(onboarding.clone()),
             task_templates: TaskTemplateServiceClient::new(onboarding.clone()),
             contracts: ContractServiceClient::new(payments.clone()),
+            bonuses: BonusServiceClient::new(payments.clone()),
+            disputes: DisputeServiceClient::new(payments.clone()),
             earnings: EarningServiceClient::new(payments.clone()),
             times: TimeServiceClient::new(payments.clone()),
             invoices: InvoiceServiceClient::new(payments.clone()),

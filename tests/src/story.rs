@@ -300,6 +300,7 @@ impl Story {
         let request = payments::SubmitMilestoneRequest {
             request_id: request_id(),
             milestone_id: milestone.to_owned(),
+            message: "Done as agreed".to_owned(),
         };
         let answer = call!(self.clients.contracts, submit_milestone, request)?;
         Ok(answer.milestone.unwrap_or_default())

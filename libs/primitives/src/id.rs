@@ -89,6 +89,8 @@ typed_ids! {
     ContractId,
     /// A disagreement about money for work.
     DisputeId,
+    /// Something that was said about a dispute.
+    DisputeNoteId,
     /// A file that a person has uploaded.
     DocumentId,
     /// Money settled to talent for work.
@@ -105,6 +107,8 @@ typed_ids! {
     JournalEntryId,
     /// An outgoing e-mail.
     MailId,
+    /// A submission of a milestone, or a request for changes.
+    MilestoneEventId,
     /// A piece of fixed-price work.
     MilestoneId,
     /// A note in a project room.

@@ -7,7 +7,9 @@ use vouch_proto::Violations;
 use vouch_runtime::grpc::status;
 use vouch_storage::StorageError;
 
-use crate::domain::{ContractError, LedgerError, MilestoneError, RefundError, RewardError, TimeError};
+use crate::domain::{
+    ChargebackError, ContractError, DisputeError, LedgerError, MilestoneError, RefundError, RewardError, TimeError,
+};
 
 /// A failure of this service.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +45,12 @@ pub enum Error {
     /// The earning refuses.
     #[error(transparent)]
     Refund(#[from] RefundError),
+    /// The dispute refuses.
+    #[error(transparent)]
+    Dispute(#[from] DisputeError),
+    /// The chargeback refuses.
+    #[error(transparent)]
+    Chargeback(#[from] ChargebackError),
     /// The release contradicts what was posted.
     #[error(transparent)]
     Reward(#[from] RewardError),
@@ -79,9 +87,20 @@ impl From<Error> for Status {
             Error::Milestone(MilestoneError::NotAgreed { .. }) => refused("MILESTONE_NOT_AGREED"),
             Error::Milestone(MilestoneError::NotFunded { .. }) => refused("MILESTONE_NOT_FUNDED"),
             Error::Milestone(MilestoneError::NotSubmitted { .. }) => refused("MILESTONE_NOT_SUBMITTED"),
-            Error::Refund(RefundError::OtherCurrency { .. }) => refused("OTHER_CURRENCY"),
+            Error::Milestone(MilestoneError::NotInEscrow { .. }) => refused("MILESTONE_NOT_IN_ESCROW"),
+            Error::Refund(RefundError::OtherCurrency { .. }) | Error::Dispute(DisputeError::OtherCurrency { .. }) => {
+                refused("OTHER_CURRENCY")
+            }
             Error::Refund(RefundError::TooLarge { .. }) => refused("REFUND_TOO_LARGE"),
             Error::Refund(RefundError::TooLate { .. }) => refused("REFUND_TOO_LATE"),
+            Error::Dispute(DisputeError::TooLarge { .. }) => refused("DISPUTE_TOO_LARGE"),
+            Error::Dispute(DisputeError::TooLate { .. }) => refused("DISPUTE_TOO_LATE"),
+            Error::Dispute(DisputeError::Exists) => refused("DISPUTE_EXISTS"),
+            Error::Dispute(DisputeError::Closed { .. }) => refused("DISPUTE_CLOSED"),
+            Error::Dispute(DisputeError::NoShare { .. }) => refused("SHARE_OUT_OF_RANGE"),
+            Error::Chargeback(ChargebackError::NotWhole { .. }) => refused("CHARGEBACK_NOT_WHOLE"),
+            Error::Chargeback(ChargebackError::Exists) => refused("CHARGEBACK_EXISTS"),
+            Error::Chargeback(ChargebackError::Reversed) => refused("CHARGEBACK_REVERSED"),
             Error::Ledger(LedgerError::TooLarge { .. }) => refused("AMOUNT_TOO_LARGE"),
             // Rewards come by events alone, and the rest would be a mistake in this program.
             Error::Reward(_)
@@ -119,6 +138,8 @@ impl From<&Error> for Verdict {
             | Error::Milestone(_)
             | Error::Time(_)
             | Error::Refund(_)
+            | Error::Dispute(_)
+            | Error::Chargeback(_)
             | Error::Reward(_)
             | Error::Ledger(_) => Self::Reject(error.to_string()),
         }

@@ -3,7 +3,8 @@
 //! An accepted offer begins a contract, bound to its fee terms for life. A client funds a milestone into escrow, the
 //! talent submits the work, and the client, or two weeks of silence, approves it: it is an earning, pending for five
 //! days and then available, less the service fee. Time that is worked by the hour is invoiced week by week, each Monday at
-//! noon, charged at once, and available ten days after the week. Refunds are the exact inverse. What the referral programme releases is
+//! noon, charged at once, and available ten days after the week. Refunds are the exact inverse; so are disputes that are
+//! decided for the client, and chargebacks, which may be won back. What the referral programme releases is
 //! posted to the referrer's balance, once. Every movement is a transfer from one ledger account to another.
 //!
 //! | module | holds |
@@ -19,7 +20,7 @@
 //! | [`config`] | the settings; every one stands in `config.default.toml` |
 //!
 //! Events out: `ContractStarted`, `ContractChanged`, `ContractEnded`, `InvoiceIssued`, `InvoicePaid`, `EarningSettled`,
-//! `EarningReversed`. Events in: onboarding's `OfferAccepted`, referral's `RewardReleased`.
+//! `EarningReversed`, `EarningReinstated`. Events in: onboarding's `OfferAccepted`, referral's `RewardReleased`.
 
 pub mod app;
 pub mod config;
@@ -35,7 +36,8 @@ use std::{net::SocketAddr, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 use vouch_proto::payments::v1::{
-    contract_service_server::ContractServiceServer, earning_service_server::EarningServiceServer,
+    bonus_service_server::BonusServiceServer, contract_service_server::ContractServiceServer,
+    dispute_service_server::DisputeServiceServer, earning_service_server::EarningServiceServer,
     invoice_service_server::InvoiceServiceServer, ledger_service_server::LedgerServiceServer,
     tax_service_server::TaxServiceServer, time_service_server::TimeServiceServer,
 };
@@ -82,6 +84,8 @@ impl Service {
         );
         let chassis = chassis
             .grpc(ContractServiceServer::new(grpc::Contracts(app.clone())))
+            .grpc(BonusServiceServer::new(grpc::Bonuses(app.clone())))
+            .grpc(DisputeServiceServer::new(grpc::Disputes(app.clone())))
             .grpc(EarningServiceServer::new(grpc::Earnings(app.clone())))
             .grpc(LedgerServiceServer::new(grpc::Ledger(app.clone())))
             .grpc(TaxServiceServer::new(grpc::Taxes(app.clone())))

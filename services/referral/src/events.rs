@@ -3,7 +3,7 @@
 use vouch_messaging::Router;
 use vouch_proto::{
     onboarding::v1::AccountRegistered,
-    payments::v1::{EarningReversed, EarningSettled},
+    payments::v1::{EarningReinstated, EarningReversed, EarningSettled},
 };
 
 use crate::{app::App, error::Error};
@@ -15,4 +15,5 @@ pub fn router() -> Router<App, Error> {
         .on::<AccountRegistered>(|app: &App, txn, facts| Box::pin(app.on_accounts_registered(txn, facts)))
         .on::<EarningSettled>(|app: &App, txn, facts| Box::pin(app.on_earnings_settled(txn, facts)))
         .on::<EarningReversed>(|app: &App, txn, facts| Box::pin(app.on_earnings_reversed(txn, facts)))
+        .on::<EarningReinstated>(|app: &App, txn, facts| Box::pin(app.on_earnings_reinstated(txn, facts)))
 }

@@ -52,7 +52,10 @@ pub async fn things(story: &Story) -> Things {
     let (project_id, application_id) = application(story, &company.id, &ada.id, terms(("Logo", amount), now)).await;
     tax_form(story, &ada.account_id).await;
     let (task_template_id, task_id) = task(story, &company, &ada.id, now).await;
+    let (bonus_payment_id, dispute_id) = bonus_in_dispute(story, &contract.id, amount).await;
     let ids = BTreeMap::from([
+        ("bonus_payment_id", bonus_payment_id),
+        ("dispute_id", dispute_id),
         ("task_template_id", task_template_id),
         ("task_id", task_id),
         ("project_id", project_id),
@@ -239,6 +242,28 @@ async fn task(story: &Story, company: &Company, person_id: &str, now: Timestamp)
     let request = onboarding::ListTasksRequest { case_id: case.id };
     let tasks = story.clients.tasks.clone().list_tasks(request).await.expect("tasks");
     (template.id, tasks.into_inner().tasks.remove(0).id)
+}
+
+/// A bonus of this contract, and the open dispute about it.
+async fn bonus_in_dispute(story: &Story, contract_id: &str, amount: Money) -> (String, String) {
+    let request = payments::PayBonusRequest {
+        request_id: RequestId::new().to_string(),
+        contract_id: contract_id.to_owned(),
+        amount: Some(amount.into()),
+        message: "Thank you".to_owned(),
+    };
+    let paid = story.clients.bonuses.clone().pay_bonus(request).await.expect("paid");
+    let bonus = paid.into_inner().bonus_payment.expect("a bonus payment");
+    let request = payments::OpenDisputeRequest {
+        request_id: RequestId::new().to_string(),
+        earning_id: bonus.earning_id,
+        amount: Some(amount.into()),
+        reason: payments::dispute::Reason::PaidByMistake.into(),
+        description: "Twice".to_owned(),
+    };
+    let opened = story.clients.disputes.clone().open_dispute(request).await;
+    let dispute = opened.expect("opened").into_inner().dispute.expect("a dispute");
+    (bonus.id, dispute.id)
 }
 
 /// A tax form of this account.

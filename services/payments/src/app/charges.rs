@@ -1,14 +1,13 @@
 //! What clients are made to pay, and what follows once they have.
 
-use vouch_primitives::Timestamp;
-use vouch_storage::Txn;
-
-use super::{App, invoices, milestones};
+use super::{App, bonuses, invoices, milestones};
 use crate::{
     domain::{Book, Charge, LedgerAccount, Purpose},
     error::Error,
     store,
 };
+use vouch_primitives::Timestamp;
+use vouch_storage::Txn;
 
 impl App {
     /// Makes clients pay these into the escrow of their contracts, which are locked.
@@ -24,15 +23,16 @@ impl App {
             book.charge(now, charge)?;
         }
         store::ledger::save(txn, now, &book).await?;
-        let (mut of_milestones, mut of_invoices) = (Vec::new(), Vec::new());
+        let (mut of_milestones, mut of_invoices, mut of_bonuses) = (Vec::new(), Vec::new(), Vec::new());
         for charge in charges {
             match charge.purpose {
                 Purpose::Milestone(id) => of_milestones.push(id),
                 Purpose::Invoice(id) => of_invoices.push(id),
-                Purpose::Bonus(_) => {}
+                Purpose::Bonus(id) => of_bonuses.push(id),
             }
         }
         milestones::paid(txn, &of_milestones).await?;
-        invoices::paid(txn, now, &of_invoices).await
+        invoices::paid(txn, now, &of_invoices).await?;
+        bonuses::paid(txn, now, &of_bonuses).await
     }
 }

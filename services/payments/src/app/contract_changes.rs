@@ -101,9 +101,9 @@ impl App {
     ) -> Result<pb::EndContractResponse, Error> {
         let work = |txn: Arc<Txn>, now| async move {
             let mut contract = locked(&txn, command.contract_id).await?;
-            let milestones = store::milestones::of_contract(&*txn, contract.id).await?;
-            if let Some(dropped) = contract.end(command.halt(now), &milestones)? {
-                store::milestones::delete(&txn, &dropped).await?;
+            let mut milestones = store::milestones::of_contract(&*txn, contract.id).await?;
+            if contract.end(command.halt(now), &mut milestones)? == Transition::Moved {
+                store::milestones::save(&txn, &milestones).await?;
                 store::contracts::save_state(&txn, &contract).await?;
                 outbox::append(&txn, now, &[ended(&contract, now)]).await?;
             }

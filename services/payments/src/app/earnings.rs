@@ -1,4 +1,4 @@
-//! Earnings: settled when they become available, refunded.
+//! Earnings: begun by what is paid for, settled when they become available, refunded.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,7 +16,7 @@ use vouch_storage::{
 
 use super::App;
 use crate::{
-    domain::{Book, Contract, Earning, LedgerAccount, Refund},
+    domain::{Book, Contract, Earning, LedgerAccount, Refund, Reinstatement},
     error::Error,
     store,
 };
@@ -66,19 +66,13 @@ impl App {
         command: RefundEarning,
     ) -> Result<pb::RefundEarningResponse, Error> {
         let id = command.earning_id;
-        let not_found = || Error::not_found("earning", id.as_uuid());
         let work = |txn: Arc<Txn>, now| async move {
-            let mut contracts = store::contracts::lock_of_earnings(&txn, &[id]).await?;
-            let mut earning = store::earnings::find(&*txn, &[id]).await?.pop().ok_or_else(not_found)?;
-            let contract = contracts.get_mut(&earning.contract_id).ok_or_else(not_found)?;
-            let refund = earning.refund(contract, ReversalId::new(), command.amount, now)?;
-            let accounts = Book::accounts_of(earning.account_id, earning.gross.currency);
-            let mut book = store::ledger::open(&txn, accounts).await?;
+            let (mut earning, mut contract) = locked(&txn, id).await?;
+            let refund = earning.refund(&mut contract, ReversalId::new(), command.amount, now)?;
+            let mut book = opened(&txn, &earning).await?;
             book.refund(&refund)?;
-            store::earnings::save_refund(&txn, &earning, &refund).await?;
-            store::contracts::save_totals(&txn, &contracts).await?;
+            take_back(&txn, now, &earning, contract, &refund).await?;
             store::ledger::save(&txn, now, &book).await?;
-            outbox::append(&txn, now, &[reversed(&earning, &refund)]).await?;
             Ok(pb::RefundEarningResponse {
                 reversal_id: refund.id.to_string(),
                 earning: Some(earning.into()),
@@ -120,13 +114,67 @@ impl App {
     }
 }
 
-/// New earnings of locked contracts, whose running totals have them already: their money leaves escrow and is pending,
-/// less the fee, and each settles by its timer.
-pub(super) async fn earn(
+/// Locks the earning's contract and reads the earning.
+pub(super) async fn locked(txn: &Txn, id: EarningId) -> Result<(Earning, Contract), Error> {
+    let not_found = || Error::not_found("earning", id.as_uuid());
+    let contract = store::contracts::lock_of_earnings(txn, &[id])
+        .await?
+        .into_values()
+        .next();
+    let earning = store::earnings::find(txn, &[id]).await?.pop();
+    Ok((earning.ok_or_else(not_found)?, contract.ok_or_else(not_found)?))
+}
+
+/// The book of the account that an earning belongs to.
+pub(super) async fn opened(txn: &Txn, earning: &Earning) -> Result<Book, Error> {
+    let accounts = Book::accounts_of(earning.account_id, earning.gross.currency);
+    Ok(store::ledger::open(txn, accounts).await?)
+}
+
+/// Saves what was taken back of an earning, and tells of it; the book is the caller's.
+pub(super) async fn take_back(
     txn: &Txn,
     now: Timestamp,
-    contracts: &BTreeMap<ContractId, Contract>,
+    earning: &Earning,
+    contract: Contract,
+    refund: &Refund,
+) -> Result<(), Error> {
+    store::earnings::save_refund(txn, earning, refund).await?;
+    store::contracts::save_totals(txn, &BTreeMap::from([(contract.id, contract)])).await?;
+    Ok(outbox::append(txn, now, &[reversed(earning, refund)]).await?)
+}
+
+/// Saves what was given back to an earning, and tells of it; the book is the caller's.
+pub(super) async fn give_again(
+    txn: &Txn,
+    now: Timestamp,
+    earning: &Earning,
+    contract: Contract,
+    (reinstatement, of): (&Reinstatement, ReversalId),
+) -> Result<(), Error> {
+    store::earnings::save_amounts(txn, earning).await?;
+    store::contracts::save_totals(txn, &BTreeMap::from([(contract.id, contract)])).await?;
+    let event = pb::EarningReinstated {
+        reinstatement_id: reinstatement.id.to_string(),
+        reversal_id: of.to_string(),
+        earning_id: earning.id.to_string(),
+        contract_id: earning.contract_id.to_string(),
+        client_id: earning.client_id.to_string(),
+        person_id: earning.person_id.to_string(),
+        account_id: earning.account_id.to_string(),
+        amount: Some(reinstatement.amount.into()),
+        occur_time: Some(to_wire_time(earning.occurred_at)),
+        reinstate_time: Some(to_wire_time(reinstatement.at)),
+    };
+    Ok(outbox::append(txn, now, &[NewEvent::new(earning.id.as_uuid(), &event)]).await?)
+}
+
+/// New earnings of locked contracts leave escrow, and become available at their time.
+pub(super) async fn begin(
+    txn: &Txn,
+    now: Timestamp,
     made: &[Earning],
+    contracts: &BTreeMap<ContractId, Contract>,
 ) -> Result<(), Error> {
     if made.is_empty() {
         return Ok(());
@@ -145,20 +193,16 @@ pub(super) async fn earn(
     store::earnings::insert(txn, made).await?;
     store::contracts::save_totals(txn, contracts).await?;
     store::ledger::save(txn, now, &book).await?;
+    let settlement = |earning: &Earning| NewTimer {
+        kind: SETTLE,
+        key: earning.id.as_uuid(),
+        due: earning.available_at,
+    };
     let settlements: Vec<NewTimer> = made.iter().map(settlement).collect();
     Ok(timers::schedule(txn, &settlements).await?)
 }
 
-/// When an earning becomes available.
-const fn settlement(earning: &Earning) -> NewTimer {
-    NewTimer {
-        kind: SETTLE,
-        key: earning.id.as_uuid(),
-        due: earning.available_at,
-    }
-}
-
-/// The gross amount, whatever was refunded meanwhile: each refund tells of itself.
+/// The gross amount, whatever was refunded or is disputed meanwhile: each reversal tells of itself.
 fn settlement_event(earning: &Earning) -> NewEvent {
     let event = pb::EarningSettled {
         earning_id: earning.id.to_string(),

@@ -103,7 +103,7 @@ pub(super) async fn paid(txn: &Txn, now: Timestamp, ids: &[InvoiceId]) -> Result
         }
     }
     store::invoices::save_states(txn, &invoices).await?;
-    earnings::earn(txn, now, &contracts, &made).await?;
+    earnings::begin(txn, now, &made, &contracts).await?;
     Ok(outbox::append(txn, now, &events).await?)
 }
 

@@ -1,9 +1,9 @@
-//! Milestones: agreed, funded, submitted, approved by the client or by silence [B7].
+//! Milestones: agreed, funded, submitted, sent back for changes, approved by the client or by silence [B7]; or given up.
 
 use std::{collections::BTreeMap, slice, sync::Arc};
 
-use vouch_primitives::{ChargeId, ContractId, EarningId, MilestoneId, Money, Timestamp};
-use vouch_proto::payments::v1 as pb;
+use vouch_primitives::{ChargeId, ContractId, EarningId, MilestoneEventId, MilestoneId, Money, Timestamp};
+use vouch_proto::{Listed, Page, payments::v1 as pb};
 use vouch_storage::{
     Txn,
     idempotency::RequestKey,
@@ -12,7 +12,10 @@ use vouch_storage::{
 
 use super::{App, earnings};
 use crate::{
-    domain::{Charge, Contract, Milestone, MilestoneState, Purpose, Transition},
+    domain::{
+        Charge, Contract, LedgerAccount, Milestone, MilestoneEvent, MilestoneEventKind, MilestoneState, Purpose,
+        Transition,
+    },
     error::Error,
     store,
 };
@@ -39,8 +42,33 @@ pub struct FundMilestone {
 }
 
 /// The talent submits the work.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct SubmitMilestone {
+    /// Which one.
+    pub milestone_id: MilestoneId,
+    /// What was done.
+    pub message: String,
+}
+
+/// The client asks for changes of submitted work.
+#[derive(Clone, Debug)]
+pub struct RequestChanges {
+    /// Which milestone.
+    pub milestone_id: MilestoneId,
+    /// What is to be changed.
+    pub message: String,
+}
+
+/// The client gives up a milestone that is not funded.
+#[derive(Clone, Copy, Debug)]
+pub struct CancelMilestone {
+    /// Which one.
+    pub milestone_id: MilestoneId,
+}
+
+/// The talent gives up a milestone that is in escrow.
+#[derive(Clone, Copy, Debug)]
+pub struct RefundEscrow {
     /// Which one.
     pub milestone_id: MilestoneId,
 }
@@ -117,12 +145,14 @@ impl App {
     pub async fn submit_milestone(
         &self,
         key: &RequestKey,
-        command: SubmitMilestone,
+        command: &SubmitMilestone,
     ) -> Result<pb::SubmitMilestoneResponse, Error> {
         let work = |txn: Arc<Txn>, now| async move {
             let mut milestone = locked(&txn, command.milestone_id).await?.0;
             if milestone.submit(now)? == Transition::Moved {
                 store::milestones::save(&txn, slice::from_ref(&milestone)).await?;
+                let said = said(&milestone, MilestoneEventKind::Submitted, &command.message, now);
+                store::milestones::insert_event(&txn, &said).await?;
                 let timer = milestone.auto_approve_at().map(|due| NewTimer {
                     kind: AUTO_APPROVE,
                     key: milestone.id.as_uuid(),
@@ -137,6 +167,91 @@ impl App {
         self.commands.once(key, work).await
     }
 
+    /// The client asks for changes: silence approves nothing any more, until the work is submitted again.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], and whatever the milestone refuses.
+    pub async fn request_changes(
+        &self,
+        key: &RequestKey,
+        command: &RequestChanges,
+    ) -> Result<pb::RequestChangesResponse, Error> {
+        let work = |txn: Arc<Txn>, now| async move {
+            let mut milestone = without_timer(&txn, command.milestone_id).await?.0;
+            milestone.request_changes(now)?;
+            store::milestones::save(&txn, slice::from_ref(&milestone)).await?;
+            let said = said(&milestone, MilestoneEventKind::ChangesRequested, &command.message, now);
+            store::milestones::insert_event(&txn, &said).await?;
+            Ok(pb::RequestChangesResponse {
+                milestone: Some(milestone.into()),
+            })
+        };
+        self.commands.once(key, work).await
+    }
+
+    /// The client gives up a milestone that nothing was paid for.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], and whatever the milestone refuses.
+    pub async fn cancel_milestone(
+        &self,
+        key: &RequestKey,
+        command: CancelMilestone,
+    ) -> Result<pb::CancelMilestoneResponse, Error> {
+        let work = |txn: Arc<Txn>, _now| async move {
+            let mut milestone = locked(&txn, command.milestone_id).await?.0;
+            if milestone.cancel()? == Transition::Moved {
+                store::milestones::save(&txn, slice::from_ref(&milestone)).await?;
+            }
+            Ok(pb::CancelMilestoneResponse {
+                milestone: Some(milestone.into()),
+            })
+        };
+        self.commands.once(key, work).await
+    }
+
+    /// The talent gives up a milestone: what is in escrow for it goes back to the client.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], and whatever the milestone refuses.
+    pub async fn refund_escrow(
+        &self,
+        key: &RequestKey,
+        command: RefundEscrow,
+    ) -> Result<pb::RefundEscrowResponse, Error> {
+        let work = |txn: Arc<Txn>, now| async move {
+            let mut milestone = without_timer(&txn, command.milestone_id).await?.0;
+            if milestone.refund_escrow(now)? == Transition::Moved {
+                let escrow = LedgerAccount::escrow(milestone.contract_id, milestone.amount.currency);
+                let mut book = store::ledger::open(&txn, [escrow]).await?;
+                book.refund_escrow(now, &milestone)?;
+                store::milestones::save(&txn, slice::from_ref(&milestone)).await?;
+                store::ledger::save(&txn, now, &book).await?;
+            }
+            Ok(pb::RefundEscrowResponse {
+                milestone: Some(milestone.into()),
+            })
+        };
+        self.commands.once(key, work).await
+    }
+
+    /// One page of what was said with a milestone's work, the oldest first.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn list_milestone_events(
+        &self,
+        id: MilestoneId,
+        page: Page<MilestoneEventId>,
+    ) -> Result<Listed<MilestoneEvent, MilestoneEventId>, Error> {
+        let conn = self.commands.db().reader();
+        if store::milestones::find(conn, &[id]).await?.is_empty() {
+            return Err(Error::not_found("milestone", id.as_uuid()));
+        }
+        let found = store::milestones::events(conn, id, page).await?;
+        Ok(page.cut(found, |event| event.id))
+    }
+
     /// The client approves the work: the money leaves escrow, and is available five days later [F6].
     ///
     /// # Errors
@@ -148,10 +263,7 @@ impl App {
     ) -> Result<pb::ApproveMilestoneResponse, Error> {
         let id = command.milestone_id;
         let work = |txn: Arc<Txn>, now| async move {
-            // The timer's row first and the contract's after it, as in the worker, so that the two never wait for each
-            // other.
-            timers::cancel(&txn, AUTO_APPROVE, &[id.as_uuid()]).await?;
-            let (milestone, contract) = locked(&txn, id).await?;
+            let (milestone, contract) = without_timer(&txn, id).await?;
             let mut milestones = [milestone];
             let mut contracts = BTreeMap::from([(contract.id, contract)]);
             approve(&txn, now, &mut milestones, &mut contracts).await?;
@@ -185,6 +297,23 @@ pub(super) async fn paid(txn: &Txn, ids: &[MilestoneId]) -> Result<(), Error> {
     Ok(store::milestones::save(txn, &milestones).await?)
 }
 
+fn said(milestone: &Milestone, kind: MilestoneEventKind, message: &str, at: Timestamp) -> MilestoneEvent {
+    MilestoneEvent {
+        id: MilestoneEventId::new(),
+        milestone_id: milestone.id,
+        kind,
+        message: message.to_owned(),
+        at,
+    }
+}
+
+/// Locks and reads as below, and silence approves nothing any more. The timer's row first and the contract's after it, as
+/// in the worker, so that the two never wait for each other.
+pub(super) async fn without_timer(txn: &Txn, id: MilestoneId) -> Result<(Milestone, Contract), Error> {
+    timers::cancel(txn, AUTO_APPROVE, &[id.as_uuid()]).await?;
+    locked(txn, id).await
+}
+
 /// Locks the milestone's contract and reads the milestone.
 async fn locked(txn: &Txn, id: MilestoneId) -> Result<(Milestone, Contract), Error> {
     let not_found = || Error::not_found("milestone", id.as_uuid());
@@ -197,7 +326,7 @@ async fn locked(txn: &Txn, id: MilestoneId) -> Result<(Milestone, Contract), Err
 }
 
 /// Turns submitted milestones of locked contracts into earnings; those that are earnings already stay as they are.
-async fn approve(
+pub(super) async fn approve(
     txn: &Txn,
     now: Timestamp,
     milestones: &mut [Milestone],
@@ -215,5 +344,5 @@ async fn approve(
         return Ok(());
     }
     store::milestones::save(txn, milestones).await?;
-    earnings::earn(txn, now, contracts, &made).await
+    earnings::begin(txn, now, &made, contracts).await
 }

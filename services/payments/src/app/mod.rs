@@ -8,7 +8,11 @@
 //! | [`milestones`] | agreed, funded, submitted, approved by the client or by silence |
 //! | [`time_entries`] | time worked by the hour, until its week is closed |
 //! | [`invoices`] | weeks are closed, charged, and earned once paid |
+//! | [`milestones`] | agreed, funded, submitted, sent back, approved by the client or by silence, given up |
+//! | [`bonuses`] | what clients give beside what was agreed |
 //! | [`charges`] | what clients are made to pay, and what follows once they have |
+//! | [`disputes`] | what is disputed is held until operators decide |
+//! | [`chargebacks`] | payments that providers take back, and give again |
 //! | [`earnings`] | settled when available, refunded |
 //! | [`rewards`] | what the referral programme releases is posted |
 //! | [`ledger`] | balances, statements, the trial balance |
@@ -20,9 +24,12 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod bonuses;
+pub mod chargebacks;
 pub mod charges;
 pub mod contract_changes;
 pub mod contracts;
+pub mod disputes;
 pub mod earnings;
 pub mod invoices;
 pub mod ledger;

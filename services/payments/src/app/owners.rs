@@ -1,6 +1,8 @@
 //! Whose things are.
 
-use vouch_primitives::{AccountId, ContractId, EarningId, InvoiceId, MilestoneId, TimeEntryId, Uuid};
+use vouch_primitives::{
+    AccountId, BonusPaymentId, ContractId, DisputeId, EarningId, InvoiceId, MilestoneId, TimeEntryId, Uuid,
+};
 use vouch_runtime::access::{FindOwners, Owners};
 use vouch_storage::StorageError;
 
@@ -27,6 +29,14 @@ impl FindOwners for App {
             "invoice_id" => {
                 let found = store::invoices::find(conn, &[InvoiceId::from_uuid(id)]).await?;
                 found.first().map(|invoice| invoice.contract_id)
+            }
+            "bonus_payment_id" => {
+                let found = store::bonuses::find(conn, &[BonusPaymentId::from_uuid(id)]).await?;
+                found.first().map(|bonus| bonus.contract_id)
+            }
+            "dispute_id" => {
+                let found = store::disputes::find(conn, DisputeId::from_uuid(id)).await?;
+                found.map(|dispute| dispute.contract_id)
             }
             "account_id" => {
                 let person = store::accounts::person_of(conn, AccountId::from_uuid(id)).await?;

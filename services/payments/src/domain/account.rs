@@ -29,6 +29,8 @@ pub enum LedgerAccountKind {
     Escrow,
     /// Of an account: earned, and not available yet.
     Pending,
+    /// Of an account: disputed, and neither pending nor available before the dispute ends.
+    Held,
     /// Of an account: free to be withdrawn.
     Available,
     /// Of an account: what it owes the platform because a reversal found too little. The only one that a debit raises.
@@ -78,6 +80,12 @@ impl LedgerAccount {
         Self::of(account, LedgerAccountKind::Pending, currency)
     }
 
+    /// What is held of an account's money until a dispute ends.
+    #[must_use]
+    pub const fn held(account: AccountId, currency: Currency) -> Self {
+        Self::of(account, LedgerAccountKind::Held, currency)
+    }
+
     /// What an account has available.
     #[must_use]
     pub const fn available(account: AccountId, currency: Currency) -> Self {
@@ -108,12 +116,13 @@ impl LedgerAccount {
 
 impl LedgerAccountKind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Clearing,
         Self::Fees,
         Self::RewardExpense,
         Self::Escrow,
         Self::Pending,
+        Self::Held,
         Self::Available,
         Self::Receivable,
     ];
@@ -127,6 +136,7 @@ impl LedgerAccountKind {
             Self::RewardExpense => "REWARD_EXPENSE",
             Self::Escrow => "ESCROW",
             Self::Pending => "PENDING",
+            Self::Held => "HELD",
             Self::Available => "AVAILABLE",
             Self::Receivable => "RECEIVABLE",
         }

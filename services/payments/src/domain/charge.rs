@@ -2,6 +2,8 @@
 
 use vouch_primitives::{BonusPaymentId, ChargeId, ClientId, ContractId, InvoiceId, MilestoneId, Money};
 
+use super::EarningSource;
+
 /// A charge; what it brings in waits in the contract's escrow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Charge {
@@ -26,4 +28,36 @@ pub enum Purpose {
     Invoice(InvoiceId),
     /// What the client gives beside what was agreed.
     Bonus(BonusPaymentId),
+}
+
+impl Purpose {
+    /// What is paid for, as requests name it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Milestone(_) => "milestone",
+            Self::Invoice(_) => "invoice",
+            Self::Bonus(_) => "bonus_payment",
+        }
+    }
+
+    /// The source of the earning that the payment becomes, or has become.
+    #[must_use]
+    pub const fn earning_source(self) -> EarningSource {
+        match self {
+            Self::Milestone(id) => EarningSource::Milestone(id),
+            Self::Invoice(id) => EarningSource::Invoice(id),
+            Self::Bonus(id) => EarningSource::Bonus(id),
+        }
+    }
+}
+
+impl From<EarningSource> for Purpose {
+    fn from(source: EarningSource) -> Self {
+        match source {
+            EarningSource::Milestone(id) => Self::Milestone(id),
+            EarningSource::Invoice(id) => Self::Invoice(id),
+            EarningSource::Bonus(id) => Self::Bonus(id),
+        }
+    }
 }

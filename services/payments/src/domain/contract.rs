@@ -1,6 +1,6 @@
 //! Work agreed between a client and talent.
 
-use vouch_primitives::{AccountId, ClientId, ContractId, Currency, MilestoneId, Money, OfferId, PersonId, Timestamp};
+use vouch_primitives::{AccountId, ClientId, ContractId, Currency, Money, OfferId, PersonId, Timestamp};
 
 use super::{FeeTerms, Milestone, MilestoneState, Transition};
 
@@ -88,8 +88,8 @@ pub enum ContractError {
     Ended,
     /// The client has paid for work that has not been submitted.
     #[error(
-        "{count} milestones are funded and not submitted: their work has to be submitted first, as what is in escrow cannot \
-         go back to the client yet"
+        "{count} milestones are funded and not submitted: the talent submits their work first, or gives back what is in \
+         escrow"
     )]
     FundedMilestones {
         /// How many.
@@ -107,7 +107,7 @@ pub enum ContractError {
     #[error("the contract has {MOST_MILESTONES} milestones, and may not have more")]
     TooManyMilestones,
     /// The amount is larger than an amount may be.
-    #[error("{0} is more than a milestone may come to")]
+    #[error("{0} is more than may be paid at once")]
     AmountTooLarge(Money),
     /// The contract's running total would not fit.
     #[error("the contract's total would be too large")]
@@ -129,21 +129,30 @@ impl Contract {
     /// # Errors
     /// If the contract is paid by the hour, in another currency or not active, or the amount or the number is too large.
     pub fn check_milestone(&self, amount: Money, count: u64) -> Result<(), ContractError> {
-        let Pay::Fixed { currency } = self.pay else {
+        if let Pay::Hourly { .. } = self.pay {
             return Err(ContractError::NotFixedPrice);
-        };
+        }
         self.check_active()?;
-        if amount.currency != currency {
+        self.check_amount(amount)?;
+        if count >= MOST_MILESTONES {
+            return Err(ContractError::TooManyMilestones);
+        }
+        Ok(())
+    }
+
+    /// Whether so much may be paid at once under this contract.
+    ///
+    /// # Errors
+    /// If it is in another currency, or too large.
+    pub fn check_amount(&self, amount: Money) -> Result<(), ContractError> {
+        if amount.currency != self.currency() {
             return Err(ContractError::OtherCurrency {
-                contract: currency,
+                contract: self.currency(),
                 asked: amount.currency,
             });
         }
         if amount.minor > Money::LARGEST_MINOR {
             return Err(ContractError::AmountTooLarge(amount));
-        }
-        if count >= MOST_MILESTONES {
-            return Err(ContractError::TooManyMilestones);
         }
         Ok(())
     }
@@ -201,25 +210,26 @@ impl Contract {
         }
     }
 
-    /// Nobody works any more. Returns those of its milestones that are only agreed, and dropped with it; `None` if it had
-    /// ended before.
+    /// Nobody works any more; its milestones that are only agreed are cancelled with it. One that has ended stays as it is.
     ///
     /// # Errors
     /// If milestones are funded and not submitted.
-    pub fn end(&mut self, halt: Halt, milestones: &[Milestone]) -> Result<Option<Vec<MilestoneId>>, ContractError> {
+    pub fn end(&mut self, halt: Halt, milestones: &mut [Milestone]) -> Result<Transition, ContractError> {
         if let ContractState::Ended(_) = self.state {
-            return Ok(None);
+            return Ok(Transition::AlreadyDone);
         }
-        let in_state = |state| milestones.iter().filter(move |milestone| milestone.state == state);
-        match in_state(MilestoneState::Funded).count() {
-            0 => {
-                self.state = ContractState::Ended(halt);
-                Ok(Some(
-                    in_state(MilestoneState::Agreed).map(|milestone| milestone.id).collect(),
-                ))
+        let funded = milestones.iter().filter(|one| one.state == MilestoneState::Funded);
+        let count = funded.count();
+        if count > 0 {
+            return Err(ContractError::FundedMilestones { count });
+        }
+        for milestone in milestones {
+            if milestone.state == MilestoneState::Agreed {
+                milestone.state = MilestoneState::Cancelled;
             }
-            count => Err(ContractError::FundedMilestones { count }),
         }
+        self.state = ContractState::Ended(halt);
+        Ok(Transition::Moved)
     }
 
     /// Adds what was earned to the running total, and returns the fee on it in minor units: the difference that the
@@ -239,6 +249,14 @@ impl Contract {
     /// between zero and the amount.
     pub fn give_back(&mut self, refunded_minor: i64) -> i64 {
         -self.move_total(self.net_gross_minor - refunded_minor)
+    }
+
+    /// The fee that would go back with a refund now, in minor units.
+    #[must_use]
+    pub fn fee_on(&self, refunded_minor: i64) -> i64 {
+        let total = self.net_gross_minor;
+        let fee = |total| self.fee_terms.on_total_rounded_down(total);
+        fee(total) - fee(total - refunded_minor)
     }
 
     /// The change of the fee.

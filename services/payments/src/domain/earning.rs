@@ -32,11 +32,13 @@ pub struct Earning {
     /// The fee that was taken from it, less what its refunds gave back. The fees of a contract's earnings add up to
     /// the fee on its running total, so that a single one may be off its own share by the rounding of the others.
     pub fee_minor: i64,
-    /// How much of the gross amount was refunded.
+    /// How much of the gross amount was taken back: refunds, disputes decided for the client, chargebacks not won back.
     pub refunded_minor: i64,
+    /// How much of the gross amount an open dispute is about; it is not refunded before the dispute ends.
+    pub disputed_minor: i64,
     /// Where it stands.
     pub state: EarningState,
-    /// When it was earned: the submission that was approved, or the last moment of the week that was worked. Windows and
+    /// When it was earned: the submission that was approved, or the Monday that the week of work began with. Windows and
     /// rates are judged by it.
     pub occurred_at: Timestamp,
     /// When it came to be owed: the approval by the client or by silence, or the payment.
@@ -119,11 +121,13 @@ pub enum EarningState {
     },
 }
 
-/// How a refund moves money.
+/// How a refund, or a chargeback, moves money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refund {
     /// Its id.
     pub id: ReversalId,
+    /// Who takes the money back.
+    pub cause: Cause,
     /// The earning that it takes from.
     pub earning_id: EarningId,
     /// The account that had been paid.
@@ -134,6 +138,34 @@ pub struct Refund {
     pub fee_back_minor: i64,
     /// How the account's pending money changes; `None` if the earning has settled.
     pub pending: Option<PendingPart>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Who takes an earning back, or a part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The talent gives it back, or a dispute was decided for the client.
+    Refund,
+    /// The provider of the client's payment.
+    Chargeback,
+}
+
+/// How what a chargeback has taken comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reinstatement {
+    /// Its id.
+    pub id: ReversalId,
+    /// The earning that it gives back to.
+    pub earning_id: EarningId,
+    /// The account that is paid.
+    pub account_id: AccountId,
+    /// What is earned again, above zero.
+    pub amount: Money,
+    /// The service fee that is taken again.
+    pub fee_minor: i64,
+    /// Whether the earning waits for its date; otherwise the money is available at once.
+    pub pending: bool,
     /// When.
     pub at: Timestamp,
 }
@@ -156,8 +188,8 @@ pub enum RefundError {
         /// What was paid.
         gross: Money,
     },
-    /// More than was paid, with what was refunded before.
-    #[error("at most {left} of the earning can be refunded")]
+    /// More than was paid, with what was taken back before and what is disputed.
+    #[error("at most {left} of the earning can be taken back")]
     TooLarge {
         /// What is left to refund.
         left: Money,
@@ -187,6 +219,7 @@ impl Earning {
             gross: earned.gross,
             fee_minor,
             refunded_minor: 0,
+            disputed_minor: 0,
             state: EarningState::Pending {
                 held_minor: earned.gross.minor - fee_minor,
             },
@@ -206,8 +239,15 @@ impl Earning {
         Some(held_minor)
     }
 
-    /// Gives `amount` back to the client: in full or in part, as long as the earning is pending and 180 days after.
-    /// The service fee goes back by the contract's running total.
+    /// What is neither refunded nor disputed of the gross amount.
+    #[must_use]
+    pub const fn left(&self) -> Money {
+        let minor = self.gross.minor - self.refunded_minor - self.disputed_minor;
+        Money::new(minor, self.gross.currency)
+    }
+
+    /// The talent gives `amount` back to the client: in full or in part, as long as the earning is pending and 180 days
+    /// after. The service fee goes back by the contract's running total.
     ///
     /// # Errors
     /// If the amount is in another currency or more than is left, or the time has passed.
@@ -218,7 +258,73 @@ impl Earning {
         amount: Money,
         at: Timestamp,
     ) -> Result<Refund, RefundError> {
-        self.check_refund(amount, at)?;
+        self.check_left(amount)?;
+        if let EarningState::Settled { settled_at } = self.state {
+            let until = settled_at.add_days(REFUND_DAYS);
+            if at > until {
+                return Err(RefundError::TooLate { until });
+            }
+        }
+        Ok(self.take_back(contract, id, Cause::Refund, amount, at))
+    }
+
+    /// The provider of the client's payment takes `amount` back, whenever it likes. An open dispute has to be ended
+    /// before.
+    ///
+    /// # Errors
+    /// If the amount is in another currency or more than is left.
+    pub fn charge_back(
+        &mut self,
+        contract: &mut Contract,
+        id: ReversalId,
+        amount: Money,
+        at: Timestamp,
+    ) -> Result<Refund, RefundError> {
+        self.check_left(amount)?;
+        Ok(self.take_back(contract, id, Cause::Chargeback, amount, at))
+    }
+
+    /// What a chargeback had taken comes back: it is earned again, under the contract's running total.
+    ///
+    /// # Errors
+    /// If the contract's total would not fit.
+    pub fn reinstate(
+        &mut self,
+        contract: &mut Contract,
+        id: ReversalId,
+        amount: Money,
+        at: Timestamp,
+    ) -> Result<Reinstatement, ContractError> {
+        let fee_minor = contract.earn(amount.minor)?;
+        self.refunded_minor -= amount.minor;
+        self.fee_minor += fee_minor;
+        let pending = match &mut self.state {
+            EarningState::Settled { .. } => false,
+            EarningState::Pending { held_minor } => {
+                *held_minor += amount.minor - fee_minor;
+                true
+            }
+        };
+        Ok(Reinstatement {
+            id,
+            earning_id: self.id,
+            account_id: self.account_id,
+            amount,
+            fee_minor,
+            pending,
+            at,
+        })
+    }
+
+    /// Takes back what is known to be left.
+    pub(super) fn take_back(
+        &mut self,
+        contract: &mut Contract,
+        id: ReversalId,
+        cause: Cause,
+        amount: Money,
+        at: Timestamp,
+    ) -> Refund {
         let fee_back_minor = contract.give_back(amount.minor);
         self.refunded_minor += amount.minor;
         self.fee_minor -= fee_back_minor;
@@ -237,30 +343,25 @@ impl Earning {
                 })
             }
         };
-        Ok(Refund {
+        Refund {
             id,
+            cause,
             earning_id: self.id,
             account_id: self.account_id,
             amount,
             fee_back_minor,
             pending,
             at,
-        })
+        }
     }
 
-    fn check_refund(&self, amount: Money, at: Timestamp) -> Result<(), RefundError> {
+    fn check_left(&self, amount: Money) -> Result<(), RefundError> {
         if amount.currency != self.gross.currency {
             return Err(RefundError::OtherCurrency { gross: self.gross });
         }
-        let left = Money::new(self.gross.minor - self.refunded_minor, self.gross.currency);
+        let left = self.left();
         if amount.minor > left.minor {
             return Err(RefundError::TooLarge { left });
-        }
-        if let EarningState::Settled { settled_at } = self.state {
-            let until = settled_at.add_days(REFUND_DAYS);
-            if at > until {
-                return Err(RefundError::TooLate { until });
-            }
         }
         Ok(())
     }

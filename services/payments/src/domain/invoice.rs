@@ -202,7 +202,7 @@ impl Invoice {
         self.week.closes_at()
     }
 
-    /// The client has paid: it becomes the earning `earning_id`, which occurred in the last moment of the week, and is
+    /// The client has paid: it becomes the earning `earning_id`, which occurred on the Monday that the week began with, and is
     /// available at the later of the week's Wednesday and five days after the payment [F6]. `None` if it was paid before.
     ///
     /// # Errors
@@ -219,7 +219,7 @@ impl Invoice {
         let earned = Earned {
             source: EarningSource::Invoice(self.id),
             gross: self.amount,
-            occurred_at: self.week.last_moment(),
+            occurred_at: self.week.start(),
             approved_at: at,
             available_at: self.week.available_at().max(at.add_days(AVAILABILITY_DAYS)),
         };

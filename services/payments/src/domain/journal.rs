@@ -1,6 +1,6 @@
 //! The movements of money.
 
-use vouch_primitives::{ChargeId, EarningId, ReversalId, Timestamp, Uuid};
+use vouch_primitives::{ChargeId, DisputeId, EarningId, MilestoneId, ReversalId, Timestamp, Uuid};
 
 use super::{LedgerAccount, RewardKey};
 
@@ -38,12 +38,22 @@ pub struct Transfer {
 pub enum Source {
     /// A client has paid.
     ChargeSucceeded(ChargeId),
+    /// Talent gave a milestone up that was in escrow.
+    EscrowRefunded(MilestoneId),
     /// An approval made an earning.
     EarningApproved(EarningId),
     /// An earning became available.
     EarningSettled(EarningId),
     /// An earning was refunded.
     EarningRefunded(ReversalId),
+    /// A dispute holds money.
+    DisputeOpened(DisputeId),
+    /// The end of a dispute sets it free.
+    DisputeClosed(DisputeId),
+    /// A provider has taken a payment back.
+    ChargedBack(ReversalId),
+    /// It has given again what it took, under this id.
+    ChargebackReversed(ReversalId),
     /// The referral programme released a reward.
     RewardReleased {
         /// Of which total.
@@ -70,6 +80,14 @@ pub enum TransferKind {
     ServiceFeeReturned,
     /// The client is refunded.
     Refund,
+    /// What is disputed is held.
+    Held,
+    /// What was held is set free.
+    HoldReleased,
+    /// A provider takes the client's payment back.
+    Chargeback,
+    /// What it took comes back.
+    ChargebackReversed,
     /// A rest of rounded fees that nothing is left to wait for becomes available.
     RoundingReleased,
     /// The referral programme pays, or takes back.
@@ -84,9 +102,14 @@ impl Source {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::ChargeSucceeded(_) => "charge.succeeded",
+            Self::EscrowRefunded(_) => "escrow.refunded",
             Self::EarningApproved(_) => "earning.approved",
             Self::EarningSettled(_) => "earning.settled",
             Self::EarningRefunded(_) => "earning.refunded",
+            Self::DisputeOpened(_) => "dispute.opened",
+            Self::DisputeClosed(_) => "dispute.closed",
+            Self::ChargedBack(_) => "charge.charged_back",
+            Self::ChargebackReversed(_) => "chargeback.reversed",
             Self::RewardReleased { .. } => "reward.released",
         }
     }
@@ -103,13 +126,15 @@ impl Source {
         }
     }
 
-    /// The thing that it is about: a charge, an earning, a reversal or a tie.
+    /// The thing that it is about: a charge, a milestone, an earning, a dispute, a reversal or a tie.
     #[must_use]
     pub const fn subject_id(&self) -> Uuid {
         match self {
             Self::ChargeSucceeded(id) => id.as_uuid(),
+            Self::EscrowRefunded(id) => id.as_uuid(),
             Self::EarningApproved(id) | Self::EarningSettled(id) => id.as_uuid(),
-            Self::EarningRefunded(id) => id.as_uuid(),
+            Self::EarningRefunded(id) | Self::ChargedBack(id) | Self::ChargebackReversed(id) => id.as_uuid(),
+            Self::DisputeOpened(id) | Self::DisputeClosed(id) => id.as_uuid(),
             Self::RewardReleased { key, .. } => key.tie_id,
         }
     }
@@ -126,6 +151,10 @@ impl TransferKind {
             Self::EarningSettled => "EARNING_SETTLED",
             Self::ServiceFeeReturned => "SERVICE_FEE_RETURNED",
             Self::Refund => "REFUND",
+            Self::Held => "HELD",
+            Self::HoldReleased => "HOLD_RELEASED",
+            Self::Chargeback => "CHARGEBACK",
+            Self::ChargebackReversed => "CHARGEBACK_REVERSED",
             Self::RoundingReleased => "ROUNDING_RELEASED",
             Self::Reward => "REWARD",
             Self::ReceivableRepaid => "RECEIVABLE_REPAID",

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vouch_primitives::{AccountId, Currency, EarningId, Money, Timestamp};
+use vouch_primitives::{AccountId, Currency, EarningId, Money, ReversalId, Timestamp};
 
 use super::{
-    Charge, Earning, JournalEntry, LedgerAccount, LedgerAccountKind, Refund, RewardPosting, Source, Transfer,
-    TransferKind, account::Side,
+    Cause, Charge, Chargeback, Dispute, Earning, HoldReleased, JournalEntry, LedgerAccount, LedgerAccountKind,
+    Milestone, Refund, Reinstatement, RewardPosting, Source, Transfer, TransferKind, account::Side,
 };
 
 /// The balances that were read and locked for a piece of work, and the movements that it makes.
@@ -64,14 +64,15 @@ impl Book {
         }
     }
 
-    /// What has to be opened for everything that touches the money of an account: pending, available and receivable,
-    /// always all three, so that the movements of one account stand in the ledger in the order of their commits.
+    /// What has to be opened for everything that touches the money of an account: pending, available, receivable and held,
+    /// always all four, so that the movements of one account stand in the ledger in the order of their commits.
     #[must_use]
-    pub fn accounts_of(account: AccountId, currency: Currency) -> [LedgerAccount; 3] {
+    pub fn accounts_of(account: AccountId, currency: Currency) -> [LedgerAccount; 4] {
         [
             LedgerAccount::pending(account, currency),
             LedgerAccount::available(account, currency),
             LedgerAccount::receivable(account, currency),
+            LedgerAccount::held(account, currency),
         ]
     }
 
@@ -85,6 +86,18 @@ impl Book {
         let clearing = LedgerAccount::platform(LedgerAccountKind::Clearing, currency);
         let escrow = LedgerAccount::escrow(charge.contract_id, currency);
         self.transfer(TransferKind::Charge, clearing, escrow, charge.amount.minor)
+    }
+
+    /// What was in escrow for a milestone goes back to the client.
+    ///
+    /// # Errors
+    /// If the escrow has too little.
+    pub fn refund_escrow(&mut self, at: Timestamp, milestone: &Milestone) -> Result<(), LedgerError> {
+        self.begin(Source::EscrowRefunded(milestone.id), at);
+        let currency = milestone.amount.currency;
+        let escrow = LedgerAccount::escrow(milestone.contract_id, currency);
+        let clearing = LedgerAccount::platform(LedgerAccountKind::Clearing, currency);
+        self.transfer(TransferKind::Refund, escrow, clearing, milestone.amount.minor)
     }
 
     /// An approved earning leaves escrow and is pending, less the service fee.
@@ -113,31 +126,117 @@ impl Book {
         held: Money,
     ) -> Result<(), LedgerError> {
         self.begin(Source::EarningSettled(earning), at);
-        let [pending, available, _] = Self::accounts_of(account, held.currency);
+        let [pending, available, ..] = Self::accounts_of(account, held.currency);
         self.transfer(TransferKind::EarningSettled, pending, available, held.minor)?;
         self.repay_receivable(account, held.currency)
     }
 
-    /// A client gets money back. The fee on it goes back first; then the amount is taken from what the earning has
+    /// What is disputed of an earning is held.
+    ///
+    /// # Errors
+    /// If less is pending.
+    pub fn hold(&mut self, dispute: &Dispute, account: AccountId) -> Result<(), LedgerError> {
+        self.begin(Source::DisputeOpened(dispute.id), dispute.opened_at);
+        let [pending, .., held] = Self::accounts_of(account, dispute.amount.currency);
+        self.transfer(TransferKind::Held, pending, held, dispute.held_minor)
+    }
+
+    /// What was held is pending or available again.
+    ///
+    /// # Errors
+    /// If less is held, or a balance would not fit.
+    pub fn release(&mut self, released: &HoldReleased, account: AccountId) -> Result<(), LedgerError> {
+        self.begin(Source::DisputeClosed(released.dispute_id), released.at);
+        let currency = released.held.currency;
+        let [pending, available, _, held] = Self::accounts_of(account, currency);
+        let home = if released.pending { pending } else { available };
+        self.transfer(TransferKind::HoldReleased, held, home, released.held.minor)?;
+        self.repay_receivable(account, currency)
+    }
+
+    /// A provider takes back what a client had paid into escrow.
+    ///
+    /// # Errors
+    /// If the escrow has too little.
+    pub fn charge_back_escrow(&mut self, chargeback: &Chargeback) -> Result<(), LedgerError> {
+        self.begin(Source::ChargedBack(chargeback.id), chargeback.charged_back_at);
+        let [escrow, clearing] = Self::between_escrow_and_client(chargeback);
+        self.transfer(TransferKind::Chargeback, escrow, clearing, chargeback.amount.minor)
+    }
+
+    /// What a provider took from escrow is there again.
+    ///
+    /// # Errors
+    /// If the escrow would not fit.
+    pub fn win_back_escrow(
+        &mut self,
+        chargeback: &Chargeback,
+        id: ReversalId,
+        at: Timestamp,
+    ) -> Result<(), LedgerError> {
+        self.begin(Source::ChargebackReversed(id), at);
+        let [escrow, clearing] = Self::between_escrow_and_client(chargeback);
+        self.transfer(
+            TransferKind::ChargebackReversed,
+            clearing,
+            escrow,
+            chargeback.amount.minor,
+        )
+    }
+
+    fn between_escrow_and_client(chargeback: &Chargeback) -> [LedgerAccount; 2] {
+        let currency = chargeback.amount.currency;
+        [
+            LedgerAccount::escrow(chargeback.contract_id, currency),
+            LedgerAccount::platform(LedgerAccountKind::Clearing, currency),
+        ]
+    }
+
+    /// What a chargeback had taken of an earning is pending or available again, less the service fee.
+    ///
+    /// # Errors
+    /// If a balance would not fit.
+    pub fn reinstate(&mut self, reinstatement: &Reinstatement) -> Result<(), LedgerError> {
+        self.begin(Source::ChargebackReversed(reinstatement.id), reinstatement.at);
+        let (account, currency) = (reinstatement.account_id, reinstatement.amount.currency);
+        let [pending, available, ..] = Self::accounts_of(account, currency);
+        let home = if reinstatement.pending { pending } else { available };
+        let clearing = LedgerAccount::platform(LedgerAccountKind::Clearing, currency);
+        let fees = LedgerAccount::platform(LedgerAccountKind::Fees, currency);
+        self.transfer(
+            TransferKind::ChargebackReversed,
+            clearing,
+            home,
+            reinstatement.amount.minor,
+        )?;
+        self.transfer(TransferKind::ServiceFee, home, fees, reinstatement.fee_minor)?;
+        self.repay_receivable(account, currency)
+    }
+
+    /// A client gets money back, by a refund or by its provider. The fee on it goes back first; then the amount is taken from what the earning has
     /// pending, from what the account has available, and what is missing is owed.
     ///
     /// # Errors
     /// If less is pending than the refund says, or a balance would not fit.
     pub fn refund(&mut self, refund: &Refund) -> Result<(), LedgerError> {
-        self.begin(Source::EarningRefunded(refund.id), refund.at);
+        let (source, kind) = match refund.cause {
+            Cause::Refund => (Source::EarningRefunded(refund.id), TransferKind::Refund),
+            Cause::Chargeback => (Source::ChargedBack(refund.id), TransferKind::Chargeback),
+        };
+        self.begin(source, refund.at);
         let (account, currency) = (refund.account_id, refund.amount.currency);
-        let [pending, available, _] = Self::accounts_of(account, currency);
+        let [pending, available, ..] = Self::accounts_of(account, currency);
         let fees = LedgerAccount::platform(LedgerAccountKind::Fees, currency);
         let clearing = LedgerAccount::platform(LedgerAccountKind::Clearing, currency);
         let home = if refund.pending.is_some() { pending } else { available };
         self.transfer(TransferKind::ServiceFeeReturned, fees, home, refund.fee_back_minor)?;
         let mut rest = refund.amount.minor;
         if let Some(part) = refund.pending {
-            self.transfer(TransferKind::Refund, pending, clearing, part.taken_minor)?;
+            self.transfer(kind, pending, clearing, part.taken_minor)?;
             self.transfer(TransferKind::RoundingReleased, pending, available, part.freed_minor)?;
             rest -= part.taken_minor;
         }
-        self.take(TransferKind::Refund, account, clearing, rest)?;
+        self.take(kind, account, clearing, rest)?;
         self.repay_receivable(account, currency)
     }
 
@@ -200,7 +299,7 @@ impl Book {
         to: LedgerAccount,
         amount_minor: i64,
     ) -> Result<(), LedgerError> {
-        let [_, available, receivable] = Self::accounts_of(account, to.currency);
+        let [_, available, receivable, _] = Self::accounts_of(account, to.currency);
         let there = amount_minor.min(self.balance(available)?);
         self.transfer(kind, available, to, there)?;
         self.transfer(kind, receivable, to, amount_minor - there)
@@ -208,7 +307,7 @@ impl Book {
 
     /// What has come in pays down what is owed, before anything else can happen to it.
     fn repay_receivable(&mut self, account: AccountId, currency: Currency) -> Result<(), LedgerError> {
-        let [_, available, receivable] = Self::accounts_of(account, currency);
+        let [_, available, receivable, _] = Self::accounts_of(account, currency);
         let amount = self.balance(available)?.min(self.balance(receivable)?);
         self.transfer(TransferKind::ReceivableRepaid, available, receivable, amount)
     }

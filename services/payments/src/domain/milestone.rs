@@ -1,6 +1,6 @@
 //! A piece of fixed-price work, from the agreement to the earning [B7].
 
-use vouch_primitives::{ContractId, EarningId, MilestoneId, Money, Timestamp};
+use vouch_primitives::{ContractId, EarningId, MilestoneEventId, MilestoneId, Money, Timestamp};
 
 use super::{
     Contract, ContractError, Earning,
@@ -46,6 +46,34 @@ pub enum MilestoneState {
         /// The earning that this made.
         earning_id: EarningId,
     },
+    /// Given up, with nothing in escrow.
+    Cancelled,
+    /// The provider has taken the client's payment back from escrow.
+    ChargedBack,
+}
+
+/// Something that was said with a milestone's work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MilestoneEvent {
+    /// Its id.
+    pub id: MilestoneEventId,
+    /// Of which milestone.
+    pub milestone_id: MilestoneId,
+    /// What was done with these words.
+    pub kind: MilestoneEventKind,
+    /// The words.
+    pub message: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What is said with work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MilestoneEventKind {
+    /// The talent submitted it.
+    Submitted,
+    /// The client asked for changes.
+    ChangesRequested,
 }
 
 /// Whether a transition changed anything.
@@ -60,8 +88,8 @@ pub enum Transition {
 /// What a milestone refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MilestoneError {
-    /// Only an agreed milestone can be funded.
-    #[error("the milestone is {state}, only an agreed one can be funded")]
+    /// Only an agreed milestone can be funded, and cancelled by the client.
+    #[error("the milestone is {state}, only an agreed one can be funded or cancelled")]
     NotAgreed {
         /// Where it stands.
         state: &'static str,
@@ -72,9 +100,15 @@ pub enum MilestoneError {
         /// Where it stands.
         state: &'static str,
     },
-    /// Only a submitted milestone can be approved.
-    #[error("the milestone is {state}, only a submitted one can be approved")]
+    /// Only a submitted milestone can be approved, and changes of it asked for.
+    #[error("the milestone is {state}, only a submitted one can be approved or changed")]
     NotSubmitted {
+        /// Where it stands.
+        state: &'static str,
+    },
+    /// Nothing is in escrow for the milestone.
+    #[error("the milestone is {state}, and has nothing in escrow")]
+    NotInEscrow {
         /// Where it stands.
         state: &'static str,
     },
@@ -87,7 +121,7 @@ impl Milestone {
     /// The client has paid the amount into escrow.
     ///
     /// # Errors
-    /// If it was submitted or approved already.
+    /// If it is neither agreed nor funded.
     pub fn fund(&mut self) -> Result<Transition, MilestoneError> {
         match self.state {
             MilestoneState::Agreed => {
@@ -151,6 +185,98 @@ impl Milestone {
         Ok(Some(earning))
     }
 
+    /// The client asks for changes of what was submitted, which undoes the submission: the next one counts.
+    ///
+    /// # Errors
+    /// If it is not submitted, or silence has approved it by then.
+    pub fn request_changes(&mut self, at: Timestamp) -> Result<(), MilestoneError> {
+        match self.state {
+            MilestoneState::Submitted { .. } if !self.is_approved_by_silence(at) => {
+                self.state = MilestoneState::Funded;
+                Ok(())
+            }
+            _ => Err(MilestoneError::NotSubmitted {
+                state: self.state_at(at),
+            }),
+        }
+    }
+
+    /// The client gives it up before it was funded.
+    ///
+    /// # Errors
+    /// If it was funded.
+    pub fn cancel(&mut self) -> Result<Transition, MilestoneError> {
+        match self.state {
+            MilestoneState::Agreed => {
+                self.state = MilestoneState::Cancelled;
+                Ok(Transition::Moved)
+            }
+            MilestoneState::Cancelled => Ok(Transition::AlreadyDone),
+            other => Err(MilestoneError::NotAgreed { state: other.name() }),
+        }
+    }
+
+    /// The talent gives it up: what is in escrow for it goes back to the client.
+    ///
+    /// # Errors
+    /// If nothing is in escrow, or silence has approved it by then.
+    pub fn refund_escrow(&mut self, at: Timestamp) -> Result<Transition, MilestoneError> {
+        if self.state == MilestoneState::Cancelled {
+            return Ok(Transition::AlreadyDone);
+        }
+        self.leave_escrow(MilestoneState::Cancelled, at)?;
+        Ok(Transition::Moved)
+    }
+
+    /// The provider has taken back what the client had paid into escrow.
+    ///
+    /// # Errors
+    /// If nothing is in escrow, or silence has approved it by then.
+    pub fn charge_back(&mut self, at: Timestamp) -> Result<(), MilestoneError> {
+        self.leave_escrow(MilestoneState::ChargedBack, at)
+    }
+
+    /// What was taken back is in escrow again; work that had been submitted is submitted anew.
+    ///
+    /// # Errors
+    /// If nothing was taken back.
+    pub fn win_back(&mut self) -> Result<(), MilestoneError> {
+        if self.state != MilestoneState::ChargedBack {
+            return Err(MilestoneError::NotInEscrow {
+                state: self.state.name(),
+            });
+        }
+        self.state = MilestoneState::Funded;
+        Ok(())
+    }
+
+    fn leave_escrow(&mut self, to: MilestoneState, at: Timestamp) -> Result<(), MilestoneError> {
+        match self.state {
+            MilestoneState::Funded | MilestoneState::Submitted { .. } if !self.is_approved_by_silence(at) => {
+                self.state = to;
+                Ok(())
+            }
+            _ => Err(MilestoneError::NotInEscrow {
+                state: self.state_at(at),
+            }),
+        }
+    }
+
+    /// Whether silence has approved it, even if nobody has noticed yet.
+    #[must_use]
+    pub fn is_approved_by_silence(&self, at: Timestamp) -> bool {
+        let submitted = matches!(self.state, MilestoneState::Submitted { .. });
+        submitted && self.auto_approve_at().is_some_and(|due| due <= at)
+    }
+
+    fn state_at(&self, at: Timestamp) -> &'static str {
+        if self.is_approved_by_silence(at) {
+            "approved"
+        } else {
+            self.state.name()
+        }
+    }
+
     /// When silence approves it, or would have; `None` before it is submitted.
     #[must_use]
     pub fn auto_approve_at(&self) -> Option<Timestamp> {
@@ -167,6 +293,8 @@ impl MilestoneState {
             Self::Funded => "funded",
             Self::Submitted { .. } => "submitted",
             Self::Approved { .. } => "approved",
+            Self::Cancelled => "cancelled",
+            Self::ChargedBack => "charged back",
         }
     }
 
@@ -175,7 +303,21 @@ impl MilestoneState {
     pub const fn submitted_at(self) -> Option<Timestamp> {
         match self {
             Self::Submitted { submitted_at } | Self::Approved { submitted_at, .. } => Some(submitted_at),
-            Self::Agreed | Self::Funded => None,
+            Self::Agreed | Self::Funded | Self::Cancelled | Self::ChargedBack => None,
+        }
+    }
+}
+
+impl MilestoneEventKind {
+    /// All kinds.
+    pub const ALL: [Self; 2] = [Self::Submitted, Self::ChangesRequested];
+
+    /// Its stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Submitted => "SUBMITTED",
+            Self::ChangesRequested => "CHANGES_REQUESTED",
         }
     }
 }

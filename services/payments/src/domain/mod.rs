@@ -9,8 +9,11 @@
 //! | [`time_entry`] | [`TimeEntry`]: time worked by the hour |
 //! | [`invoice`] | [`Invoice`]: a week of time, charged and paid |
 //! | [`milestone`] | [`Milestone`]: agreed, funded, submitted, approved |
+//! | [`bonus`] | [`BonusPayment`]: what a client gives beside what was agreed |
 //! | [`charge`] | [`Charge`]: what a client is made to pay |
 //! | [`earning`] | [`Earning`]: pending, settled, refunded |
+//! | [`dispute`] | [`Dispute`]: what holds an earning's money until it ends |
+//! | [`chargeback`] | [`Chargeback`]: a payment that its provider has taken back |
 //! | [`reward`] | [`Release`]: from a cumulative amount to the difference that is posted |
 //! | [`account`] | [`LedgerAccount`]: between what money moves |
 //! | [`journal`] | [`JournalEntry`], [`Transfer`]: the movements |
@@ -19,8 +22,11 @@
 //! | [`statement`] | [`StatementLine`], [`Balances`]: the movements as the owner of an account reads them |
 
 pub mod account;
+pub mod bonus;
 pub mod charge;
+pub mod chargeback;
 pub mod contract;
+pub mod dispute;
 pub mod earning;
 pub mod fee;
 pub mod invoice;
@@ -37,15 +43,20 @@ pub mod time_entry;
 pub mod week;
 
 pub use account::{LedgerAccount, LedgerAccountKind};
+pub use bonus::BonusPayment;
 pub use charge::{Charge, Purpose};
+pub use chargeback::{Chargeback, ChargebackError};
 pub use contract::{Contract, ContractError, ContractState, Halt, Pay};
-pub use earning::{Earned, Earning, EarningSource, EarningState, Refund, RefundError};
+pub use dispute::{
+    Author, Complaint, Dispute, DisputeError, DisputeNote, DisputeReason, DisputeState, HoldReleased, Outcome,
+};
+pub use earning::{Cause, Earned, Earning, EarningSource, EarningState, Refund, RefundError, Reinstatement};
 pub use fee::FeeTerms;
 pub use invoice::{Invoice, InvoiceLine, InvoiceState, Protection};
 pub use journal::{JournalEntry, Source, Transfer, TransferKind};
 pub use ledger::{Book, LedgerError};
 pub use limit::WeeklyLimits;
-pub use milestone::{Milestone, MilestoneError, MilestoneState, Transition};
+pub use milestone::{Milestone, MilestoneError, MilestoneEvent, MilestoneEventKind, MilestoneState, Transition};
 pub use reward::{Release, RewardError, RewardKey, RewardKind, RewardPosting, RewardTotal};
 pub use statement::{Balances, CurrencyTotal, Part, StatementLine};
 pub use tax::TaxForm;

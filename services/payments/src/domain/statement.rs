@@ -11,6 +11,8 @@ pub struct Balances {
     pub currency: Currency,
     /// Not available yet, in minor units.
     pub pending_minor: i64,
+    /// Held until a dispute ends, in minor units.
+    pub held_minor: i64,
     /// Free to be withdrawn, in minor units.
     pub available_minor: i64,
     /// What the account owes, in minor units.
@@ -22,6 +24,8 @@ pub struct Balances {
 pub enum Part {
     /// Money that is not available yet.
     Pending,
+    /// Money that is held until a dispute ends.
+    Held,
     /// Money that is available.
     Available,
     /// What the account owes the platform.
@@ -45,7 +49,7 @@ pub struct StatementLine {
     pub balance_after: Money,
     /// The name of the kind of movement.
     pub kind: String,
-    /// What caused it: an earning, a reversal or a tie.
+    /// What caused it: an earning, a dispute, a reversal or a tie.
     pub source_id: Uuid,
 }
 

@@ -20,7 +20,7 @@ impl Week {
         Self(moment.start_of_week())
     }
 
-    /// Its Monday 00:00.
+    /// Its Monday 00:00: when the work of the week counts as earned, whenever in it that was done.
     #[must_use]
     pub const fn start(self) -> Timestamp {
         self.0
@@ -36,13 +36,6 @@ impl Week {
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.end())
-    }
-
-    /// Its last microsecond, on Sunday: when the work of the week counts as earned. So a week that somebody began to work
-    /// in before they joined a programme, and ended after, counts as one after.
-    #[must_use]
-    pub fn last_moment(self) -> Timestamp {
-        self.end().saturating_sub(STEP)
     }
 
     /// When its time is invoiced: Monday 12:00 after it. Time is written until just before.
@@ -137,13 +130,9 @@ mod tests {
             assert_eq!(week.start(), at(monday), "{moment}");
             assert_eq!(week.end(), at(closes), "{moment}");
             assert_eq!(week.closes_at(), at(&format!("{closes}T12:00:00Z")), "{moment}");
-            assert_eq!(
-                week.review_until(),
-                at(&format!("{friday}T23:59:59.999999Z")),
-                "{moment}"
-            );
+            let friday = at(&format!("{friday}T23:59:59.999999Z"));
+            assert_eq!(week.review_until(), friday, "{moment}");
             assert_eq!(week.available_at(), at(wednesday), "{moment}");
-            assert_eq!(Week::of(week.last_moment()), week, "{moment}");
             assert_eq!(Week::of(week.end()), week.next(), "{moment}");
         }
     }

@@ -5,7 +5,7 @@ use vouch_primitives::ContractId;
 use vouch_proto::payments::v1::{self as pb, contract_service_server::ContractService};
 use vouch_runtime::grpc::{parse_mutation, parse_query};
 
-use super::convert::{Id, ListContracts};
+use super::convert::{Id, ListContracts, ListMilestoneEvents};
 use crate::app::{App, contract_changes::HaltContract};
 
 /// The service, on its use cases.
@@ -58,7 +58,7 @@ impl ContractService for Contracts {
         request: Request<pb::SubmitMilestoneRequest>,
     ) -> Result<Response<pb::SubmitMilestoneResponse>, Status> {
         let (key, command) = parse_mutation(&self.0, request).await?;
-        Ok(Response::new(self.0.submit_milestone(&key, command).await?))
+        Ok(Response::new(self.0.submit_milestone(&key, &command).await?))
     }
 
     async fn approve_milestone(
@@ -99,5 +99,41 @@ impl ContractService for Contracts {
     ) -> Result<Response<pb::ChangeWeeklyLimitResponse>, Status> {
         let (key, command) = parse_mutation(&self.0, request).await?;
         Ok(Response::new(self.0.change_weekly_limit(&key, command).await?))
+    }
+
+    async fn request_changes(
+        &self,
+        request: Request<pb::RequestChangesRequest>,
+    ) -> Result<Response<pb::RequestChangesResponse>, Status> {
+        let (key, command) = parse_mutation(&self.0, request).await?;
+        Ok(Response::new(self.0.request_changes(&key, &command).await?))
+    }
+
+    async fn cancel_milestone(
+        &self,
+        request: Request<pb::CancelMilestoneRequest>,
+    ) -> Result<Response<pb::CancelMilestoneResponse>, Status> {
+        let (key, command) = parse_mutation(&self.0, request).await?;
+        Ok(Response::new(self.0.cancel_milestone(&key, command).await?))
+    }
+
+    async fn refund_escrow(
+        &self,
+        request: Request<pb::RefundEscrowRequest>,
+    ) -> Result<Response<pb::RefundEscrowResponse>, Status> {
+        let (key, command) = parse_mutation(&self.0, request).await?;
+        Ok(Response::new(self.0.refund_escrow(&key, command).await?))
+    }
+
+    async fn list_milestone_events(
+        &self,
+        request: Request<pb::ListMilestoneEventsRequest>,
+    ) -> Result<Response<pb::ListMilestoneEventsResponse>, Status> {
+        let ListMilestoneEvents { milestone_id, page } = parse_query(&self.0, request).await?;
+        let listed = self.0.list_milestone_events(milestone_id, page).await?;
+        Ok(Response::new(pb::ListMilestoneEventsResponse {
+            next_page_token: listed.next_page_token(),
+            events: listed.items.into_iter().map(Into::into).collect(),
+        }))
     }
 }

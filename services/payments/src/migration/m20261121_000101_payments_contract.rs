@@ -117,7 +117,7 @@ fn milestone() -> TableCreateStatement {
         ))
         .check(Check::named(
             "milestone_state_is_known",
-            Expr::col("state").is_in(["AGREED", "FUNDED", "SUBMITTED", "APPROVED"]),
+            Expr::col("state").is_in(["AGREED", "FUNDED", "SUBMITTED", "APPROVED", "CANCELLED", "CHARGED_BACK"]),
         ))
         .check(Check::named(
             "milestone_submission_is_told",

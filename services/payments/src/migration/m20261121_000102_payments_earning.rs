@@ -40,6 +40,7 @@ fn earning() -> TableCreateStatement {
         .col(big_integer("gross_minor"))
         .col(big_integer("fee_minor"))
         .col(big_integer("refunded_minor"))
+        .col(big_integer("disputed_minor"))
         .col(big_integer("held_minor"))
         .col(big_integer("occurred_at"))
         .col(big_integer("approved_at"))
@@ -58,6 +59,14 @@ fn earning() -> TableCreateStatement {
                 .col("source")
                 .col("source_id"),
         )
+        .index(
+            Index::create()
+                .unique()
+                .name("earning_currency")
+                .col("id")
+                .col("contract_id")
+                .col("currency"),
+        )
         .check(Check::named(
             "earning_source_is_known",
             Expr::col("source").is_in(["MILESTONE", "INVOICE", "BONUS"]),
@@ -68,7 +77,9 @@ fn earning() -> TableCreateStatement {
         ))
         .check(Check::named(
             "earning_is_refunded_at_most_once",
-            Expr::cust("refunded_minor >= 0 AND refunded_minor <= gross_minor"),
+            Expr::cust(
+                "refunded_minor >= 0 AND disputed_minor >= 0 AND refunded_minor + disputed_minor <= gross_minor",
+            ),
         ))
         .check(Check::named("earning_holds_no_debt", Expr::col("held_minor").gte(0)))
         .check(Check::named(

@@ -59,6 +59,7 @@ fn ledger_account() -> TableCreateStatement {
                 "REWARD_EXPENSE",
                 "ESCROW",
                 "PENDING",
+                "HELD",
                 "AVAILABLE",
                 "RECEIVABLE",
             ]),

@@ -16,20 +16,17 @@ impl MigrationTrait for Migration {
         if manager.get_database_backend() == DbBackend::Postgres {
             manager.get_connection().execute_unprepared(POSTGRES_FUNCTION).await?;
         }
-        for table in APPEND_ONLY {
-            refuse_changes(manager, table).await?;
-        }
-        Ok(())
+        make_append_only(manager, &APPEND_ONLY).await
     }
 }
 
-/// From now on, rows of this table can only be added.
-pub(super) async fn refuse_changes(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {
-    let triggers = match manager.get_database_backend() {
-        DbBackend::Postgres => postgres(table),
-        _ => sqlite(table),
-    };
-    manager.get_connection().execute_unprepared(&triggers).await?;
+/// Has the database refuse every change of what stands in these tables.
+pub(super) async fn make_append_only(manager: &SchemaManager<'_>, tables: &[&str]) -> Result<(), DbErr> {
+    let on_postgres = manager.get_database_backend() == DbBackend::Postgres;
+    for table in tables {
+        let triggers = if on_postgres { postgres(table) } else { sqlite(table) };
+        manager.get_connection().execute_unprepared(&triggers).await?;
+    }
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
-use super::{m20261121_000105_payments_append_only::refuse_changes, m20261122_000108_payments_time::IS_MONDAY};
+use super::{m20261121_000105_payments_append_only::make_append_only, m20261122_000108_payments_time::IS_MONDAY};
 
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;
@@ -23,7 +23,7 @@ impl MigrationTrait for Migration {
             manager.create_index(index).await?;
         }
         manager.create_table(invoice_line()).await?;
-        refuse_changes(manager, "invoice_line").await
+        make_append_only(manager, &["invoice_line"]).await
     }
 }
 

@@ -9,6 +9,9 @@ mod m20261122_000106_payments_account;
 mod m20261122_000107_payments_tax_form;
 mod m20261122_000108_payments_time;
 mod m20261122_000109_payments_invoice;
+mod m20261122_000119_payments_milestone_event;
+mod m20261122_000120_payments_bonus_payment;
+mod m20261122_000121_payments_dispute;
 
 use sea_orm_migration::prelude::*;
 
@@ -29,6 +32,9 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261122_000107_payments_tax_form::Migration));
         all.push(Box::new(m20261122_000108_payments_time::Migration));
         all.push(Box::new(m20261122_000109_payments_invoice::Migration));
+        all.push(Box::new(m20261122_000119_payments_milestone_event::Migration));
+        all.push(Box::new(m20261122_000120_payments_bonus_payment::Migration));
+        all.push(Box::new(m20261122_000121_payments_dispute::Migration));
         all
     }
 }

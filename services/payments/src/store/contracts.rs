@@ -9,8 +9,8 @@ use sea_orm::{
     sea_query::{CaseStatement, LockType, OnConflict, Query, SelectStatement},
 };
 use vouch_primitives::{
-    AccountId, BasisPoints, ClientId, ContractId, EarningId, InvoiceId, MilestoneId, Money, OfferId, PersonId,
-    TimeEntryId,
+    AccountId, BasisPoints, BonusPaymentId, ClientId, ContractId, EarningId, InvoiceId, MilestoneId, Money, OfferId,
+    PersonId, TimeEntryId,
 };
 use vouch_proto::Page;
 use vouch_storage::{StorageError, Txn};
@@ -148,6 +148,18 @@ pub async fn lock_of_weeks(txn: &Txn, ids: &[InvoiceId]) -> Result<BTreeMap<Cont
 pub async fn lock_of_invoices(txn: &Txn, ids: &[InvoiceId]) -> Result<BTreeMap<ContractId, Contract>, StorageError> {
     let ids = ids.iter().map(|id| id.as_uuid());
     locked(txn, Column::Id.in_subquery(contract_ids("invoice", ids))).await
+}
+
+/// Locks the contracts of these bonus payments. Read the bonus payments afterwards.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_of_bonuses(
+    txn: &Txn,
+    ids: &[BonusPaymentId],
+) -> Result<BTreeMap<ContractId, Contract>, StorageError> {
+    let ids = ids.iter().map(|id| id.as_uuid());
+    locked(txn, Column::Id.in_subquery(contract_ids("bonus_payment", ids))).await
 }
 
 /// Locks the contracts of these earnings. Read the earnings afterwards.

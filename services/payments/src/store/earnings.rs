@@ -39,6 +39,17 @@ pub async fn list(
     all(conn, query).await
 }
 
+/// The earning that was made of this, if there is one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_source(conn: &impl ConnectionTrait, source: EarningSource) -> Result<Option<Earning>, StorageError> {
+    let query = Entity::find()
+        .filter(Column::Source.eq(source.kind()))
+        .filter(Column::SourceId.eq(source.id()));
+    Ok(all(conn, query).await?.pop())
+}
+
 /// Inserts new earnings.
 ///
 /// # Errors
@@ -68,18 +79,28 @@ pub async fn save_settled(txn: &Txn, earnings: &[Earning]) -> Result<(), Storage
     Ok(())
 }
 
+/// Saves what has become of the amounts of an earning.
+///
+/// # Errors
+/// When the database fails; it refuses that more is refunded and disputed than there was.
+pub async fn save_amounts(txn: &Txn, earning: &Earning) -> Result<(), StorageError> {
+    Entity::update_many()
+        .col_expr(Column::FeeMinor, Expr::value(earning.fee_minor))
+        .col_expr(Column::RefundedMinor, Expr::value(earning.refunded_minor))
+        .col_expr(Column::DisputedMinor, Expr::value(earning.disputed_minor))
+        .col_expr(Column::HeldMinor, Expr::value(held(earning)))
+        .filter(Column::Id.eq(earning.id.as_uuid()))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
 /// Saves a refund and what it has made of its earning.
 ///
 /// # Errors
 /// When the database fails; it refuses more refunds than there was to refund.
 pub async fn save_refund(txn: &Txn, earning: &Earning, refund: &Refund) -> Result<(), StorageError> {
-    Entity::update_many()
-        .col_expr(Column::FeeMinor, Expr::value(earning.fee_minor))
-        .col_expr(Column::RefundedMinor, Expr::value(earning.refunded_minor))
-        .col_expr(Column::HeldMinor, Expr::value(held(earning)))
-        .filter(Column::Id.eq(earning.id.as_uuid()))
-        .exec(txn)
-        .await?;
+    save_amounts(txn, earning).await?;
     let row = reversal::ActiveModel {
         id: Set(refund.id.as_uuid()),
         earning_id: Set(refund.earning_id.as_uuid()),
@@ -119,6 +140,7 @@ fn row(earning: &Earning) -> ActiveModel {
         gross_minor: Set(earning.gross.minor),
         fee_minor: Set(earning.fee_minor),
         refunded_minor: Set(earning.refunded_minor),
+        disputed_minor: Set(earning.disputed_minor),
         held_minor: Set(held(earning)),
         occurred_at: Set(earning.occurred_at.as_micros()),
         approved_at: Set(earning.approved_at.as_micros()),
@@ -151,6 +173,7 @@ impl TryFrom<Model> for Earning {
             gross: Money::new(model.gross_minor, currency(TABLE, &model.currency)?),
             fee_minor: model.fee_minor,
             refunded_minor: model.refunded_minor,
+            disputed_minor: model.disputed_minor,
             state,
             occurred_at: time(model.occurred_at),
             approved_at: time(model.approved_at),
@@ -177,6 +200,7 @@ mod entity {
         pub gross_minor: i64,
         pub fee_minor: i64,
         pub refunded_minor: i64,
+        pub disputed_minor: i64,
         pub held_minor: i64,
         pub occurred_at: i64,
         pub approved_at: i64,

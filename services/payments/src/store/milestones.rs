@@ -1,12 +1,15 @@
-//! `milestone`.
+//! `milestone` and `milestone_event`.
 
-use sea_orm::{ActiveValue::Set, PaginatorTrait, QueryOrder, Select, entity::prelude::*, sea_query::OnConflict};
-use vouch_primitives::{ContractId, EarningId, MilestoneId, Money};
+use sea_orm::{
+    ActiveValue::Set, PaginatorTrait, QueryOrder, QuerySelect, Select, entity::prelude::*, sea_query::OnConflict,
+};
+use vouch_primitives::{ContractId, EarningId, MilestoneEventId, MilestoneId, Money};
+use vouch_proto::Page;
 use vouch_storage::{StorageError, Txn};
 
 use self::entity::{ActiveModel, Column, Entity, Model};
 use super::{ROWS, currency, time, unreadable};
-use crate::domain::{Milestone, MilestoneState};
+use crate::domain::{Milestone, MilestoneEvent, MilestoneEventKind, MilestoneState};
 
 const TABLE: &str = "milestone";
 
@@ -61,18 +64,40 @@ pub async fn save(txn: &Txn, milestones: &[Milestone]) -> Result<(), StorageErro
     Ok(())
 }
 
-/// Drops milestones that are only agreed.
+/// Keeps what was said with a milestone's work.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn delete(txn: &Txn, ids: &[MilestoneId]) -> Result<(), StorageError> {
-    for chunk in ids.chunks(ROWS) {
-        Entity::delete_many()
-            .filter(Column::Id.is_in(chunk.iter().map(|id| id.as_uuid())))
-            .exec(txn)
-            .await?;
-    }
+pub async fn insert_event(txn: &Txn, event: &MilestoneEvent) -> Result<(), StorageError> {
+    let row = event::ActiveModel {
+        id: Set(event.id.as_uuid()),
+        milestone_id: Set(event.milestone_id.as_uuid()),
+        kind: Set(event.kind.name().to_owned()),
+        message: Set(event.message.clone()),
+        happened_at: Set(event.at.as_micros()),
+    };
+    event::Entity::insert(row).exec_without_returning(txn).await?;
     Ok(())
+}
+
+/// One page of what was said with a milestone's work, the oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn events(
+    conn: &impl ConnectionTrait,
+    id: MilestoneId,
+    page: Page<MilestoneEventId>,
+) -> Result<Vec<MilestoneEvent>, StorageError> {
+    let mut query = event::Entity::find()
+        .filter(event::Column::MilestoneId.eq(id.as_uuid()))
+        .order_by_asc(event::Column::Id)
+        .limit(page.limit());
+    if let Some(after) = page.after {
+        query = query.filter(event::Column::Id.gt(after.as_uuid()));
+    }
+    let rows = query.all(conn).await?.into_iter();
+    rows.map(MilestoneEvent::try_from).collect()
 }
 
 async fn all(conn: &impl ConnectionTrait, query: Select<Entity>) -> Result<Vec<Milestone>, StorageError> {
@@ -94,7 +119,7 @@ fn row(milestone: &Milestone) -> ActiveModel {
         title: Set(milestone.title.clone()),
         amount_minor: Set(milestone.amount.minor),
         currency: Set(milestone.amount.currency.code().to_owned()),
-        state: Set(milestone.state.name().to_uppercase()),
+        state: Set(milestone.state.name().to_uppercase().replace(' ', "_")),
         submitted_at: Set(milestone.state.submitted_at().map(|at| at.as_micros())),
         approved_at: Set(approved_at),
         earning_id: Set(earning_id),
@@ -117,6 +142,8 @@ impl TryFrom<Model> for Milestone {
                 approved_at: time(approved_at),
                 earning_id: EarningId::from_uuid(earning_id),
             },
+            ("CANCELLED", None, None) => MilestoneState::Cancelled,
+            ("CHARGED_BACK", None, None) => MilestoneState::ChargedBack,
             (state, ..) => return Err(unreadable(TABLE, state)),
         };
         Ok(Self {
@@ -127,6 +154,42 @@ impl TryFrom<Model> for Milestone {
             state,
         })
     }
+}
+
+impl TryFrom<event::Model> for MilestoneEvent {
+    type Error = StorageError;
+
+    fn try_from(model: event::Model) -> Result<Self, StorageError> {
+        let known = MilestoneEventKind::ALL.into_iter();
+        let kind = known.into_iter().find(|kind| kind.name() == model.kind);
+        Ok(Self {
+            id: MilestoneEventId::from_uuid(model.id),
+            milestone_id: MilestoneId::from_uuid(model.milestone_id),
+            kind: kind.ok_or_else(|| unreadable("milestone_event", &model.kind))?,
+            message: model.message,
+            at: time(model.happened_at),
+        })
+    }
+}
+
+mod event {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "milestone_event")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub milestone_id: Uuid,
+        pub kind: String,
+        pub message: String,
+        pub happened_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
 }
 
 mod entity {

@@ -8,6 +8,10 @@
 //! | [`limits`] | `weekly_limit` |
 //! | [`time_entries`] | `time_entry` |
 //! | [`invoices`] | `invoice`, `invoice_line` |
+//! | [`milestones`] | `milestone`, `milestone_event` |
+//! | [`bonuses`] | `bonus_payment` |
+//! | [`disputes`] | `dispute`, `dispute_note` |
+//! | [`chargebacks`] | `chargeback` |
 //! | [`earnings`] | `earning`, `reversal` |
 //! | [`ledger`] | `ledger_account`, `balance`, `journal_entry`, `transfer`: opening and saving a book |
 //! | [`statements`] | the same, as they are read |
@@ -18,7 +22,10 @@
 //! the totals of rewards), which guards all that belongs to it, then the balances; several of a kind in ascending id.
 
 pub mod accounts;
+pub mod bonuses;
+pub mod chargebacks;
 pub mod contracts;
+pub mod disputes;
 pub mod earnings;
 pub mod invoices;
 pub mod ledger;

@@ -18,8 +18,9 @@ use super::{
 };
 use crate::domain::{Balances, Book, CurrencyTotal, LedgerAccountKind, Part, StatementLine, statement::LinePosition};
 
-const PARTS: [(LedgerAccountKind, Part); 3] = [
+const PARTS: [(LedgerAccountKind, Part); 4] = [
     (LedgerAccountKind::Pending, Part::Pending),
+    (LedgerAccountKind::Held, Part::Held),
     (LedgerAccountKind::Available, Part::Available),
     (LedgerAccountKind::Receivable, Part::Receivable),
 ];
@@ -49,11 +50,13 @@ pub async fn balances(conn: &impl ConnectionTrait, account: AccountId) -> Result
         let balances = by_currency.entry(row.currency).or_insert(Balances {
             currency,
             pending_minor: 0,
+            held_minor: 0,
             available_minor: 0,
             receivable_minor: 0,
         });
         match part(&row.kind)? {
             Part::Pending => balances.pending_minor = amount,
+            Part::Held => balances.held_minor = amount,
             Part::Available => balances.available_minor = amount,
             Part::Receivable => balances.receivable_minor = amount,
         }

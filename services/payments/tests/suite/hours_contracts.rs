@@ -122,9 +122,10 @@ async fn an_ended_contract_stays_ended_and_is_told(database: TestDatabase) {
         (ended.state(), ended.state_reason.as_str()),
         (State::Ended, "All is done")
     );
-    let left: Vec<_> = milestones(&ended).iter().map(|milestone| &milestone.id).collect();
-    assert_eq!(left, [submitted], "what was only agreed is dropped");
-    assert_eq!(refusal(world.fund(&agreed.id).await).0, tonic::Code::NotFound);
+    let left: Vec<_> = milestones(&ended).iter().map(pb::Milestone::state).collect();
+    let [given_up, waits] = [pb::milestone::State::Cancelled, pb::milestone::State::Submitted];
+    assert_eq!(left, [waits, given_up], "what was only agreed is cancelled");
+    assert_eq!(refusal(world.fund(&agreed.id).await), refused("MILESTONE_NOT_AGREED"));
     world.clock.set(start().add_days(1)).expect("forwards");
     assert_eq!(end(&world, &contract.id).await.expect("ended already"), ended);
     let over = refused("CONTRACT_ENDED");

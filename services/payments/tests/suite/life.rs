@@ -51,6 +51,7 @@ async fn a_milestone_becomes_money(database: TestDatabase) {
         gross: Some(usd(125_000)),
         fee: Some(usd(12_500)),
         refunded: Some(usd(0)),
+        disputed: Some(usd(0)),
         state: earning::State::Pending.into(),
         occur_time: Some(to_wire_time(at("2026-03-10T12:00:00Z"))),
         available_time: Some(to_wire_time(at("2026-03-17T08:00:00Z"))),

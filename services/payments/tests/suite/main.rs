@@ -2,9 +2,13 @@
 //! services would say is published by hand.
 
 mod amounts;
+mod bonuses;
 mod books;
 mod bus;
+mod changes;
+mod chargebacks;
 mod concurrency;
+mod disputes;
 mod hours;
 mod hours_contracts;
 mod hours_invoices;

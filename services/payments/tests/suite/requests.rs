@@ -71,6 +71,7 @@ async fn every_command_checks_its_ids(database: TestDatabase) {
     let submit = pb::SubmitMilestoneRequest {
         request_id: request_id.clone(),
         milestone_id: milestone_id.clone(),
+        message: "Done".to_owned(),
     };
     assert_eq!(violations(contracts.submit_milestone(submit).await), bad);
     let approve = pb::ApproveMilestoneRequest {

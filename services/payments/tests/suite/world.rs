@@ -17,7 +17,8 @@ use vouch_proto::{
     convert::to_wire_time,
     onboarding::v1::{OfferAccepted, offer_accepted},
     payments::v1::{
-        self as pb, contract_service_client::ContractServiceClient, earning_service_client::EarningServiceClient,
+        self as pb, bonus_service_client::BonusServiceClient, contract_service_client::ContractServiceClient,
+        dispute_service_client::DisputeServiceClient, earning_service_client::EarningServiceClient,
         invoice_service_client::InvoiceServiceClient, ledger_service_client::LedgerServiceClient,
         tax_service_client::TaxServiceClient, time_service_client::TimeServiceClient,
     },
@@ -42,6 +43,8 @@ pub const SOON: Duration = Duration::from_secs(30);
 /// A running service.
 pub struct World {
     pub contracts: ContractServiceClient<Signed>,
+    pub bonuses: BonusServiceClient<Signed>,
+    pub disputes: DisputeServiceClient<Signed>,
     pub earnings: EarningServiceClient<Signed>,
     pub ledger: LedgerServiceClient<Signed>,
     pub taxes: TaxServiceClient<Signed>,
@@ -97,6 +100,8 @@ impl World {
         let channel = Signer::new(&config.common.access, Caller::Operator("test".to_owned())).on(channel);
         Self {
             contracts: ContractServiceClient::new(channel.clone()),
+            bonuses: BonusServiceClient::new(channel.clone()),
+            disputes: DisputeServiceClient::new(channel.clone()),
             earnings: EarningServiceClient::new(channel.clone()),
             ledger: LedgerServiceClient::new(channel.clone()),
             taxes: TaxServiceClient::new(channel.clone()),
@@ -190,6 +195,7 @@ impl World {
         let request = pb::SubmitMilestoneRequest {
             request_id: request_id(),
             milestone_id: milestone.to_owned(),
+            message: "Done".to_owned(),
         };
         let answer = self.contracts.clone().submit_milestone(request).await?;
         Ok(answer.into_inner().milestone.expect("a milestone"))
@@ -238,18 +244,8 @@ impl World {
 
     /// Pending, available and receivable in one currency, in minor units.
     pub async fn balances(&self, account: AccountId, currency: &str) -> [i64; 3] {
-        let request = pb::GetBalancesRequest {
-            account_id: account.to_string(),
-        };
-        let answer = self
-            .ledger
-            .clone()
-            .get_balances(request)
-            .await
-            .expect("balances")
-            .into_inner();
         let minor = |money: Option<common::Money>| money.filter(|m| m.currency_code == currency).map(|m| m.minor_units);
-        let found = answer.balances.into_iter().find_map(|balance| {
+        let found = self.all_balances(account).await.into_iter().find_map(|balance| {
             Some([
                 minor(balance.pending)?,
                 minor(balance.available)?,
@@ -257,6 +253,22 @@ impl World {
             ])
         });
         found.unwrap_or_default()
+    }
+
+    /// What is held in one currency, in minor units.
+    pub async fn held(&self, account: AccountId, currency: &str) -> i64 {
+        let held = self.all_balances(account).await.into_iter();
+        let mut held = held.filter_map(|balance| balance.held);
+        held.find(|held| held.currency_code == currency)
+            .map_or(0, |held| held.minor_units)
+    }
+
+    async fn all_balances(&self, account: AccountId) -> Vec<pb::Balance> {
+        let request = pb::GetBalancesRequest {
+            account_id: account.to_string(),
+        };
+        let answer = self.ledger.clone().get_balances(request).await;
+        answer.expect("balances").into_inner().balances
     }
 
     /// Waits until pending, available and receivable are these.

@@ -8,7 +8,7 @@ use vouch_primitives::{EarningId, Money, PersonId, Timestamp, Uuid};
 use vouch_proto::{
     Fields, Violations,
     convert::to_wire_time,
-    payments::v1::{EarningReversed, EarningSettled},
+    payments::v1::{EarningReinstated, EarningReversed, EarningSettled},
     referral::v1 as pb,
 };
 use vouch_storage::Txn;
@@ -62,8 +62,24 @@ impl App {
             .iter()
             .map(|fact| parse_reversal(&fact.body))
             .collect::<Result<_, _>>()?;
+        self.reverse(txn, &reversals).await
+    }
+
+    /// What chargebacks had taken of earnings was won back: a reversal with its sign turned.
+    ///
+    /// # Errors
+    /// If an event is bad, a total does not fit, or the database fails.
+    pub async fn on_earnings_reinstated(&self, txn: &Txn, facts: &[Fact<EarningReinstated>]) -> Result<(), Error> {
+        let reversals: Vec<Reversal> = facts
+            .iter()
+            .map(|fact| parse_reinstatement(&fact.body))
+            .collect::<Result<_, _>>()?;
+        self.reverse(txn, &reversals).await
+    }
+
+    async fn reverse(&self, txn: &Txn, reversals: &[Reversal]) -> Result<(), Error> {
         store::people::ensure(txn, &people(reversals.iter().map(|reversal| reversal.person))).await?;
-        let fresh = store::earnings::insert_reversals(txn, &reversals).await?;
+        let fresh = store::earnings::insert_reversals(txn, reversals).await?;
         let referees = people(fresh.iter().map(|reversal| reversal.person));
         store::people::lock(txn, &referees).await?;
         let known = store::earnings::with_ids(txn, &fresh.iter().map(|reversal| reversal.earning).collect()).await?;
@@ -220,6 +236,27 @@ fn parse_reversal(event: &EarningReversed) -> Result<Reversal, Violations> {
         earning,
         person,
         amount,
+        reversed_at,
+    })
+}
+
+fn parse_reinstatement(event: &EarningReinstated) -> Result<Reversal, Violations> {
+    let mut fields = Fields::new();
+    let id = fields.id("reinstatement_id", &event.reinstatement_id);
+    let earning = fields.id("earning_id", &event.earning_id);
+    let person = fields.id("person_id", &event.person_id);
+    let amount = fields.positive_money("amount", event.amount.as_ref());
+    let reversed_at = fields.time("reinstate_time", event.reinstate_time.as_ref());
+    let (Some(id), Some(earning), Some(person), Some(amount), Some(reversed_at)) =
+        (id, earning, person, amount, reversed_at)
+    else {
+        return Err(fields.into());
+    };
+    fields.finish(Reversal {
+        id,
+        earning,
+        person,
+        amount: Money::new(-amount.minor, amount.currency),
         reversed_at,
     })
 }

@@ -141,11 +141,13 @@ impl Tie {
         }
     }
 
-    /// What of a reward is due now: its exact share **rounded down**, and of the bonus nothing before it is due.
+    /// What of a reward is due now: its exact share **rounded down**, and of the bonus nothing before it is due. Never
+    /// less than nothing: for a moment more may have been taken back than was earned, where a second chargeback overtakes
+    /// the news that the first one was won.
     fn due(&self, kind: RewardKind, reward: &Reward) -> Result<i64, MoneyError> {
         match (kind, self.bonus) {
             (RewardKind::WindowBonus, BonusState::Open) => Ok(0),
-            _ => reward.accrued.floor_minor().ok_or(MoneyError::Overflow),
+            _ => Ok(reward.accrued.floor_minor().ok_or(MoneyError::Overflow)?.max(0)),
         }
     }
 

@@ -49,7 +49,7 @@ fn reversal() -> TableCreateStatement {
         .col(uuid("earning_id"))
         .col(uuid("person_id"))
         .col(text("currency"))
-        .col(big_integer("amount_minor").check(Expr::col("amount_minor").gt(0)))
+        .col(big_integer("amount_minor").check(Expr::col("amount_minor").ne(0)))
         .col(big_integer("reversed_at"))
         .foreign_key(ForeignKey::create().from("reversal", "person_id").to("person", "id"))
         .to_owned()

@@ -31,7 +31,7 @@ pub struct Earning {
     pub settled_at: Timestamp,
 }
 
-/// What takes an earning back, or a part of it.
+/// What takes an earning back, or a part of it; or gives again what a chargeback had taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reversal {
     /// The reversal.
@@ -40,7 +40,7 @@ pub struct Reversal {
     pub earning: EarningId,
     /// Who had earned it.
     pub person: PersonId,
-    /// How much of the gross amount, above zero.
+    /// How much of the gross amount; below zero where it is given again.
     pub amount: Money,
     /// When.
     pub reversed_at: Timestamp,

@@ -20,7 +20,7 @@ use vouch_proto::{
     onboarding::v1::AccountRegistered,
     operations::v1::{GetTestClockRequest, SetTestClockRequest, operations_service_client::OperationsServiceClient},
     payments::v1::{
-        self as payments, EarningReversed, EarningSettled,
+        self as payments, EarningReinstated, EarningReversed, EarningSettled,
         ledger_service_server::{LedgerService, LedgerServiceServer},
     },
     referral::v1::{self as pb, referral_service_client::ReferralServiceClient},
@@ -222,6 +222,21 @@ impl House {
             amount: usd(amount),
             occur_time: Some(to_wire_time(earning.occurred_at)),
             reverse_time: Some(to_wire_time(earning.occurred_at.add_days(9))),
+        })
+    }
+
+    pub fn reinstatement(&self, earning: &Earning, amount: i64) -> Envelope {
+        envelope(&EarningReinstated {
+            reinstatement_id: ReversalId::new().to_string(),
+            reversal_id: ReversalId::new().to_string(),
+            earning_id: earning.id.clone(),
+            contract_id: ContractId::new().to_string(),
+            client_id: ClientId::new().to_string(),
+            person_id: earning.person.id.clone(),
+            account_id: earning.person.account.clone(),
+            amount: usd(amount),
+            occur_time: Some(to_wire_time(earning.occurred_at)),
+            reinstate_time: Some(to_wire_time(earning.occurred_at.add_days(20))),
         })
     }
 

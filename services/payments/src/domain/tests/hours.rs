@@ -105,8 +105,8 @@ fn time_is_written_after_the_work_and_before_monday_noon() {
         (contract.resume(), contract.resume()),
         (Ok(Transition::Moved), Ok(Transition::AlreadyDone))
     );
-    assert_eq!(contract.end(halt(), &[]), Ok(Some(vec![])));
-    assert_eq!(contract.end(halt(), &[]), Ok(None));
+    assert_eq!(contract.end(halt(), &mut []), Ok(Transition::Moved));
+    assert_eq!(contract.end(halt(), &mut []), Ok(Transition::AlreadyDone));
     assert_eq!(friday.check(&contract, 0, now), Err(ContractError::Ended.into()));
     assert_eq!(
         (contract.pause(halt()), contract.resume()),

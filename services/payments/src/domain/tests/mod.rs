@@ -2,6 +2,7 @@
 
 mod books;
 mod hours;
+mod reversals;
 mod rules;
 
 use vouch_primitives::{

@@ -1,9 +1,17 @@
 //! The boundary between wire and domain.
 
+mod disputes;
 mod hours;
+mod milestones;
 mod requests;
 mod responses;
 mod taxes;
 
+pub use disputes::{ListDisputeNotes, ListDisputes};
 pub use hours::{ListInvoices, ListTimeEntries};
+pub use milestones::{ListBonusPayments, ListMilestoneEvents};
 pub use requests::{Id, ListContracts, ListEarnings, ListRewardPostings, ListStatementLines};
+use std::ops::RangeInclusive;
+
+/// How many characters people have to tell one another what they want.
+const MESSAGE_LENGTH: RangeInclusive<usize> = 1..=5_000;

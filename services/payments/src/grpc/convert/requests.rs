@@ -7,7 +7,7 @@ use crate::{
     app::{
         contracts::Party,
         earnings::RefundEarning,
-        milestones::{ApproveMilestone, CreateMilestone, FundMilestone, SubmitMilestone},
+        milestones::{ApproveMilestone, CreateMilestone, FundMilestone},
     },
     domain::{RewardKey, statement::LinePosition},
 };
@@ -189,17 +189,6 @@ impl TryFrom<pb::FundMilestoneRequest> for FundMilestone {
     type Error = Violations;
 
     fn try_from(request: pb::FundMilestoneRequest) -> Result<Self, Violations> {
-        let mut fields = Fields::new();
-        let id = fields.id("milestone_id", &request.milestone_id);
-        id.map(|milestone_id| Self { milestone_id })
-            .ok_or_else(|| fields.into())
-    }
-}
-
-impl TryFrom<pb::SubmitMilestoneRequest> for SubmitMilestone {
-    type Error = Violations;
-
-    fn try_from(request: pb::SubmitMilestoneRequest) -> Result<Self, Violations> {
         let mut fields = Fields::new();
         let id = fields.id("milestone_id", &request.milestone_id);
         id.map(|milestone_id| Self { milestone_id })

@@ -67,6 +67,8 @@ impl From<Milestone> for pb::Milestone {
                 earning_id,
                 ..
             } => (State::Approved, Some((approved_at, earning_id))),
+            MilestoneState::Cancelled => (State::Cancelled, None),
+            MilestoneState::ChargedBack => (State::ChargedBack, None),
         };
         Self {
             id: milestone.id.to_string(),
@@ -103,6 +105,7 @@ impl From<Earning> for pb::Earning {
             gross: Some(earning.gross.into()),
             fee: money(earning.fee_minor),
             refunded: money(earning.refunded_minor),
+            disputed: money(earning.disputed_minor),
             state: state.into(),
             occur_time: Some(to_wire_time(earning.occurred_at)),
             available_time: Some(to_wire_time(earning.available_at)),
@@ -116,6 +119,7 @@ impl From<Balances> for pb::Balance {
         let money = |minor| Some(Money::new(minor, balances.currency).into());
         Self {
             pending: money(balances.pending_minor),
+            held: money(balances.held_minor),
             available: money(balances.available_minor),
             receivable: money(balances.receivable_minor),
         }
@@ -127,6 +131,7 @@ impl From<StatementLine> for pb::StatementLine {
         use pb::statement_line::Part as Wire;
         let part = match line.part {
             Part::Pending => Wire::Pending,
+            Part::Held => Wire::Held,
             Part::Available => Wire::Available,
             Part::Receivable => Wire::Receivable,
         };

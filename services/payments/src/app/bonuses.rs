@@ -1,0 +1,103 @@
+//! What clients give beside what was agreed: an earning as soon as it is paid.
+
+use std::{slice, sync::Arc};
+
+use vouch_primitives::{BonusPaymentId, ChargeId, ContractId, EarningId, Money, Timestamp};
+use vouch_proto::{Listed, Page, payments::v1 as pb};
+use vouch_storage::{Txn, idempotency::RequestKey};
+
+use super::{App, earnings};
+use crate::{
+    domain::{BonusPayment, Charge, Purpose},
+    error::Error,
+    store,
+};
+
+/// The client gives something beside what was agreed.
+#[derive(Clone, Debug)]
+pub struct PayBonus {
+    /// Under which contract.
+    pub contract_id: ContractId,
+    /// How much, above zero.
+    pub amount: Money,
+    /// What it is given for.
+    pub message: String,
+}
+
+impl App {
+    /// The client gives the talent of a contract something, whether it goes on or has ended.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], and whatever the contract refuses.
+    pub async fn pay_bonus(&self, key: &RequestKey, command: &PayBonus) -> Result<pb::PayBonusResponse, Error> {
+        let work = |txn: Arc<Txn>, now| async move {
+            let id = command.contract_id;
+            let contract = store::contracts::lock(&txn, id).await?;
+            let contract = contract.ok_or(Error::not_found("contract", id.as_uuid()))?;
+            contract.check_amount(command.amount)?;
+            let bonus = BonusPayment {
+                id: BonusPaymentId::new(),
+                contract_id: id,
+                amount: command.amount,
+                message: command.message.clone(),
+                given_at: now,
+                earning_id: None,
+            };
+            store::bonuses::save(&txn, slice::from_ref(&bonus)).await?;
+            let charge = Charge {
+                id: ChargeId::new(),
+                contract_id: id,
+                client_id: contract.client_id,
+                purpose: Purpose::Bonus(bonus.id),
+                amount: bonus.amount,
+            };
+            self.charge(&txn, now, &[charge]).await?;
+            let paid = store::bonuses::find(&*txn, &[bonus.id]).await?.pop();
+            Ok(pb::PayBonusResponse {
+                bonus_payment: paid.map(Into::into),
+            })
+        };
+        self.commands.once(key, work).await
+    }
+
+    /// Reads one bonus payment.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn get_bonus_payment(&self, id: BonusPaymentId) -> Result<BonusPayment, Error> {
+        let found = store::bonuses::find(self.commands.db().reader(), &[id]).await?.pop();
+        found.ok_or(Error::not_found("bonus_payment", id.as_uuid()))
+    }
+
+    /// Lists the bonus payments of a contract, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_bonus_payments(
+        &self,
+        contract: ContractId,
+        page: Page<BonusPaymentId>,
+    ) -> Result<Listed<BonusPayment, BonusPaymentId>, Error> {
+        let found = store::bonuses::list(self.commands.db().reader(), contract, page).await?;
+        Ok(page.cut(found, |bonus| bonus.id))
+    }
+}
+
+/// Clients have paid these: they are earnings now.
+pub(super) async fn paid(txn: &Txn, now: Timestamp, ids: &[BonusPaymentId]) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let mut contracts = store::contracts::lock_of_bonuses(txn, ids).await?;
+    let mut bonuses = store::bonuses::find(txn, ids).await?;
+    let mut made = Vec::new();
+    for bonus in &mut bonuses {
+        let id = bonus.contract_id;
+        let contract = contracts
+            .get_mut(&id)
+            .ok_or(Error::not_found("contract", id.as_uuid()))?;
+        made.extend(bonus.pay(contract, EarningId::new(), now)?);
+    }
+    earnings::begin(txn, now, &made, &contracts).await?;
+    Ok(store::bonuses::save(txn, &bonuses).await?)
+}

@@ -1,0 +1,433 @@
+//! Every forward movement and its inverse, in any order, on one contract.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use vouch_primitives::{AccountId, Currency, DisputeId, EarningId, Money, ReversalId};
+
+use super::{NOON, charge, contract, milestone};
+use crate::domain::{account::Side, *};
+
+/// One thing that happens; numbers choose what it happens to, modulo what there is.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Fund(i64),
+    Approve(usize),
+    GiveUp(usize),
+    TakeEscrow(usize),
+    Settle(usize),
+    Hold(usize, i64),
+    Close(usize, i64),
+    Refund(usize, i64),
+    ChargeBack(usize, i64),
+    WinBack(usize),
+    Withdraw(i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let amount = prop_oneof![3 => 1..40_i64, 1 => 1..1_000_000_i64];
+    let (index, share) = (0..100_usize, 1..=100_i64);
+    prop_oneof![
+        3 => amount.prop_map(Step::Fund),
+        3 => index.clone().prop_map(Step::Approve),
+        1 => index.clone().prop_map(Step::GiveUp),
+        1 => index.clone().prop_map(Step::TakeEscrow),
+        2 => index.clone().prop_map(Step::Settle),
+        3 => (index.clone(), share.clone()).prop_map(|(of, share)| Step::Hold(of, share)),
+        2 => (index.clone(), 0..=110_i64).prop_map(|(of, share)| Step::Close(of, share)),
+        2 => (index.clone(), share.clone()).prop_map(|(of, share)| Step::Refund(of, share)),
+        3 => (index.clone(), share.clone()).prop_map(|(of, share)| Step::ChargeBack(of, share)),
+        2 => index.prop_map(Step::WinBack),
+        1 => share.prop_map(Step::Withdraw),
+    ]
+}
+
+struct World {
+    contract: Contract,
+    milestones: Vec<Milestone>,
+    earnings: Vec<Earning>,
+    disputes: Vec<Dispute>,
+    chargebacks: Vec<Chargeback>,
+    book: Book,
+    /// What has left the available money by a way that this test does not look at.
+    withdrawn: i64,
+}
+
+/// So many hundredths, at least one unit; all of it from 100 on.
+fn part(of: i64, share: i64) -> i64 {
+    (of * share.min(100)).div_euclid(100).max(of.min(1))
+}
+
+impl World {
+    fn new(rate: u16) -> Self {
+        let contract = contract(AccountId::new(), Currency::USD, rate);
+        let escrow = LedgerAccount::escrow(contract.id, Currency::USD);
+        let accounts = Book::accounts_of(contract.account_id, Currency::USD);
+        let balances: BTreeMap<_, _> = accounts
+            .into_iter()
+            .chain([escrow])
+            .map(|account| (account, 0))
+            .collect();
+        Self {
+            contract,
+            milestones: vec![],
+            earnings: vec![],
+            disputes: vec![],
+            chargebacks: vec![],
+            book: Book::new(balances),
+            withdrawn: 0,
+        }
+    }
+
+    fn apply(&mut self, step: Step) {
+        let among = |all: usize, index: usize| (all > 0).then(|| index % all);
+        match step {
+            Step::Fund(amount) => self.fund(amount),
+            Step::Approve(index) => among(self.milestones.len(), index)
+                .into_iter()
+                .for_each(|i| self.approve(i)),
+            Step::GiveUp(index) => among(self.milestones.len(), index)
+                .into_iter()
+                .for_each(|i| self.give_up(i)),
+            Step::TakeEscrow(index) => among(self.milestones.len(), index)
+                .into_iter()
+                .for_each(|i| self.take_escrow(i)),
+            Step::Settle(index) => among(self.earnings.len(), index)
+                .into_iter()
+                .for_each(|i| self.settle(i)),
+            Step::Hold(index, share) => among(self.earnings.len(), index)
+                .into_iter()
+                .for_each(|i| self.hold(i, share)),
+            Step::Close(index, share) => among(self.disputes.len(), index)
+                .into_iter()
+                .for_each(|i| self.close(i, share)),
+            Step::Refund(index, share) => {
+                among(self.earnings.len(), index)
+                    .into_iter()
+                    .for_each(|i| self.refund(i, share));
+            }
+            Step::ChargeBack(index, share) => {
+                among(self.earnings.len(), index)
+                    .into_iter()
+                    .for_each(|i| self.charge_back(i, share));
+            }
+            Step::WinBack(index) => among(self.chargebacks.len(), index)
+                .into_iter()
+                .for_each(|i| self.win_back(i)),
+            Step::Withdraw(share) => self.withdraw(share),
+        }
+    }
+
+    fn fund(&mut self, amount: i64) {
+        let mut milestone = milestone(&self.contract, amount);
+        milestone.fund().unwrap();
+        self.book
+            .charge(NOON, &charge(&self.contract, &milestone, milestone.amount))
+            .unwrap();
+        self.milestones.push(milestone);
+    }
+
+    fn approve(&mut self, index: usize) {
+        let milestone = &mut self.milestones[index];
+        if milestone.submit(NOON).is_ok() {
+            // What is sent back is submitted again, and nothing has moved.
+            milestone.request_changes(NOON).unwrap();
+            milestone.submit(NOON).unwrap();
+            let earning = milestone
+                .approve(&mut self.contract, EarningId::new(), NOON)
+                .unwrap()
+                .unwrap();
+            self.book.approve(&earning).unwrap();
+            self.earnings.push(earning);
+        }
+    }
+
+    fn give_up(&mut self, index: usize) {
+        let milestone = &mut self.milestones[index];
+        if milestone.refund_escrow(NOON) == Ok(Transition::Moved) {
+            self.book.refund_escrow(NOON, milestone).unwrap();
+        }
+    }
+
+    fn take_escrow(&mut self, index: usize) {
+        let milestone = &mut self.milestones[index];
+        if milestone.charge_back(NOON).is_ok() {
+            let chargeback = chargeback(ReversalId::new(), milestone, milestone.amount, None);
+            self.book.charge_back_escrow(&chargeback).unwrap();
+            self.chargebacks.push(chargeback);
+        }
+    }
+
+    fn settle(&mut self, index: usize) {
+        let earning = &mut self.earnings[index];
+        if let Some(held) = earning.settle(earning.available_at) {
+            let held = Money::new(held, Currency::USD);
+            self.book.settle(NOON, earning.id, earning.account_id, held).unwrap();
+        }
+    }
+
+    fn hold(&mut self, index: usize, share: i64) {
+        let earning = &mut self.earnings[index];
+        let amount = Money::new(part(earning.gross.minor - earning.refunded_minor, share), Currency::USD);
+        let complaint = Complaint {
+            amount,
+            reason: DisputeReason::Other,
+            description: "no".to_owned(),
+        };
+        if amount.minor == 0 {
+            return;
+        }
+        if let Ok(dispute) = Dispute::open(DisputeId::new(), earning, &self.contract, complaint, NOON) {
+            self.book.hold(&dispute, earning.account_id).unwrap();
+            self.disputes.push(dispute);
+        }
+    }
+
+    /// Above 100 the client gives up; below, the talent keeps so much.
+    fn close(&mut self, index: usize, share: i64) {
+        let dispute = &mut self.disputes[index];
+        let earning = self.earnings.iter_mut().find(|e| e.id == dispute.earning_id).unwrap();
+        if dispute.check_open().is_err() {
+            return;
+        }
+        if share > 100 {
+            let released = dispute.withdraw(earning, NOON).unwrap();
+            self.book.release(&released, earning.account_id).unwrap();
+            return;
+        }
+        let kept = (dispute.amount.minor * share).div_euclid(100);
+        let outcome = match kept {
+            0 => Outcome::ForClient,
+            kept if kept == dispute.amount.minor => Outcome::ForTalent,
+            kept => Outcome::Split(Money::new(kept, Currency::USD)),
+        };
+        let ids = (ReversalId::new(), NOON);
+        let ended = dispute.resolve(earning, &mut self.contract, outcome, "so".to_owned(), ids);
+        let (released, refund) = ended.unwrap();
+        self.book.release(&released, earning.account_id).unwrap();
+        let back = refund.map_or(0, |refund| refund.amount.minor);
+        assert_eq!(back, dispute.amount.minor - kept);
+        refund.into_iter().for_each(|refund| self.book.refund(&refund).unwrap());
+    }
+
+    fn refund(&mut self, index: usize, share: i64) {
+        let earning = &mut self.earnings[index];
+        let amount = Money::new(part(earning.left().minor, share), Currency::USD);
+        if amount.minor > 0 {
+            let refund = earning.refund(&mut self.contract, ReversalId::new(), amount, earning.available_at);
+            self.book.refund(&refund.unwrap()).unwrap();
+        }
+    }
+
+    fn charge_back(&mut self, index: usize, share: i64) {
+        let earning = &mut self.earnings[index];
+        let open = |dispute: &&mut Dispute| dispute.earning_id == earning.id && dispute.check_open().is_ok();
+        if let Some(dispute) = self.disputes.iter_mut().find(open) {
+            let released = dispute.supersede(earning, NOON).unwrap();
+            self.book.release(&released, earning.account_id).unwrap();
+        }
+        let amount = Money::new(part(earning.left().minor, share), Currency::USD);
+        if amount.minor > 0 {
+            let id = ReversalId::new();
+            let taken = earning.charge_back(&mut self.contract, id, amount, NOON).unwrap();
+            self.book.refund(&taken).unwrap();
+            let milestone = self
+                .milestones
+                .iter()
+                .find(|m| EarningSource::Milestone(m.id) == earning.source);
+            self.chargebacks
+                .push(chargeback(id, milestone.unwrap(), amount, Some(earning.id)));
+        }
+    }
+
+    fn win_back(&mut self, index: usize) {
+        let chargeback = &mut self.chargebacks[index];
+        let id = ReversalId::new();
+        if chargeback.win_back(id, NOON).is_err() {
+            return;
+        }
+        if let Some(of) = chargeback.earning_id {
+            let earning = self.earnings.iter_mut().find(|e| e.id == of).unwrap();
+            let given = earning
+                .reinstate(&mut self.contract, id, chargeback.amount, NOON)
+                .unwrap();
+            assert!((0..=given.amount.minor).contains(&given.fee_minor));
+            self.book.reinstate(&given).unwrap();
+        } else {
+            let of = |milestone: &&mut Milestone| Purpose::Milestone(milestone.id) == chargeback.payment;
+            self.milestones.iter_mut().find(of).unwrap().win_back().unwrap();
+            self.book.win_back_escrow(chargeback, id, NOON).unwrap();
+        }
+    }
+
+    fn withdraw(&mut self, share: i64) {
+        let available = LedgerAccount::available(self.contract.account_id, Currency::USD);
+        let amount = part(self.book.balances[&available], share);
+        self.book
+            .balances
+            .insert(available, self.book.balances[&available] - amount);
+        self.withdrawn += amount;
+    }
+
+    /// What the transfers alone say, positive on the normal side; platform accounts by credit.
+    fn booked(&self, account: LedgerAccount) -> i64 {
+        let transfers = self.book.entries().iter().flat_map(|entry| &entry.transfers);
+        transfers
+            .map(|transfer| {
+                let signed = |side| {
+                    if account.kind.normal_side() == side {
+                        transfer.amount_minor
+                    } else {
+                        -transfer.amount_minor
+                    }
+                };
+                let debit = if transfer.debit == account {
+                    signed(Side::Debit)
+                } else {
+                    0
+                };
+                let credit = if transfer.credit == account {
+                    signed(Side::Credit)
+                } else {
+                    0
+                };
+                debit + credit
+            })
+            .sum()
+    }
+
+    fn check(&self) {
+        for (account, balance) in &self.book.balances {
+            let left = if account.kind == LedgerAccountKind::Available {
+                self.withdrawn
+            } else {
+                0
+            };
+            assert!(*balance >= 0, "{account:?} is negative");
+            assert_eq!(
+                *balance,
+                self.booked(*account) - left,
+                "{account:?} differs from its transfers"
+            );
+        }
+        let accounts = Book::accounts_of(self.contract.account_id, Currency::USD);
+        let [pending, available, receivable, held] = accounts.map(|account| self.book.balances[&account]);
+        let in_escrow = |m: &&Milestone| matches!(m.state, MilestoneState::Funded | MilestoneState::Submitted { .. });
+        let escrow: i64 = self.milestones.iter().filter(in_escrow).map(|m| m.amount.minor).sum();
+        assert_eq!(
+            self.book.balances[&LedgerAccount::escrow(self.contract.id, Currency::USD)],
+            escrow
+        );
+        let waiting = |earning: &Earning| match earning.state {
+            EarningState::Pending { held_minor } => held_minor,
+            EarningState::Settled { .. } => 0,
+        };
+        assert_eq!(pending, self.earnings.iter().map(waiting).sum::<i64>());
+        let open = || self.disputes.iter().filter(|dispute| dispute.check_open().is_ok());
+        assert_eq!(held, open().map(|dispute| dispute.held_minor).sum::<i64>());
+        let disputed: i64 = self.earnings.iter().map(|earning| earning.disputed_minor).sum();
+        assert_eq!(disputed, open().map(|dispute| dispute.amount.minor).sum::<i64>());
+        for earning in &self.earnings {
+            assert!(earning.refunded_minor >= 0 && earning.left().minor >= 0, "{earning:?}");
+        }
+        let net: i64 = self
+            .earnings
+            .iter()
+            .map(|earning| earning.gross.minor - earning.refunded_minor)
+            .sum();
+        let rate = i128::from(self.contract.fee_terms.talent.get());
+        let fee = i64::try_from((i128::from(net) * rate).div_euclid(10_000)).unwrap();
+        assert_eq!(self.contract.net_gross_minor, net);
+        assert_eq!(self.earnings.iter().map(|earning| earning.fee_minor).sum::<i64>(), fee);
+        let platform = |kind| self.booked(LedgerAccount::platform(kind, Currency::USD));
+        assert_eq!(platform(LedgerAccountKind::Fees), fee);
+        assert_eq!(
+            platform(LedgerAccountKind::Clearing),
+            -(escrow + net),
+            "clients have paid what is there"
+        );
+        assert_eq!(pending + held + available - receivable + self.withdrawn, net - fee);
+        assert!(
+            available == 0 || receivable == 0,
+            "owes {receivable} and has {available}"
+        );
+    }
+
+    fn undo_everything(&mut self) {
+        (0..self.disputes.len()).for_each(|index| self.close(index, 110));
+        (0..self.chargebacks.len()).for_each(|index| self.win_back(index));
+        (0..self.milestones.len()).for_each(|index| self.give_up(index));
+        self.check();
+        (0..self.earnings.len()).for_each(|index| self.refund(index, 100));
+        self.check();
+    }
+}
+
+fn chargeback(id: ReversalId, milestone: &Milestone, amount: Money, earning_id: Option<EarningId>) -> Chargeback {
+    Chargeback {
+        id,
+        payment: Purpose::Milestone(milestone.id),
+        contract_id: milestone.contract_id,
+        amount,
+        earning_id,
+        provider_reference: id.to_string(),
+        charged_back_at: NOON,
+        won_back: None,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn every_movement_has_its_inverse_in_any_order(
+        rate in prop_oneof![Just(1_000_u16), 0..=10_000_u16],
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let mut world = World::new(rate);
+        for step in steps {
+            world.apply(step);
+            world.check();
+        }
+        world.undo_everything();
+        let receivable = LedgerAccount::receivable(world.contract.account_id, Currency::USD);
+        for (account, balance) in &world.book.balances {
+            let owed = if *account == receivable { world.withdrawn } else { 0 };
+            prop_assert_eq!(*balance, owed, "{:?} is not back at zero", account);
+        }
+    }
+}
+
+#[test]
+fn what_was_held_is_held_less_the_fee_on_it() {
+    let mut world = World::new(1_000);
+    world.fund(1_000);
+    world.approve(0);
+    world.hold(0, 40);
+    let accounts = Book::accounts_of(world.contract.account_id, Currency::USD);
+    let shown = |world: &World| accounts.map(|account| world.book.balances[&account]);
+    assert_eq!(shown(&world), [540, 0, 0, 360]);
+    world.settle(0);
+    assert_eq!(shown(&world), [0, 540, 0, 360]);
+    world.withdraw(100);
+    world.charge_back(0, 100);
+    assert_eq!(shown(&world), [0, 0, 540, 0], "what is not there any more is owed");
+    world.win_back(0);
+    assert_eq!(shown(&world), [0, 360, 0, 0], "and netted when it comes back");
+}
+
+#[test]
+fn a_dispute_is_refused_once_the_money_is_available() {
+    let mut world = World::new(1_000);
+    world.fund(1_000);
+    world.approve(0);
+    let earning = &mut world.earnings[0];
+    let until = earning.available_at;
+    let complaint = Complaint {
+        amount: Money::new(1, Currency::USD),
+        reason: DisputeReason::Other,
+        description: "no".to_owned(),
+    };
+    let late = Dispute::open(DisputeId::new(), earning, &world.contract, complaint, until);
+    assert_eq!(late, Err(DisputeError::TooLate { until }));
+}
