@@ -87,11 +87,6 @@ impl App {
                 if file.case.state != State::At(Step::ConfirmListing) || !file.case.is_open(now) {
                     return Err(Error::NoListingToConfirm);
                 }
-                let sent = store::invited_at(&*txn, file.case.id).await?;
-                let again = sent.map(|sent| sent.saturating_add(SENT_AGAIN_AFTER));
-                if let Some(again) = again.filter(|again| now < *again) {
-                    return Err(Error::SentJustNow(again));
-                }
                 invite(self, &txn, now, &file.case, &person).await?;
                 let case = Some(file.into());
                 Ok(pb::ResendAgencyInvitationResponse { case })
@@ -100,8 +95,13 @@ impl App {
     }
 }
 
-/// Sends the final agency invitation of a case, with a token of its own [B34].
+/// Sends the final agency invitation of a case, with a token of its own [B34], unless one was sent a moment ago.
 pub(super) async fn invite(app: &App, txn: &Txn, now: Timestamp, case: &Case, person: &Person) -> Result<(), Error> {
+    let sent = store::invited_at(txn, case.id).await?;
+    let again = sent.map(|sent| sent.saturating_add(SENT_AGAIN_AFTER));
+    if let Some(again) = again.filter(|again| now < *again) {
+        return Err(Error::SentJustNow(again));
+    }
     let agency = store::find(txn, case.account_id).await?;
     let agency = agency.ok_or_else(|| Error::not_found("agency", case.account_id))?;
     let token = Token::try_new()?;

@@ -27,7 +27,7 @@ use super::{App, SWEEP_FILE, files::FilesError};
 use crate::{
     domain::{
         Document, DocumentRefusal, DocumentState, FileName,
-        document::{MOST_OF_ONE, sniffer::Sniffer},
+        document::{MOST_OF_ONE, MOST_OF_UNVERIFIED, sniffer::Sniffer},
     },
     error::Error,
     store::{documents as store, people},
@@ -218,7 +218,8 @@ impl App {
                 let person = people::lock_person(&txn, upload.person_id).await?;
                 let person = person.ok_or_else(|| Error::not_found("person", upload.person_id))?;
                 person.expect_open()?;
-                if store::count(&*txn, upload.person_id).await? >= MOST_OF_ONE {
+                let most = person.verified_email().map_or(MOST_OF_UNVERIFIED, |_| MOST_OF_ONE);
+                if store::count(&*txn, upload.person_id).await? >= most {
                     return Err(DocumentRefusal::TooMany.into());
                 }
                 store::insert(&txn, upload).await?;

@@ -1,7 +1,6 @@
 //! Opening the case of an accepted invitation: the agency that it names, the offer, and the tasks that follow from the
 //! client's requirements [B4, B30, F16].
 
-use sea_orm::ConnectionTrait;
 use vouch_primitives::{AccountId, CaseId, InvitationId, OfferId, Timestamp};
 use vouch_proto::common::v1::{ContractTerms, contract_terms::Pay};
 use vouch_storage::{
@@ -18,7 +17,7 @@ use crate::{
     domain::{
         Agency, Brings, Case, Confirmed, Listing, Offer, Person, State, Talent, Task, TaskTemplate, Way,
         case::lapse_of,
-        template::{MAX_TASKS, Situation, Work},
+        template::{Situation, Work},
     },
     error::Error,
     store::{agencies, cases, search, task_templates, tasks},
@@ -66,16 +65,6 @@ pub(super) async fn open(
         timers::schedule(txn, &[timer]).await?;
     }
     Ok(CaseFile { tasks, ..file })
-}
-
-/// The tasks that a case of this situation would get from these templates, the first hundred.
-///
-/// # Errors
-/// When the database fails.
-pub(super) async fn templates_for(conn: &impl ConnectionTrait, case: &Situation) -> Result<Vec<TaskTemplate>, Error> {
-    let mut templates = task_templates::matching(conn, case).await?;
-    templates.truncate(MAX_TASKS);
-    Ok(templates)
 }
 
 fn file(
@@ -162,7 +151,7 @@ async fn make_tasks(txn: &Txn, now: Timestamp, person: &Person, file: &CaseFile)
         work: work_of(file.terms.as_ref()),
         country: person.information.country,
     };
-    let templates = templates_for(txn, &situation).await?;
+    let templates = task_templates::matching(txn, &situation).await?;
     if templates.is_empty() {
         return Ok(vec![]);
     }

@@ -13,8 +13,9 @@ pub const TITLE_LENGTH: RangeInclusive<usize> = 1..=200;
 pub const WHY_LENGTH: RangeInclusive<usize> = 1..=1_000;
 /// How many days an answer may stay valid at most.
 pub const MAX_VALID_DAYS: u32 = 3_650;
-/// How many tasks one case may get.
-pub const MAX_TASKS: usize = 100;
+/// How many templates a client may have in use, and as many the platform: a case gets a hundred tasks at most, from all that
+/// are for it.
+pub const MAX_TEMPLATES: u32 = 50;
 
 /// A requirement, of a client or of the platform.
 #[derive(Clone, Debug, PartialEq, Eq)]

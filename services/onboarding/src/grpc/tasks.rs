@@ -1,7 +1,7 @@
 //! `vouch.onboarding.v1.TaskService`.
 
 use tonic::{Request, Response, Status};
-use vouch_primitives::{CaseId, TaskId};
+use vouch_primitives::TaskId;
 use vouch_proto::onboarding::v1::{self as pb, task_service_server::TaskService};
 use vouch_runtime::{
     access::Caller,
@@ -12,7 +12,7 @@ use super::convert::Id;
 use crate::{
     app::{
         App,
-        tasks::{ApproveTask, ClaimTask, ListReviewQueue, RejectTask, StartTask, SubmitTask},
+        tasks::{ApproveTask, ClaimTask, ListReviewQueue, ListTasks, RejectTask, StartTask, SubmitTask},
     },
     domain::Owner,
 };
@@ -28,11 +28,10 @@ impl TaskService for Tasks {
         request: Request<pb::ListTasksRequest>,
     ) -> Result<Response<pb::ListTasksResponse>, Status> {
         let caller = Caller::of(&request);
-        let Id::<CaseId>(id) = parse_query(&self.0, request).await?;
-        let tasks = self.0.list_tasks(id).await?.into_iter();
-        Ok(Response::new(pb::ListTasksResponse {
-            tasks: tasks.map(|task| seen_by(&caller, task.into())).collect(),
-        }))
+        let query: ListTasks = parse_query(&self.0, request).await?;
+        let listed = self.0.list_tasks(&query).await?;
+        let (tasks, next_page_token) = listed.messages(|task| task.id, |task| seen_by(&caller, task.into()));
+        Ok(Response::new(pb::ListTasksResponse { tasks, next_page_token }))
     }
 
     async fn get_task(&self, request: Request<pb::GetTaskRequest>) -> Result<Response<pb::GetTaskResponse>, Status> {
@@ -71,10 +70,8 @@ impl TaskService for Tasks {
     ) -> Result<Response<pb::ListReviewQueueResponse>, Status> {
         let query: ListReviewQueue = parse_query(&self.0, request).await?;
         let listed = self.0.list_review_queue(&query).await?;
-        Ok(Response::new(pb::ListReviewQueueResponse {
-            next_page_token: listed.next_page_token(),
-            tasks: listed.items.into_iter().map(Into::into).collect(),
-        }))
+        let (tasks, next_page_token) = listed.messages(|task| task.id, pb::Task::from);
+        Ok(Response::new(pb::ListReviewQueueResponse { tasks, next_page_token }))
     }
 
     async fn claim_task(

@@ -17,6 +17,7 @@ mod hire;
 mod indexing;
 mod invitations;
 mod lapse;
+mod limits;
 mod model;
 mod offer;
 mod papers;

@@ -51,13 +51,6 @@ fn hourly_terms() -> common::ContractTerms {
     }
 }
 
-async fn agency_token(world: &World) -> String {
-    let mail = world.mail_to("ada@example.com").await;
-    let (_, rest) = mail.split_once("https://vouch.example/agency#token=").expect("a link");
-    let fits = |c: &char| c.is_ascii_alphanumeric() || *c == '-' || *c == '_';
-    rest.chars().take_while(fits).collect()
-}
-
 // B29, B30, B31, B33, B34, B35, B36, B38
 async fn an_agency_is_offered_a_contract(database: TestDatabase) {
     let world = World::new(database).await;
@@ -85,7 +78,7 @@ async fn an_agency_is_offered_a_contract(database: TestDatabase) {
 
     let unknown = (Code::NotFound, "NO_AGENCY_INVITATION".to_owned());
     assert_eq!(refusal(world.accept_agency("nonsense").await), unknown);
-    let token = agency_token(&world).await;
+    let token = world.agency_token("ada@example.com").await;
     let confirmed = world.accept_agency(&token).await.expect("confirmed");
     assert_eq!(confirmed.state(), case::State::AcceptOffer);
     assert_eq!(world.accept_agency(&token).await.expect("a repeat"), confirmed);
@@ -129,7 +122,7 @@ async fn the_final_invitation_comes_after_the_tasks_and_can_be_sent_again(databa
     world.start(&ada, &task).await.expect("started");
     world.submit(&ada, &task, signed()).await.expect("signed");
     assert_eq!(world.case(&case.id).await.state(), case::State::ConfirmListing);
-    let first = agency_token(&world).await;
+    let first = world.agency_token("ada@example.com").await;
     assert_eq!(
         count(&world.db, "mail").await,
         1,
@@ -394,6 +387,12 @@ async fn the_database_knows_the_ways(database: TestDatabase) {
     run("UPDATE agency SET listing = 'PUBLIC', confirmed_at = 1")
         .await
         .expect("a listing");
+    // What is public stays so [B36].
+    let hidden = "UPDATE agency SET listing = 'PROVISIONAL', confirmed_at = NULL";
+    assert!(run(hidden).await.is_err(), "{hidden}");
+    run("UPDATE agency SET listing = 'PUBLIC', name = 'Difference Engines'")
+        .await
+        .expect("another name");
     run("UPDATE onboarding_case SET state = 'ACCEPT_OFFER'")
         .await
         .expect("the listing has followed");
