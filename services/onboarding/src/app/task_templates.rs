@@ -1,5 +1,7 @@
 //! Templates of tasks: what clients and the platform require of cases that open from now on [B4, F16].
 
+use std::sync::Arc;
+
 use vouch_primitives::{ClientId, TaskTemplateId, Timestamp};
 use vouch_proto::{Listed, Page, onboarding::v1 as pb};
 use vouch_storage::idempotency::RequestKey;
@@ -198,7 +200,7 @@ impl Content {
             owner: self.owner,
             title: self.title.clone(),
             why: self.why.clone(),
-            form: self.form.clone(),
+            form: Arc::new(self.form.clone()),
             reviewed: self.reviewed,
             valid_days: self.valid_days,
             created_at: now,

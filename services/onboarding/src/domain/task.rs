@@ -7,7 +7,7 @@
 //!                    (no review is needed) └► APPROVED
 //! ```
 
-use std::{error::Error, fmt, ops::RangeInclusive, time::Duration};
+use std::{error::Error, fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use vouch_primitives::{CaseId, TaskId, Timestamp};
 
@@ -36,7 +36,7 @@ pub struct Task {
     /// Why the case has it.
     pub why: String,
     /// What it asks for.
-    pub form: Form,
+    pub form: Arc<Form>,
     /// Whether somebody looks at what is handed in [B24].
     pub reviewed: bool,
     /// Before this moment it cannot be started: an earlier classification has failed.

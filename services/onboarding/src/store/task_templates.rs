@@ -1,6 +1,6 @@
 //! Templates of tasks, one row for each version.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use prost::Message;
 use sea_orm::{
@@ -54,7 +54,7 @@ pub async fn insert(txn: &Txn, template: &TaskTemplate) -> Result<(), StorageErr
         title: Set(template.title.clone()),
         why: Set(template.why.clone()),
         kind: Set(template.form.kind().to_owned()),
-        form: Set(pb::TaskForm::from(template.form.clone()).encode_to_vec()),
+        form: Set(pb::TaskForm::from(Form::clone(&template.form)).encode_to_vec()),
         reviewed: Set(template.reviewed),
         valid_days: Set(version_to_row(template.valid_days)),
         created_at: Set(template.created_at.as_micros()),
@@ -260,7 +260,7 @@ fn template(row: entity::Model) -> Result<TaskTemplate, StorageError> {
         owner: owner_from_text(&row.owner)?,
         title: row.title,
         why: row.why,
-        form,
+        form: Arc::new(form),
         reviewed: row.reviewed,
         valid_days: u32::try_from(row.valid_days).map_err(|error| unreadable("task_template.valid_days", error))?,
         created_at: Timestamp::from_micros(row.created_at),

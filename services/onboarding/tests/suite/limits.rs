@@ -4,13 +4,22 @@ use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
-use vouch_onboarding::{domain::template::TemplateVersion, store::task_templates::find_versions};
+use vouch_onboarding::{
+    Config, DEFAULTS, NAME,
+    domain::{
+        form::MAX_FORM_BYTES,
+        task::REJECTION_LENGTH,
+        template::{TITLE_LENGTH, TemplateVersion, WHY_LENGTH},
+    },
+    store::task_templates::find_versions,
+};
 use vouch_primitives::TaskTemplateId;
 use vouch_proto::{
     common::v1::{ContractTerms, contract_terms::Pay},
     onboarding::v1::{self as pb, task_form::Form},
+    page::MOST_BYTES,
 };
-use vouch_runtime::access::Caller;
+use vouch_runtime::{access::Caller, config::Layers};
 use vouch_testkit::{TestDatabase, on_both_databases};
 
 use crate::{
@@ -269,6 +278,23 @@ async fn a_client_has_fifty_templates_and_a_case_gets_them_all(database: TestDat
     world.template(client, nda()).await.expect("room for one");
     assert_eq!(refusal(world.template(client, nda()).await), refused);
     world.stop().await;
+}
+
+/// A page ends before it is too large, but one task it always holds.
+#[test]
+fn the_largest_task_fits_into_an_answer() {
+    let config = Layers::new(NAME, DEFAULTS)
+        .load(Config::validate)
+        .expect("good defaults")
+        .config;
+    let request = usize::try_from(config.common.server.max_message_bytes).expect("a size");
+    // Whatever is handed in came in one request, and a character takes at most four bytes.
+    let words = 4 * (TITLE_LENGTH.end() + WHY_LENGTH.end() + REJECTION_LENGTH.end());
+    let (answer, others) = (4 * 1024 * 1024, 4 * 1024);
+    assert!(MAX_FORM_BYTES + request + words + others < answer);
+    assert!(MOST_BYTES + others < answer);
+    // A case repeats the terms of its offer, which came in one request as well.
+    assert!(request + words + others < answer);
 }
 
 async fn a_form_that_is_too_large_is_refused(database: TestDatabase) {

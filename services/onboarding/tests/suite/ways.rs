@@ -189,7 +189,7 @@ async fn a_listing_that_is_confirmed_moves_all_cases_of_the_agency(database: Tes
         cases.push(case);
     }
     world
-        .accept_agency(&agency_token(&world).await)
+        .accept_agency(&world.agency_token("ada@example.com").await)
         .await
         .expect("confirmed");
     for case in &cases {

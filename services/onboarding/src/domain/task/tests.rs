@@ -27,7 +27,7 @@ fn task(state: TaskState) -> Task {
         owner: Owner::Talent,
         title: "Insurance".to_owned(),
         why: "Every contractor of Acme is insured.".to_owned(),
-        form: upload(),
+        form: upload().into(),
         reviewed: true,
         not_before: None,
         state,
@@ -143,7 +143,8 @@ fn a_classification_that_failed_is_tried_again_after_sixty_days() {
             at_least: 0,
             at_most: 0,
         },
-    );
+    )
+    .into();
     assert_eq!(
         task.decide("jo", Verdict::Reject("An employee.".to_owned()), now),
         Ok(())
@@ -197,7 +198,7 @@ fn an_answer_is_reused_as_long_as_it_is_valid_and_the_question_the_same() {
     unlike(&|_, _| {}, 0, now);
     unlike(&|task, _| task.template = other_version, 365, now);
     unlike(&|task, _| task.owner = Owner::Client, 365, now);
-    unlike(&|task, _| task.form = classification.clone(), 365, now);
+    unlike(&|task, _| task.form = classification.clone().into(), 365, now);
     unlike(&|_, earlier| earlier.state = TaskState::Submitted(None), 365, now);
     unlike(&|_, earlier| earlier.submitted_at = None, 365, now);
 }

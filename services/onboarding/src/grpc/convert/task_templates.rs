@@ -1,5 +1,7 @@
 //! Templates of tasks, and what they ask for.
 
+use std::sync::Arc;
+
 use prost::Message;
 use vouch_primitives::TaskTemplateId;
 use vouch_proto::{Fields, Violations, convert::to_wire_time, invitation::v1 as invitation, onboarding::v1 as pb};
@@ -123,7 +125,7 @@ impl From<TaskTemplate> for pb::TaskTemplate {
             country_code: country.map(|code| code.as_str().to_owned()).unwrap_or_default(),
             title: template.title,
             why: template.why,
-            form: Some(template.form.into()),
+            form: Some(Arc::unwrap_or_clone(template.form).into()),
             without_review: !template.reviewed,
             valid_days: template.valid_days,
             ..pb::TaskTemplateContent::default()

@@ -1,6 +1,6 @@
 //! Tasks, and what is handed in for them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use vouch_primitives::TaskId;
 use vouch_proto::{Fields, Violations, convert::to_wire_time, onboarding::v1 as pb};
@@ -157,7 +157,7 @@ impl From<Task> for pb::Task {
             owner: pb::TaskOwner::from(task.owner).into(),
             title: task.title,
             why: task.why,
-            form: Some(task.form.into()),
+            form: Some(Arc::unwrap_or_clone(task.form).into()),
             state: pb::task::State::Unspecified.into(),
             state_time: Some(to_wire_time(task.since)),
             submission: task.submission.map(Into::into),
