@@ -295,7 +295,7 @@ impl App {
         let answer = match &begun.proof {
             Proof::Token(_, evidence) => {
                 let person = self.register(txn, now, begun.person_id, evidence, invitation).await?;
-                let file = opening::open(txn, now, &person, invitation, begun.agency_name.as_deref()).await?;
+                let file = opening::open(self, txn, now, &person, invitation, begun.agency_name.as_deref()).await?;
                 pb::ActivateAccountResponse {
                     person: Some(person.into()),
                     case: Some(file.into()),
@@ -305,7 +305,7 @@ impl App {
             Proof::VerifiedEmail => {
                 let person = people::lock_person(txn, begun.person_id).await?;
                 let person = person.ok_or_else(|| Error::not_found("person", begun.person_id))?;
-                let mut file = opening::open(txn, now, &person, invitation, begun.agency_name.as_deref()).await?;
+                let mut file = opening::open(self, txn, now, &person, invitation, begun.agency_name.as_deref()).await?;
                 if person.expect_open().is_err() {
                     decline_open(txn, now, &mut file).await?;
                 }

@@ -9,13 +9,14 @@ use vouch_storage::{
 };
 
 use super::{
-    LAPSE_OFFER,
+    App, LAPSE_OFFER,
+    agencies::publish,
     cases::CaseFile,
     invitations::{AcceptedInvitation, Content},
 };
 use crate::{
     domain::{
-        Agency, Brings, Case, Confirmed, Listing, Offer, Person, State, Talent, Task, TaskTemplate, Way,
+        Agency, Brings, Case, Listing, Offer, Person, State, Talent, Task, TaskTemplate, Way,
         case::lapse_of,
         template::{Situation, Work},
     },
@@ -28,6 +29,7 @@ use crate::{
 /// # Errors
 /// If it is somebody else's; when the database fails.
 pub(super) async fn open(
+    app: &App,
     txn: &Txn,
     now: Timestamp,
     person: &Person,
@@ -46,7 +48,7 @@ pub(super) async fn open(
     }
     let agency = match (invitation.talent, agency_name) {
         (Talent::Freelancer, _) => None,
-        (Talent::Agency, Some(name)) => Some(agency(txn, now, person, invitation, name).await?),
+        (Talent::Agency, Some(name)) => Some(agency(app, txn, now, person, invitation, name).await?),
         (Talent::Agency, None) => return Err(Error::AgencyNameRequired),
     };
     let file = file(now, id, person, invitation, agency.as_ref());
@@ -105,6 +107,7 @@ fn file(
 /// The agency that accepts: one that the person has already, or a new one. Its listing waits for the final agency invitation
 /// where the invitation is to a contract [B34], and is public at once where it is to a talent cloud [B48].
 async fn agency(
+    app: &App,
     txn: &Txn,
     now: Timestamp,
     person: &Person,
@@ -130,9 +133,8 @@ async fn agency(
     }
     let found = agencies::lock_named(txn, person.id, name).await?;
     let mut agency = found.ok_or_else(|| Error::not_found("agency", name))?;
-    if to_cloud && agency.confirm(now) == Confirmed::Now {
-        agencies::save_listing(txn, &agency).await?;
-        search::reindex(txn, agency.id).await?;
+    if to_cloud {
+        publish(app, txn, now, person, &mut agency).await?;
     }
     Ok(agency)
 }

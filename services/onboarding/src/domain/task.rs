@@ -255,6 +255,18 @@ impl Task {
         }
     }
 
+    /// Whether the client of the case is shown what was handed in: of its own tasks always, of the talent's when they are
+    /// confirmed, and then agreements and uploads alone [B20, B21]. Answers, classifications and proofs of identity are
+    /// between the talent and the platform.
+    #[must_use]
+    pub fn is_shown_to_client(&self) -> bool {
+        match self.owner {
+            Owner::Client => true,
+            Owner::Talent => self.is_confirmed() && matches!(*self.form, Form::Agreement(_) | Form::DocumentUpload(_)),
+            Owner::Platform => false,
+        }
+    }
+
     fn expect_owner(&self, by: Owner) -> Result<(), TaskRefusal> {
         if self.owner == by {
             Ok(())

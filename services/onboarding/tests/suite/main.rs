@@ -29,6 +29,7 @@ mod requests;
 mod reviewing;
 mod search;
 mod settings;
+mod shown;
 mod tables;
 mod tasks;
 mod tax;

@@ -21,6 +21,7 @@ on_both_databases! {
     a_listing_that_is_confirmed_moves_all_cases_of_the_agency,
     an_agency_name_is_for_agencies_alone,
     an_agency_that_is_listed_needs_no_second_confirmation,
+    a_cloud_that_lists_an_agency_moves_its_other_cases,
     talent_comes_into_a_cloud,
     in_the_agency_context_the_offer_waits_under_the_persons_name,
     the_database_knows_the_ways,
@@ -254,6 +255,45 @@ async fn an_agency_that_is_listed_needs_no_second_confirmation(database: TestDat
     let reviewed = world.review(&second.id).await.expect("reviewed");
     assert_eq!(reviewed.state(), case::State::AcceptOffer);
     assert_eq!(count(&world.db, "agency").await, 1);
+    world.stop().await;
+}
+
+// B34, B48
+async fn a_cloud_that_lists_an_agency_moves_its_other_cases(database: TestDatabase) {
+    let world = World::new(database).await;
+    let contract = world.invitations.send("ada@example.com", fixed_terms());
+    let contract = world.invitations.of_agency(contract);
+    let activated = world.activate(as_agency(&contract)).await.expect("an account");
+    let (ada, waiting) = (activated.person.expect("a person"), activated.case.expect("a case"));
+    let open = async |invitation: &str, agency_name: &str| {
+        let request = pb::OpenCaseRequest {
+            request_id: request_id(),
+            person_id: ada.id.clone(),
+            invitation_id: invitation.to_owned(),
+            agency_name: agency_name.to_owned(),
+        };
+        let opened = world.cases.clone().open_case(request).await.expect("a case");
+        opened.into_inner().case.expect("a case")
+    };
+    let other = world.invitations.send("ada@example.com", fixed_terms());
+    let other = world.invitations.of_agency(other);
+    let of_another = open(&other.id, "Difference Engines").await;
+    for case in [&waiting, &of_another] {
+        let reviewed = world.review(&case.id).await.expect("reviewed");
+        assert_eq!(reviewed.state(), case::State::ConfirmListing);
+    }
+    let cloud = world.invitations.send_to_cloud("ada@example.com");
+    let cloud = world.invitations.of_agency(cloud);
+    let in_cloud = open(&cloud.id, AGENCY).await;
+    assert_eq!(in_cloud.account_id, waiting.account_id, "it is the same agency");
+    assert_eq!(world.case(&waiting.id).await.state(), case::State::AcceptOffer);
+    assert_eq!(
+        world.case(&of_another.id).await.state(),
+        case::State::ConfirmListing,
+        "another agency's waits for its own"
+    );
+    let accepted = world.accept(acceptance(&waiting, "Hello")).await.expect("accepted");
+    assert_eq!(accepted.state(), case::State::Accepted);
     world.stop().await;
 }
 
