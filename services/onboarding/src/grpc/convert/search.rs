@@ -84,7 +84,8 @@ fn people(fields: &mut Fields, ids: &[String]) -> Vec<PersonId> {
         fields.refuse("person_ids", "TOO_LONG", format!("must be at most {MOST_PEOPLE}"));
     }
     let ids = ids.iter().take(MOST_PEOPLE).enumerate();
-    ids.filter_map(|(at, id)| fields.id(&format!("person_ids[{at}]"), id)).collect()
+    ids.filter_map(|(at, id)| fields.id(&format!("person_ids[{at}]"), id))
+        .collect()
 }
 
 fn skills(fields: &mut Fields, names: &[String]) -> Vec<SkillKey> {
