@@ -3,7 +3,15 @@
 
 use std::{fmt::Display, str::FromStr};
 
+use prost::Message;
+
 use crate::Fields;
+
+/// How much one answer holds of a list, in bytes: with one item more than that it would still be below the 4 MiB that
+/// callers of gRPC take.
+pub const MOST_BYTES: usize = 3 * 1024 * 1024;
+/// The longest that stands before an item in an answer: the number of its field, and its length.
+const BEFORE_ITEM: usize = 8;
 
 /// Which part of a list is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +46,18 @@ impl<K> Page<K> {
         let next = items.last().filter(|_| more).map(key);
         Listed { items, next }
     }
+
+    /// The page of a list that was read as a whole; none is left after a key that is not in it.
+    pub fn of<T>(&self, mut items: Vec<T>, key: impl Fn(&T) -> K) -> Listed<T, K>
+    where
+        K: PartialEq,
+    {
+        let before = self.after.as_ref().map_or(0, |after| {
+            let at = items.iter().position(|item| key(item) == *after);
+            at.map_or(items.len(), |at| at + 1)
+        });
+        self.cut(items.split_off(before), key)
+    }
 }
 
 impl<T, K: Display> Listed<T, K> {
@@ -45,6 +65,23 @@ impl<T, K: Display> Listed<T, K> {
     #[must_use]
     pub fn next_page_token(&self) -> String {
         self.next.as_ref().map_or_else(String::new, K::to_string)
+    }
+
+    /// The items as messages, and what asks for the next page: as many as [`MOST_BYTES`] hold, but one at least.
+    pub fn messages<M: Message>(self, key: impl Fn(&T) -> K, message: impl Fn(T) -> M) -> (Vec<M>, String) {
+        let rest = self.next_page_token();
+        let (mut messages, mut bytes, mut last) = (Vec::new(), 0, None);
+        for item in self.items {
+            let key = key(&item);
+            let message = message(item);
+            bytes += message.encoded_len() + BEFORE_ITEM;
+            if let Some(last) = last.as_ref().filter(|_| bytes > MOST_BYTES) {
+                return (messages, K::to_string(last));
+            }
+            messages.push(message);
+            last = Some(key);
+        }
+        (messages, rest)
     }
 }
 
@@ -83,5 +120,35 @@ mod tests {
         assert_eq!(fields.page::<u8>(101, "x"), None);
         let told = fields.finish(()).expect_err("two mistakes").0;
         assert_eq!(told.len(), 2);
+    }
+
+    #[test]
+    fn a_page_holds_no_more_bytes_than_an_answer_takes() {
+        let listed = |sizes: &[usize], next| Listed {
+            items: sizes.iter().copied().enumerate().collect(),
+            next,
+        };
+        let text = |(_, size): (usize, usize)| "x".repeat(size);
+        let page = |listed: Listed<(usize, usize), usize>| {
+            let (messages, token) = listed.messages(|item| item.0, text);
+            (messages.len(), token)
+        };
+        let half = MOST_BYTES / 2 - 100;
+        assert_eq!(page(listed(&[half, half], None)), (2, String::new()));
+        assert_eq!(page(listed(&[half, half], Some(7))), (2, "7".to_owned()));
+        assert_eq!(page(listed(&[half, half, half], Some(7))), (2, "1".to_owned()));
+        assert_eq!(page(listed(&[2 * MOST_BYTES, 1], None)), (1, "0".to_owned()));
+        assert_eq!(page(listed(&[], None)), (0, String::new()));
+    }
+
+    #[test]
+    fn a_list_that_is_there_as_a_whole_is_cut_too() {
+        let mut fields = Fields::new();
+        let mut page = |token| fields.page::<u8>(2, token).expect("a good page");
+        let of = |page: Page<u8>| page.of(vec![5, 3, 9], |item| *item);
+        assert_eq!((of(page("")).items, of(page("")).next), (vec![5, 3], Some(3)));
+        assert_eq!((of(page("3")).items, of(page("3")).next), (vec![9], None));
+        assert_eq!(of(page("9")).items, []);
+        assert_eq!(of(page("4")).items, []);
     }
 }

@@ -4,13 +4,15 @@ use vouch_messaging::{Fact, Router};
 use vouch_primitives::{InvitationId, Timestamp};
 use vouch_proto::{
     Fields, Violations,
-    onboarding::v1::{EmailReleased, EmailVerified, OfferAccepted, OfferDeclined, OfferLapsed, TalentReady},
+    onboarding::v1::{
+        EmailReleased, EmailVerified, OfferAccepted, OfferDeclined, OfferLapsed, PersonErased, TalentReady,
+    },
     referral::v1::{RefereeAttributed, ReferrerEnrolled},
 };
 
 use crate::{
     app::App,
-    domain::{AccountAddress, AddressHash, Hire, OfferEnd, Referee, Referrer},
+    domain::{AccountAddress, AddressHash, Erasure, Hire, OfferEnd, Referee, Referrer},
     error::Error,
 };
 
@@ -28,6 +30,12 @@ pub fn router() -> Router<App, Error> {
             Box::pin(async move {
                 let addresses = facts.iter().map(released).collect::<Result<Vec<_>, _>>()?;
                 app.record_addresses(txn, &addresses).await
+            })
+        })
+        .on::<PersonErased>(|app, txn, facts| {
+            Box::pin(async move {
+                let erasures = facts.iter().map(erasure).collect::<Result<Vec<_>, _>>()?;
+                app.record_erasures(txn, &erasures).await
             })
         })
         .on::<OfferAccepted>(|app, txn, facts| {
@@ -103,19 +111,38 @@ fn address(fact: &Fact<EmailVerified>) -> Result<AccountAddress, Violations> {
     let (Some(person_id), Some(hash), Some(since)) = (person_id, hash, since) else {
         return Err(fields.into());
     };
-    let person_id = Some(person_id);
-    fields.finish(AccountAddress { hash, person_id, since })
+    fields.finish(AccountAddress {
+        hash,
+        person_id,
+        released: false,
+        since,
+    })
 }
 
 fn released(fact: &Fact<EmailReleased>) -> Result<AccountAddress, Violations> {
     let mut fields = Fields::new();
+    let person_id = fields.id("person_id", &fact.body.person_id);
     let hash = address_hash(&mut fields, &fact.body.email_sha256);
     let since = fields.time("release_time", fact.body.release_time.as_ref());
-    let (Some(hash), Some(since)) = (hash, since) else {
+    let (Some(person_id), Some(hash), Some(since)) = (person_id, hash, since) else {
         return Err(fields.into());
     };
-    let person_id = None;
-    fields.finish(AccountAddress { hash, person_id, since })
+    fields.finish(AccountAddress {
+        hash,
+        person_id,
+        released: true,
+        since,
+    })
+}
+
+fn erasure(fact: &Fact<PersonErased>) -> Result<Erasure, Violations> {
+    let mut fields = Fields::new();
+    let person_id = fields.id("person_id", &fact.body.person_id);
+    let erased_at = fields.time("erase_time", fact.body.erase_time.as_ref());
+    let (Some(person_id), Some(erased_at)) = (person_id, erased_at) else {
+        return Err(fields.into());
+    };
+    fields.finish(Erasure { person_id, erased_at })
 }
 
 fn address_hash(fields: &mut Fields, bytes: &[u8]) -> Option<AddressHash> {

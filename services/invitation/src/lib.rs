@@ -25,8 +25,8 @@
 //! Events out: `InvitationSent`, `InvitationResent`, `InvitationAccepted`, `InvitationDeclined`, `InvitationWithdrawn`,
 //! `InvitationExpired`, `TalentCloudMemberChanged`, `ProjectChanged`, `ApplicationChanged`, `TalentRecommended`,
 //! `AddressSuppressed`, `AddressReinstated`. Events in: onboarding's `EmailVerified`, `EmailReleased`, `TalentReady`, `OfferAccepted`,
-//! `OfferDeclined` and `OfferLapsed`,
-//! referral's `ReferrerEnrolled` and `RefereeAttributed`.
+//! `OfferDeclined`, `OfferLapsed` and
+//! `PersonErased`, referral's `ReferrerEnrolled` and `RefereeAttributed`.
 
 pub mod app;
 pub mod config;

@@ -11,8 +11,9 @@ use vouch_runtime::grpc::status;
 use vouch_storage::{BoxError, StorageError, describe};
 
 use crate::domain::{
-    AccountRefusal, ArchiveFault, DocumentRefusal, ProfileRefusal, Refusal, TaskRefusal, Unfit,
+    AccountRefusal, ArchiveFault, Counted, DocumentRefusal, ProfileRefusal, Refusal, TaskRefusal, Unfit,
     form::{Flaw, FlawKind},
+    template::MAX_TEMPLATES,
 };
 
 /// A failure of a use case.
@@ -53,10 +54,12 @@ pub enum Error {
     /// The person has to verify their address first.
     #[error("the account e-mail has to be verified first")]
     EmailNotVerified,
-    /// The person has asked for as many verification mails as they may in a day.
-    #[error("no more verification e-mails are sent today")]
-    TooManyVerifications {
-        /// How long until there are more.
+    /// As much was done today as may be done in a day.
+    #[error("no more {what} today")]
+    UsedUp {
+        /// Of what.
+        what: Counted,
+        /// How long until there is more.
         wait: Duration,
     },
     /// The account does not allow it.
@@ -77,6 +80,9 @@ pub enum Error {
     /// The template is out of use.
     #[error("the template is out of use: write another one")]
     TemplateRetired,
+    /// The client, or the platform, has as many templates in use as it may.
+    #[error("there are {MAX_TEMPLATES} templates in use: take one out of use first")]
+    TooManyTemplates,
     /// An agency needs a name when it accepts an invitation [B30].
     #[error("the invitation is an agency's, and the agency needs a name")]
     AgencyNameRequired,
@@ -168,9 +174,7 @@ impl From<Error> for Status {
             }
             Error::EmailTaken => status::already_exists("EMAIL_TAKEN", error.to_string()),
             Error::EmailNotVerified => status::failed_precondition("EMAIL_NOT_VERIFIED", error.to_string()),
-            Error::TooManyVerifications { wait } => {
-                status::exhausted("VERIFICATION_LIMIT_REACHED", error.to_string(), *wait)
-            }
+            Error::UsedUp { what, wait } => status::exhausted(reason_of_count(*what), error.to_string(), *wait),
             Error::Account(why) => status::failed_precondition(reason_of_account(*why), error.to_string()),
             Error::Step(why) => status::failed_precondition(reason_of(*why), error.to_string()),
             Error::Unfit(why) => status::invalid_argument(&violations_of(*why)),
@@ -185,6 +189,7 @@ impl From<Error> for Status {
             Error::CaseClosed => status::failed_precondition("CASE_CLOSED", error.to_string()),
             Error::NotYetAtTasks => status::failed_precondition("NOT_YET_AT_TASKS", error.to_string()),
             Error::TemplateRetired => status::failed_precondition("TASK_TEMPLATE_RETIRED", error.to_string()),
+            Error::TooManyTemplates => status::failed_precondition("TOO_MANY_TASK_TEMPLATES", error.to_string()),
             Error::AgencyNameRequired => status::failed_precondition("AGENCY_NAME_REQUIRED", error.to_string()),
             Error::NotAnAgency => status::failed_precondition("NOT_AN_AGENCY", error.to_string()),
             Error::NoAgencyInvitation => status::with_reason(Code::NotFound, "NO_AGENCY_INVITATION", error.to_string()),
@@ -219,7 +224,7 @@ impl From<&Error> for Verdict {
             | Error::UnknownVerification
             | Error::EmailTaken
             | Error::EmailNotVerified
-            | Error::TooManyVerifications { .. }
+            | Error::UsedUp { .. }
             | Error::Account(_)
             | Error::Step(_)
             | Error::Profile(_)
@@ -227,6 +232,7 @@ impl From<&Error> for Verdict {
             | Error::CaseClosed
             | Error::NotYetAtTasks
             | Error::TemplateRetired
+            | Error::TooManyTemplates
             | Error::AgencyNameRequired
             | Error::NotAnAgency
             | Error::NoAgencyInvitation
@@ -240,6 +246,15 @@ impl From<&Error> for Verdict {
             | Error::Mail(_)
             | Error::Storage(_) => Self::Reject(describe(error)),
         }
+    }
+}
+
+const fn reason_of_count(what: Counted) -> &'static str {
+    match what {
+        // An offer changes without a letter, too, so that nobody is refused for want of one.
+        Counted::MailsAskedBy(_) | Counted::MailsTo(_) | Counted::LettersOfChanges(_) => "VERIFICATION_LIMIT_REACHED",
+        Counted::NotesOf(_) => "NOTE_LIMIT_REACHED",
+        Counted::TaxFormsOf(_) => "TAX_FORM_LIMIT_REACHED",
     }
 }
 

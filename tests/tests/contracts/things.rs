@@ -239,7 +239,10 @@ async fn task(story: &Story, company: &Company, person_id: &str, now: Timestamp)
     let offer = story.invite(company, "Ada", "ada@talent.example", ("More", amount), now);
     offer.await.expect("an offer");
     let case = story.open_case(person_id).await.expect("a case");
-    let request = onboarding::ListTasksRequest { case_id: case.id };
+    let request = onboarding::ListTasksRequest {
+        case_id: case.id,
+        ..Default::default()
+    };
     let tasks = story.clients.tasks.clone().list_tasks(request).await.expect("tasks");
     (template.id, tasks.into_inner().tasks.remove(0).id)
 }

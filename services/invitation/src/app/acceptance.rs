@@ -11,7 +11,7 @@ use super::{App, applications, changes::silence, invitations::follow, members, s
 use crate::{
     domain::{Accepted, AccountAddress, Hire, Invitation, MemberState, OfferEnd, Proof, Refusal},
     error::Error,
-    store::{accounts, clients, invitations as store},
+    store::{accounts, clients, erasures, invitations as store},
 };
 
 /// Accepts an invitation for a person.
@@ -80,12 +80,18 @@ impl App {
     /// # Errors
     /// When the database fails.
     pub async fn record_addresses(&self, txn: &Txn, addresses: &[AccountAddress]) -> Result<(), Error> {
-        // The last word about an address counts, in whichever order they come.
+        let people: Vec<_> = addresses.iter().map(|address| address.person_id).collect();
+        let erased = erasures::among(txn, &people).await?;
+        // The last word about an address counts, in whichever order they come; who was erased has none.
         let mut addresses = addresses.to_vec();
-        addresses.sort_by_key(|address| (address.since, address.person_id.is_none()));
+        for address in &mut addresses {
+            address.released |= erased.contains(&address.person_id);
+        }
+        addresses.sort_by_key(|address| (address.since, address.released));
         let newest: BTreeMap<_, _> = addresses.into_iter().map(|address| (address.hash, address)).collect();
         let newest: Vec<_> = newest.into_values().collect();
-        Ok(accounts::save(txn, &newest).await?)
+        accounts::save(txn, &newest).await?;
+        self.erase(txn, &erased.into_iter().collect::<Vec<_>>()).await
     }
 
     /// Notes who was hired: the offers that came with these invitations were accepted.

@@ -192,6 +192,21 @@ impl App {
     }
 }
 
+/// Erases what these people have said in their applications, and what was said to them; those that wait are withdrawn. Tells
+/// which there are.
+pub(super) async fn erase(txn: &Txn, now: Timestamp, people: &[PersonId]) -> Result<Vec<ApplicationId>, Error> {
+    let found = store::applications::lock_of_people(txn, people).await?;
+    let ids: Vec<_> = found.iter().map(|application| application.id).collect();
+    for mut application in found {
+        if application.state == ApplicationState::Submitted {
+            let news = application.withdraw(now)?;
+            save(txn, now, &application, news).await?;
+        }
+    }
+    store::applications::erase(txn, people).await?;
+    Ok(ids)
+}
+
 /// The offers that these invitations brought were accepted: whoever had applied for them is hired.
 pub(super) async fn hire(txn: &Txn, now: Timestamp, offers: &[InvitationId]) -> Result<(), Error> {
     for mut application in store::applications::lock_of_offers(txn, offers).await? {

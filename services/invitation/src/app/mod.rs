@@ -15,12 +15,14 @@
 //! | [`clouds`] | talent clouds: create, rename, archive, read, find talent |
 //! | [`members`] | who is in a talent cloud |
 //! | [`suppression`] | addresses that get nothing |
+//! | [`erasing`] | what is left of people who were erased |
 
 pub mod acceptance;
 pub mod applications;
 pub mod changes;
 pub mod clients;
 pub mod clouds;
+pub mod erasing;
 pub mod import;
 pub mod invitations;
 mod letter;

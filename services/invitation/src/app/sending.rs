@@ -186,7 +186,8 @@ impl App {
         let addresses: Vec<_> = met.into_iter().collect();
         let suppressed = suppressions::among(txn, &addresses).await?;
         left.retain_mut(|(address, verdict)| {
-            let wanted = !suppressed.contains(address);
+            let is_erased = verdict.as_ref().is_ok_and(|it| it.recipient.is_erased());
+            let wanted = !is_erased && !suppressed.contains(address);
             if !wanted {
                 **verdict = Err(Unsendable::Suppressed);
             }

@@ -25,6 +25,9 @@ pub const PERSONAL_MESSAGE_LENGTH: RangeInclusive<usize> = 0..=2_000;
 /// How long the recipient's name may be, in characters.
 pub const RECIPIENT_NAME_LENGTH: RangeInclusive<usize> = 0..=200;
 
+/// What stands where the address of an erased person stood: nobody can have it [RFC 2606], and nothing is sent there.
+pub const ERASED_ADDRESS: &str = "erased@vouch.invalid";
+
 /// A client's invitation to one e-mail address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation {
@@ -98,6 +101,14 @@ pub struct Recipient {
     pub email: EmailAddress,
     /// The invited person's name; may be empty.
     pub name: String,
+}
+
+impl Recipient {
+    /// Whether the person was erased.
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        self.email.as_str() == ERASED_ADDRESS
+    }
 }
 
 impl Invitation {

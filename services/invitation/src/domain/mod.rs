@@ -36,5 +36,5 @@ pub use project::{PayKind, Project, ProjectClosed, ProjectState, Skills, WorkQue
 pub use recommendation::{Occasion, Recommendation, RecommendedTalent, Referee, Referrer, Share};
 pub use selection::{Change, Filter, Order, Stage};
 pub use state::{Acceptance, Accepted, Decline, Hire, OfferEnd, Proof, Refusal, State, TokenHash};
-pub use suppression::{AccountAddress, AddressHash, Suppression, SuppressionReason};
+pub use suppression::{AccountAddress, AddressHash, Erasure, Suppression, SuppressionReason};
 pub use vouch_primitives::terms::{ContractTerms, FixedPay, HourlyPay, MilestoneTerms, Pay, PayError, Schedule};

@@ -6,15 +6,26 @@ use vouch_primitives::{PersonId, Timestamp};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressHash(pub [u8; 32]);
 
-/// The last word about an address: that it belongs to the account of a person, who has proved it, or to none any more.
+/// The last word about an address: that it belongs to the account of a person, who has proved it, or does no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountAddress {
     /// Which.
     pub hash: AddressHash,
-    /// Whose; `None` once it was given up.
-    pub person_id: Option<PersonId>,
+    /// Whose it is, or was.
+    pub person_id: PersonId,
+    /// Whether it was given up.
+    pub released: bool,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// Onboarding has erased a person: what is kept of them here is erased, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Erasure {
+    /// Who.
+    pub person_id: PersonId,
+    /// When.
+    pub erased_at: Timestamp,
 }
 
 /// Why and since when an address gets nothing.

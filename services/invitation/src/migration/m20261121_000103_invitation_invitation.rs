@@ -27,6 +27,7 @@ fn table() -> TableCreateStatement {
         .col(uuid("hiring_manager_id"))
         .col(text("talent_type"))
         .col(text("recipient_email"))
+        .col(blob("recipient_sha256"))
         .col(text("recipient_name"))
         .col(blob_null("contract_terms"))
         .col(uuid_null("talent_cloud_id"))
@@ -69,8 +70,12 @@ fn table() -> TableCreateStatement {
 }
 
 /// What holds of every invitation, whoever writes it.
-fn rules() -> [(&'static str, Expr); 12] {
+fn rules() -> [(&'static str, Expr); 13] {
     [
+        (
+            "invitation_recipient_is_sha256",
+            Expr::cust("length(recipient_sha256) = 32"),
+        ),
         (
             "invitation_hires_who_is_known",
             Expr::cust("branch = 'INVITE' OR branch = 'HIRE' AND state = 'ACCEPTED'"),
@@ -149,7 +154,7 @@ fn feed() -> TableCreateStatement {
         .to_owned()
 }
 
-fn indexes() -> [IndexCreateStatement; 5] {
+fn indexes() -> [IndexCreateStatement; 7] {
     let index = |name| Index::create().name(name).table("invitation").to_owned();
     [
         Index::create()
@@ -171,6 +176,9 @@ fn indexes() -> [IndexCreateStatement; 5] {
             .col("state")
             .col("hired_at")
             .to_owned(),
+        // For erasing.
+        index("invitation_of_address").col("recipient_sha256").to_owned(),
+        index("invitation_of_person").col("person_id").to_owned(),
         index("invitation_of_recipient")
             .col("recipient_email")
             .col("state")

@@ -77,6 +77,7 @@ fn recommendation() -> TableCreateStatement {
         .col(uuid_null("person_id"))
         .col(text("name"))
         .col(text("email"))
+        .col(blob_null("email_sha256"))
         .col(text("message"))
         .col(big_integer("recommended_at"))
         .foreign_key(
@@ -92,6 +93,10 @@ fn recommendation() -> TableCreateStatement {
                 .to("project", ("client_id", "id")),
         )
         .check((
+            "recommendation_email_is_sha256",
+            Expr::cust("email_sha256 IS NULL OR length(email_sha256) = 32"),
+        ))
+        .check((
             "recommendation_has_one_occasion",
             Expr::cust("(invitation_id IS NULL) <> (project_id IS NULL)"),
         ))
@@ -99,13 +104,13 @@ fn recommendation() -> TableCreateStatement {
             unique("recommendation_once_for_project")
                 .col("project_id")
                 .col("person_id")
-                .col("email"),
+                .col("email_sha256"),
         )
         .index(
             unique("recommendation_once_for_offer")
                 .col("invitation_id")
                 .col("person_id")
-                .col("email"),
+                .col("email_sha256"),
         )
         .to_owned()
 }
@@ -128,7 +133,7 @@ fn referee() -> TableCreateStatement {
         .to_owned()
 }
 
-fn indexes() -> [IndexCreateStatement; 5] {
+fn indexes() -> [IndexCreateStatement; 7] {
     let index = |name, table, columns: [&'static str; 2]| {
         let [first, then] = columns;
         Index::create().name(name).table(table).col(first).col(then).to_owned()
@@ -138,6 +143,8 @@ fn indexes() -> [IndexCreateStatement; 5] {
         index("application_of_person", "application", ["person_id", "id"]),
         index("application_recommended_by", "application", ["recommended_by", "id"]),
         index("recommendation_of_client", "recommendation", ["client_id", "id"]),
+        index("recommendation_of_address", "recommendation", ["email_sha256", "id"]),
+        index("recommendation_of_person", "recommendation", ["person_id", "id"]),
         index("referrer_of_person", "referrer", ["person_id", "id"]),
     ]
 }

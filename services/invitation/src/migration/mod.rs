@@ -9,6 +9,7 @@ mod m20261121_000105_invitation_limits;
 mod m20261121_000106_invitation_account_address;
 mod m20261121_000107_invitation_project;
 mod m20261121_000108_invitation_application;
+mod m20261122_000109_invitation_erasure;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait,
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261121_000106_invitation_account_address::Migration));
         all.push(Box::new(m20261121_000107_invitation_project::Migration));
         all.push(Box::new(m20261121_000108_invitation_application::Migration));
+        all.push(Box::new(m20261122_000109_invitation_erasure::Migration));
         all
     }
 }

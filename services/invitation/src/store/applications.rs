@@ -1,15 +1,19 @@
 //! Applications for projects.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select, sea_query::OnConflict,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::{Expr, OnConflict},
 };
 use vouch_primitives::{ApplicationId, ClientId, InvitationId, PersonId, ProjectId, Timestamp};
 use vouch_storage::{StorageError, Txn};
 
 use self::entity::{ActiveModel, Column, Entity, Model};
 use super::{ROWS, unreadable};
-use crate::domain::{Applicant, Application, ApplicationStage, ApplicationState, Recipient, Whose};
+use crate::domain::{
+    Applicant, Application, ApplicationStage, ApplicationState, Recipient, Whose, invitation::ERASED_ADDRESS,
+};
 
 const STAGES: [ApplicationStage; 5] = [
     ApplicationStage::Submitted,
@@ -89,6 +93,43 @@ pub async fn lock_of_offers(txn: &Txn, offers: &[InvitationId]) -> Result<Vec<Ap
     Ok(found)
 }
 
+/// The applications of these people that are not erased yet, which the transaction is going to change.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_of_people(txn: &Txn, people: &[PersonId]) -> Result<Vec<Application>, StorageError> {
+    let mut found = Vec::new();
+    for chunk in people.chunks(ROWS) {
+        let query = Entity::find()
+            .filter(of_people(chunk))
+            .filter(Column::ContactEmail.ne(ERASED_ADDRESS))
+            .order_by_asc(Column::Id);
+        found.extend(all(txn, query.lock_exclusive()).await?);
+    }
+    Ok(found)
+}
+
+/// Forgets what these people have said of themselves, and what they were told.
+///
+/// # Errors
+/// When the database fails.
+pub async fn erase(txn: &Txn, people: &[PersonId]) -> Result<(), StorageError> {
+    for chunk in people.chunks(ROWS) {
+        Entity::update_many()
+            .set(ActiveModel {
+                applicant_name: Set(String::new()),
+                contact_email: Set(ERASED_ADDRESS.to_owned()),
+                message: Set(String::new()),
+                decline_reason: Set(String::new()),
+                ..Default::default()
+            })
+            .filter(of_people(chunk))
+            .exec(txn)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Applications, the newest first, from the one after `after` on; in these states only, and only recommended ones, if that
 /// is said.
 ///
@@ -117,6 +158,10 @@ pub async fn list(
         query = query.filter(Column::Id.lt(after.as_uuid()));
     }
     all(conn, query.order_by_desc(Column::Id).limit(limit)).await
+}
+
+fn of_people(people: &[PersonId]) -> Expr {
+    Column::PersonId.is_in(people.iter().map(|person| person.as_uuid()))
 }
 
 async fn one(conn: &impl ConnectionTrait, query: Select<Entity>) -> Result<Option<Application>, StorageError> {

@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod applications;
 pub mod clients;
 pub mod clouds;
+pub mod erasures;
 pub mod invitations;
 pub mod projects;
 pub mod quota;

@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, HashMap};
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::OnConflict,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, OnConflict},
 };
 use vouch_primitives::{ClientId, InvitationId, PersonId, ProjectId, RecommendationId, ReferrerId, Timestamp};
 use vouch_storage::{StorageError, Txn};
 
-use super::{ROWS, unreadable};
-use crate::domain::{Occasion, Recipient, Recommendation, RecommendedTalent, Referee, Referrer};
+use super::{ROWS, suppressions::hash_of, unreadable};
+use crate::domain::{
+    AddressHash, Occasion, Recipient, Recommendation, RecommendedTalent, Referee, Referrer, invitation::ERASED_ADDRESS,
+};
 
 /// Adds a recommendation, unless the person has recommended the same address on the same occasion; tells whether it was
 /// added.
@@ -31,6 +34,7 @@ pub async fn insert(txn: &Txn, recommendation: &Recommendation) -> Result<bool, 
         person_id: Set(recommendation.person_id.map(|person| person.as_uuid())),
         name: Set(contact.name.clone()),
         email: Set(contact.email.to_string()),
+        email_sha256: Set(Some(hash_of(&contact.email).0.to_vec())),
         message: Set(message.clone()),
         recommended_at: Set(recommendation.recommended_at.as_micros()),
     };
@@ -77,6 +81,51 @@ pub async fn list(
     }
     let rows = query.order_by_desc(entity::Column::Id).limit(limit).all(conn).await?;
     rows.into_iter().map(recommendation).collect()
+}
+
+/// Forgets who was recommended under one of these addresses, and what these people have said of others, if need be as whom one
+/// of these invitations had invited. Tells of which recommendations something was forgotten.
+///
+/// # Errors
+/// When the database fails.
+pub async fn erase(
+    txn: &Txn,
+    people: &[PersonId],
+    addresses: &[AddressHash],
+    invited_by: &[InvitationId],
+) -> Result<Vec<RecommendationId>, StorageError> {
+    let mut erased = Vec::new();
+    for chunk in addresses.chunks(ROWS) {
+        let forgotten = entity::ActiveModel {
+            name: Set(String::new()),
+            email: Set(ERASED_ADDRESS.to_owned()),
+            email_sha256: Set(None),
+            message: Set(String::new()),
+            ..Default::default()
+        };
+        let rows = entity::Entity::update_many()
+            .set(forgotten)
+            .filter(entity::Column::EmailSha256.is_in(chunk.iter().map(|hash| hash.0.to_vec())))
+            .exec_with_returning(txn)
+            .await?;
+        erased.extend(rows.into_iter().map(|row| RecommendationId::from_uuid(row.id)));
+    }
+    let by_people = people
+        .chunks(ROWS)
+        .map(|chunk| entity::Column::PersonId.is_in(chunk.iter().map(|person| person.as_uuid())));
+    let by_invited = invited_by
+        .chunks(ROWS)
+        .map(|chunk| entity::Column::InvitationId.is_in(chunk.iter().map(|id| id.as_uuid())));
+    for said in by_people.chain(by_invited) {
+        let rows = entity::Entity::update_many()
+            .col_expr(entity::Column::Message, Expr::value(""))
+            .filter(said)
+            .filter(entity::Column::Message.ne(""))
+            .exec_with_returning(txn)
+            .await?;
+        erased.extend(rows.into_iter().map(|row| RecommendationId::from_uuid(row.id)));
+    }
+    Ok(erased)
 }
 
 /// Notes who vouches for others, where it is not noted yet.
@@ -196,6 +245,8 @@ mod entity {
         pub person_id: Option<Uuid>,
         pub name: String,
         pub email: String,
+        /// By which it is found; none once it is erased.
+        pub email_sha256: Option<Vec<u8>>,
         pub message: String,
         pub recommended_at: i64,
     }

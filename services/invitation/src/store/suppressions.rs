@@ -108,6 +108,20 @@ pub async fn add_tokens(txn: &Txn, tokens: &[(TokenHash, EmailAddress)]) -> Resu
     Ok(())
 }
 
+/// Takes away all links of these addresses.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete_tokens(txn: &Txn, addresses: &[EmailAddress]) -> Result<(), StorageError> {
+    for chunk in addresses.chunks(ROWS) {
+        token::Entity::delete_many()
+            .filter(token::Column::Email.is_in(chunk.iter().map(EmailAddress::as_str)))
+            .exec(txn)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Whose link this is.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ mod bulk;
 mod changes;
 mod clients;
 mod clouds;
+mod erasing;
 mod expiry;
 mod hire;
 mod hiring;

@@ -57,11 +57,20 @@ pub struct OpenCase {
     pub agency_name: Option<String>,
 }
 
+/// Somebody whose place is kept until the invitation is accepted.
+#[derive(Clone, Copy)]
+struct NewPerson<'a> {
+    /// What they say of themselves.
+    information: &'a BasicInformation,
+    /// Whether the invitation was sent to the address that they name.
+    is_invited: bool,
+}
+
 impl App {
     /// Activates an account and opens the case of its offer.
     ///
     /// # Errors
-    /// If the token opens nothing or another person has proved the address; if the invitation service refuses, or does not
+    /// If the token opens nothing or another person has proved the invited address; if the invitation service refuses, or does not
     /// answer, in which case what was begun will be finished; if the database fails.
     pub async fn activate_account(
         &self,
@@ -72,7 +81,7 @@ impl App {
             return self.finish(key, &begun).await;
         }
         let token = &command.invitation_token;
-        let (invitation_id, talent) = match self.invitations.look_up(token).await {
+        let invited = match self.invitations.look_up(token).await {
             Ok(found) => found,
             // The same request may have used it up a moment ago.
             Err(refusal) => match store::find(self.db().reader(), key.id).await? {
@@ -80,17 +89,22 @@ impl App {
                 None => return Err(refusal),
             },
         };
-        expect_agency_name(talent, command.agency_name.as_ref())?;
+        expect_agency_name(invited.talent, command.agency_name.as_ref())?;
         let begin = |now| Acceptance {
             request_id: key.id,
-            invitation_id,
+            invitation_id: invited.id,
             person_id: PersonId::derived(key.id.as_uuid(), "person"),
             proof: Proof::Token(TokenHash(token.sha256()), command.evidence.clone()),
             agency_name: command.agency_name.clone(),
             begun_at: now,
             finished_at: None,
         };
-        let begun = self.begin(key, begin, Some(&command.information)).await?;
+        let information = &command.information;
+        let new_person = NewPerson {
+            information,
+            is_invited: information.account_email == invited.recipient,
+        };
+        let begun = self.begin(key, begin, Some(new_person)).await?;
         self.finish(key, &begun).await
     }
 
@@ -177,12 +191,13 @@ impl App {
         }
     }
 
-    /// Step 2. A new person's place is kept; who cannot have the address is told before anything is accepted.
+    /// Step 2. A new person's place is kept. Whoever has an account with the invited address is told so before anything is
+    /// accepted; whether somebody has one with another address, whoever names it is not told.
     async fn begin(
         &self,
         key: &RequestKey,
         begin: impl Fn(Timestamp) -> Acceptance + Send + Sync,
-        new_person: Option<&BasicInformation>,
+        new_person: Option<NewPerson<'_>>,
     ) -> Result<Acceptance, Error> {
         let begin = &begin;
         self.db()
@@ -193,8 +208,12 @@ impl App {
                     return Ok(begun);
                 }
                 let begun = begin(now);
-                if let Some(information) = new_person {
-                    if people::is_proved(&*txn, &information.account_email).await? {
+                if let Some(NewPerson {
+                    information,
+                    is_invited,
+                }) = new_person
+                {
+                    if is_invited && people::is_proved(&*txn, &information.account_email).await? {
                         return Err(Error::EmailTaken);
                     }
                     let account = AccountId::derived(key.id.as_uuid(), "account");
@@ -276,7 +295,7 @@ impl App {
         let answer = match &begun.proof {
             Proof::Token(_, evidence) => {
                 let person = self.register(txn, now, begun.person_id, evidence, invitation).await?;
-                let file = opening::open(txn, now, &person, invitation, begun.agency_name.as_deref()).await?;
+                let file = opening::open(self, txn, now, &person, invitation, begun.agency_name.as_deref()).await?;
                 pb::ActivateAccountResponse {
                     person: Some(person.into()),
                     case: Some(file.into()),
@@ -286,7 +305,7 @@ impl App {
             Proof::VerifiedEmail => {
                 let person = people::lock_person(txn, begun.person_id).await?;
                 let person = person.ok_or_else(|| Error::not_found("person", begun.person_id))?;
-                let mut file = opening::open(txn, now, &person, invitation, begun.agency_name.as_deref()).await?;
+                let mut file = opening::open(self, txn, now, &person, invitation, begun.agency_name.as_deref()).await?;
                 if person.expect_open().is_err() {
                     decline_open(txn, now, &mut file).await?;
                 }
@@ -317,7 +336,11 @@ impl App {
         if *email == invitation.recipient && !people::is_proved(txn, email).await? {
             verify(txn, now, &mut person).await?;
         } else {
-            self.ask_to_verify(txn, now, &person).await?;
+            match self.ask_to_verify(txn, now, &person).await {
+                // The invitation is accepted already; they can ask for the mail when the address may get more.
+                Ok(()) | Err(Error::UsedUp { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(person)
     }

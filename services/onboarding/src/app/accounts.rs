@@ -4,11 +4,11 @@ use vouch_primitives::{EmailAddress, PersonId, Timestamp};
 use vouch_proto::onboarding::v1 as pb;
 use vouch_storage::{Txn, idempotency::RequestKey};
 
-use super::{App, letter};
+use super::{App, count, letter};
 use crate::{
-    domain::{EmailChange, Particulars, Person, verification},
+    domain::{Counted, EmailChange, Particulars, Person},
     error::Error,
-    store::{people as store, search, verifications},
+    store::{people as store, search},
 };
 
 /// Replaces what a person says of themselves, but for the address [F10].
@@ -62,7 +62,8 @@ impl App {
     /// the new one is somebody else's, whoever asks is not told.
     ///
     /// # Errors
-    /// If there is no such person, their account is closed, they have asked for too many mails today, or the database
+    /// If there is no such person, their account is closed, they have asked for too many mails today or the address
+    /// has got too many, or the database
     /// fails.
     pub async fn change_account_email(
         &self,
@@ -75,7 +76,7 @@ impl App {
                 let change = person.change_email(command.account_email.clone());
                 save(&txn, &person).await?;
                 if change == EmailChange::Pending {
-                    count_mail(&txn, now, person.id).await?;
+                    count(&txn, now, Counted::MailsAskedBy(person.id)).await?;
                     self.ask_to_verify(&txn, now, &person).await?;
                     tell_old_address(&txn, now, &person).await?;
                 }
@@ -100,7 +101,7 @@ impl App {
             .once(key, |txn, now| async move {
                 let person = lock_open(&txn, command.person_id).await?;
                 person.email_to_verify()?;
-                count_mail(&txn, now, person.id).await?;
+                count(&txn, now, Counted::MailsAskedBy(person.id)).await?;
                 self.ask_to_verify(&txn, now, &person).await?;
                 let person = Some(person.into());
                 Ok(pb::ResendVerificationResponse { person })
@@ -123,16 +124,6 @@ async fn save(txn: &Txn, person: &Person) -> Result<(), Error> {
     } else {
         Err(Error::EmailTaken)
     }
-}
-
-/// Counts a mail that a person asks for; strangers' addresses are not to be flooded, nor their own.
-async fn count_mail(txn: &Txn, now: Timestamp, person: PersonId) -> Result<(), Error> {
-    let most = verification::VERIFICATIONS_A_DAY;
-    if verifications::take(txn, person, now.start_of_day(), most).await? {
-        return Ok(());
-    }
-    let wait = verification::day_after(now).since(now);
-    Err(Error::TooManyVerifications { wait })
 }
 
 /// An address that nobody has verified could be a stranger's, who has nothing to do with it.

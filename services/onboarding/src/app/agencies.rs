@@ -53,19 +53,16 @@ impl App {
         self.commands
             .once(key, |txn, now| async move {
                 let id = store::find_invited(&*txn, TokenHash(command.token.sha256())).await?;
-                let (mut file, person) = lock(&txn, id.ok_or(Error::NoAgencyInvitation)?).await?;
+                let id = id.ok_or(Error::NoAgencyInvitation)?;
+                let (file, person) = lock(&txn, id).await?;
                 let agency = store::lock(&txn, file.case.account_id).await?;
                 let mut agency = agency.ok_or(Error::NoAgencyInvitation)?;
                 if !agency.is_public() && !file.case.is_open(now) {
                     // The offer has come to nothing, and the listing with it.
                     return Err(Error::NoAgencyInvitation);
                 }
-                if agency.confirm(now) == Confirmed::Now {
-                    store::save_listing(&txn, &agency).await?;
-                    search::reindex(&txn, agency.id).await?;
-                }
-                self.go_on(&txn, now, &mut file, &person).await?;
-                self.go_on_listed(&txn, now, &person, &agency).await?;
+                publish(self, &txn, now, &person, &mut agency).await?;
+                let (file, _) = lock(&txn, id).await?;
                 let case = Some(file.into());
                 Ok(pb::AcceptAgencyInvitationResponse { case })
             })
@@ -87,11 +84,6 @@ impl App {
                 if file.case.state != State::At(Step::ConfirmListing) || !file.case.is_open(now) {
                     return Err(Error::NoListingToConfirm);
                 }
-                let sent = store::invited_at(&*txn, file.case.id).await?;
-                let again = sent.map(|sent| sent.saturating_add(SENT_AGAIN_AFTER));
-                if let Some(again) = again.filter(|again| now < *again) {
-                    return Err(Error::SentJustNow(again));
-                }
                 invite(self, &txn, now, &file.case, &person).await?;
                 let case = Some(file.into());
                 Ok(pb::ResendAgencyInvitationResponse { case })
@@ -100,8 +92,30 @@ impl App {
     }
 }
 
-/// Sends the final agency invitation of a case, with a token of its own [B34].
+/// Makes the listing of an agency public, whichever invitation leads there [B34, B48]: who searches finds it, and all cases
+/// of the agency that have waited for it go on. The person is locked. Publishing again changes nothing.
+pub(super) async fn publish(
+    app: &App,
+    txn: &Txn,
+    now: Timestamp,
+    person: &Person,
+    agency: &mut Agency,
+) -> Result<(), Error> {
+    if agency.confirm(now) == Confirmed::Now {
+        store::save_listing(txn, agency).await?;
+        search::reindex(txn, agency.id).await?;
+        app.go_on_listed(txn, now, person, agency).await?;
+    }
+    Ok(())
+}
+
+/// Sends the final agency invitation of a case, with a token of its own [B34], unless one was sent a moment ago.
 pub(super) async fn invite(app: &App, txn: &Txn, now: Timestamp, case: &Case, person: &Person) -> Result<(), Error> {
+    let sent = store::invited_at(txn, case.id).await?;
+    let again = sent.map(|sent| sent.saturating_add(SENT_AGAIN_AFTER));
+    if let Some(again) = again.filter(|again| now < *again) {
+        return Err(Error::SentJustNow(again));
+    }
     let agency = store::find(txn, case.account_id).await?;
     let agency = agency.ok_or_else(|| Error::not_found("agency", case.account_id))?;
     let token = Token::try_new()?;

@@ -159,7 +159,11 @@ impl App {
         }
         store::save_case(txn, &file.case, file.terms.as_ref()).await?;
         match file.case.state {
-            State::At(Step::ConfirmListing) => agencies::invite(self, txn, now, &file.case, person).await,
+            State::At(Step::ConfirmListing) => match agencies::invite(self, txn, now, &file.case, person).await {
+                // The case was here a moment ago, and the link of then is good.
+                Err(Error::SentJustNow(_)) => Ok(()),
+                sent => sent,
+            },
             State::Ready => {
                 let event = pb::TalentReady {
                     case_id: file.case.id.to_string(),

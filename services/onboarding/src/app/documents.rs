@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::{fs::File, io::AsyncWriteExt};
-use vouch_primitives::{DocumentId, PersonId, StoredFileId, Timestamp};
+use vouch_primitives::{DocumentId, PersonId, StoredFileId, TaskId, Timestamp};
 use vouch_proto::{Listed, Page, onboarding::v1 as pb};
 use vouch_storage::{
     StorageError, Txn,
@@ -26,11 +26,11 @@ use vouch_storage::{
 use super::{App, SWEEP_FILE, files::FilesError};
 use crate::{
     domain::{
-        Document, DocumentRefusal, DocumentState, FileName,
-        document::{MOST_OF_ONE, sniffer::Sniffer},
+        Document, DocumentRefusal, DocumentState, FileName, Task,
+        document::{MOST_OF_ONE, MOST_OF_UNVERIFIED, sniffer::Sniffer},
     },
     error::Error,
-    store::{documents as store, people},
+    store::{cases, documents as store, people, tasks},
 };
 
 /// After this time an upload that is not at its end was left by a process that died: the longest one takes minutes.
@@ -45,6 +45,15 @@ pub struct UploadDocument {
     pub file_name: FileName,
     /// What it is for.
     pub purpose: String,
+}
+
+/// Reads a document, as whom it belongs to or operators do; or through a task, as the client of its case.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadDocument {
+    /// Which.
+    pub document_id: DocumentId,
+    /// The task for which it was handed in.
+    pub task_id: Option<TaskId>,
 }
 
 /// Somebody who has looked at a document found it bad.
@@ -97,11 +106,11 @@ impl App {
     /// Begins to hand out a file.
     ///
     /// # Errors
-    /// If there is no such document, or the database fails.
-    pub async fn begin_download(&self, id: DocumentId) -> Result<Download, Error> {
+    /// As [`get_document`](Self::get_document).
+    pub async fn begin_download(&self, read: ReadDocument) -> Result<Download, Error> {
         Ok(Download {
             app: self.clone(),
-            document: self.get_document(id).await?,
+            document: self.get_document(read).await?,
             sent: 0,
             hash: Sha256::new(),
         })
@@ -110,10 +119,31 @@ impl App {
     /// Reads a document.
     ///
     /// # Errors
-    /// If there is none, or the database fails.
-    pub async fn get_document(&self, id: DocumentId) -> Result<Document, Error> {
-        let document = store::find(self.db().reader(), id).await?;
-        document.ok_or_else(|| Error::not_found("document", id))
+    /// If there is none, or the client of the task is not shown it, which look alike; if the database fails.
+    pub async fn get_document(&self, read: ReadDocument) -> Result<Document, Error> {
+        let unknown = || Error::not_found("document", read.document_id);
+        let found = store::find(self.db().reader(), read.document_id).await?;
+        let document = found.ok_or_else(unknown)?;
+        match read.task_id {
+            Some(task) if !self.is_shown(&document, task).await? => Err(unknown()),
+            _ => Ok(document),
+        }
+    }
+
+    /// Whether the client of a task's case is shown a document: it was handed in for that task and found good, and client and
+    /// talent still have to do with one another. Who has closed their account has left.
+    async fn is_shown(&self, document: &Document, task: TaskId) -> Result<bool, Error> {
+        let conn = self.db().reader();
+        let task = tasks::find(conn, task).await?.filter(Task::is_shown_to_client);
+        let Some(task) = task else { return Ok(false) };
+        let handed_in = task.submission.is_some_and(|it| it.documents.contains(&document.id));
+        let Some((case, _)) = cases::find_case(conn, task.case_id).await? else {
+            return Ok(false);
+        };
+        let person = people::find_person(conn, case.person_id).await?;
+        let is_there = person.is_some_and(|person| person.expect_open().is_ok());
+        let is_released = matches!(document.state, DocumentState::Released { .. });
+        Ok(handed_in && is_released && is_there && case.stands(self.now()))
     }
 
     /// Reads one page of a person's documents, the newest first.
@@ -218,7 +248,8 @@ impl App {
                 let person = people::lock_person(&txn, upload.person_id).await?;
                 let person = person.ok_or_else(|| Error::not_found("person", upload.person_id))?;
                 person.expect_open()?;
-                if store::count(&*txn, upload.person_id).await? >= MOST_OF_ONE {
+                let most = person.verified_email().map_or(MOST_OF_UNVERIFIED, |_| MOST_OF_ONE);
+                if store::count(&*txn, upload.person_id).await? >= most {
                     return Err(DocumentRefusal::TooMany.into());
                 }
                 store::insert(&txn, upload).await?;

@@ -44,6 +44,17 @@ pub struct AcceptedInvitation {
     pub content: Content,
 }
 
+/// An open invitation whose token somebody has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invited {
+    /// Its id.
+    pub id: InvitationId,
+    /// Whom it invites.
+    pub talent: Talent,
+    /// The address that it was sent to.
+    pub recipient: EmailAddress,
+}
+
 /// What an invitation brings: one of both, never neither.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
@@ -69,11 +80,11 @@ impl Invitations {
         Self(InvitationServiceClient::new(peer))
     }
 
-    /// Which open invitation a token belongs to, and whom it invites. Looking does not consume it.
+    /// Which open invitation a token belongs to, and whom it invites where. Looking does not consume it.
     ///
     /// # Errors
     /// [`Error::NoOpenInvitation`] for every token that opens nothing.
-    pub async fn look_up(&self, token: &Token) -> Result<(InvitationId, Talent), Error> {
+    pub async fn look_up(&self, token: &Token) -> Result<Invited, Error> {
         let request = LookUpInvitationRequest {
             token: token.as_str().to_owned(),
         };
@@ -88,7 +99,11 @@ impl Invitations {
         let mut fields = Fields::new();
         let id = fields.id("invitation.id", &invitation.id);
         let talent = talent_of(&mut fields, &invitation);
-        id.zip(talent).ok_or_else(|| Error::InvitationUnreadable(fields.into()))
+        let recipient = fields.email("invitation.recipient_email", &invitation.recipient_email);
+        let (Some(id), Some(talent), Some(recipient)) = (id, talent, recipient) else {
+            return Err(Error::InvitationUnreadable(fields.into()));
+        };
+        Ok(Invited { id, talent, recipient })
     }
 
     /// The oldest open invitation of a verified address, of those with an offer if there is one among the first of them.

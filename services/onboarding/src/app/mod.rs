@@ -53,6 +53,12 @@ pub use invitations::Invitations;
 pub use payments::Payments;
 pub use vouch_mail::Token;
 
+use crate::{
+    domain::{Counted, quota::day_after},
+    error::Error,
+    store::quotas,
+};
+
 /// The timer that takes up an acceptance again; a task, as it asks another service. Its key is the request's id.
 pub const FINISH_ACCEPTANCE: &str = "acceptance.finish";
 /// The timer that passes a tax form on; a task, as it asks another service. Its key is the form's id.
@@ -101,6 +107,15 @@ impl App {
     fn now(&self) -> Timestamp {
         self.commands.now()
     }
+}
+
+/// Counts one more, unless there were as many today as there may be.
+async fn count(txn: &Txn, now: Timestamp, what: Counted) -> Result<(), Error> {
+    if quotas::take(txn, now, what).await? {
+        return Ok(());
+    }
+    let wait = day_after(now).since(now);
+    Err(Error::UsedUp { what, wait })
 }
 
 /// Records one fact about `aggregate`.

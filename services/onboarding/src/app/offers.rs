@@ -22,9 +22,9 @@ use super::{
     letter, record,
 };
 use crate::{
-    domain::{Author, Case, Contract, ContractStart, Lapsed, Moved, Note, Offer, Person, Refusal},
+    domain::{Author, Case, Contract, ContractStart, Counted, Lapsed, Moved, Note, Offer, Person, Refusal},
     error::Error,
-    store::{cases as store, rooms},
+    store::{cases as store, quotas, rooms},
 };
 
 /// Confirms that the contract was read [B19, B31].
@@ -105,9 +105,7 @@ impl App {
                     file.case = changed;
                     file.terms = Some(command.terms.clone());
                     store::save_case(&txn, &file.case, file.terms.as_ref()).await?;
-                    let letter = letter::of_changed_offer(&file.case, &person, &command.terms.project_name);
-                    let about = ("offer_changed", file.case.id.as_uuid());
-                    letter::send(&txn, now, about, &person, letter).await?;
+                    tell_of_change(&txn, now, &file.case, &person, &command.terms.project_name).await?;
                 }
                 let case = Some(file.into());
                 Ok(pb::ChangeOfferResponse { case })
@@ -198,6 +196,22 @@ impl App {
             Err(Error::UnknownContract)
         }
     }
+}
+
+/// Tells the talent that the offer is another one, unless so many letters said so today that one more would be a nuisance: they
+/// name no terms, so that the last of them is as true as the first.
+async fn tell_of_change(
+    txn: &Txn,
+    now: Timestamp,
+    case: &Case,
+    person: &Person,
+    project_name: &str,
+) -> Result<(), Error> {
+    if !quotas::take(txn, now, Counted::LettersOfChanges(case.id)).await? {
+        return Ok(());
+    }
+    let letter = letter::of_changed_offer(case, person, project_name);
+    letter::send(txn, now, ("offer_changed", case.id.as_uuid()), person, letter).await
 }
 
 /// Says no to the offer of a locked case, for a reason that may be empty.

@@ -1,7 +1,6 @@
 //! Opening the case of an accepted invitation: the agency that it names, the offer, and the tasks that follow from the
 //! client's requirements [B4, B30, F16].
 
-use sea_orm::ConnectionTrait;
 use vouch_primitives::{AccountId, CaseId, InvitationId, OfferId, Timestamp};
 use vouch_proto::common::v1::{ContractTerms, contract_terms::Pay};
 use vouch_storage::{
@@ -10,15 +9,16 @@ use vouch_storage::{
 };
 
 use super::{
-    LAPSE_OFFER,
+    App, LAPSE_OFFER,
+    agencies::publish,
     cases::CaseFile,
     invitations::{AcceptedInvitation, Content},
 };
 use crate::{
     domain::{
-        Agency, Brings, Case, Confirmed, Listing, Offer, Person, State, Talent, Task, TaskTemplate, Way,
+        Agency, Brings, Case, Listing, Offer, Person, State, Talent, Task, TaskTemplate, Way,
         case::lapse_of,
-        template::{MAX_TASKS, Situation, Work},
+        template::{Situation, Work},
     },
     error::Error,
     store::{agencies, cases, search, task_templates, tasks},
@@ -29,6 +29,7 @@ use crate::{
 /// # Errors
 /// If it is somebody else's; when the database fails.
 pub(super) async fn open(
+    app: &App,
     txn: &Txn,
     now: Timestamp,
     person: &Person,
@@ -47,7 +48,7 @@ pub(super) async fn open(
     }
     let agency = match (invitation.talent, agency_name) {
         (Talent::Freelancer, _) => None,
-        (Talent::Agency, Some(name)) => Some(agency(txn, now, person, invitation, name).await?),
+        (Talent::Agency, Some(name)) => Some(agency(app, txn, now, person, invitation, name).await?),
         (Talent::Agency, None) => return Err(Error::AgencyNameRequired),
     };
     let file = file(now, id, person, invitation, agency.as_ref());
@@ -66,16 +67,6 @@ pub(super) async fn open(
         timers::schedule(txn, &[timer]).await?;
     }
     Ok(CaseFile { tasks, ..file })
-}
-
-/// The tasks that a case of this situation would get from these templates, the first hundred.
-///
-/// # Errors
-/// When the database fails.
-pub(super) async fn templates_for(conn: &impl ConnectionTrait, case: &Situation) -> Result<Vec<TaskTemplate>, Error> {
-    let mut templates = task_templates::matching(conn, case).await?;
-    templates.truncate(MAX_TASKS);
-    Ok(templates)
 }
 
 fn file(
@@ -116,6 +107,7 @@ fn file(
 /// The agency that accepts: one that the person has already, or a new one. Its listing waits for the final agency invitation
 /// where the invitation is to a contract [B34], and is public at once where it is to a talent cloud [B48].
 async fn agency(
+    app: &App,
     txn: &Txn,
     now: Timestamp,
     person: &Person,
@@ -141,9 +133,8 @@ async fn agency(
     }
     let found = agencies::lock_named(txn, person.id, name).await?;
     let mut agency = found.ok_or_else(|| Error::not_found("agency", name))?;
-    if to_cloud && agency.confirm(now) == Confirmed::Now {
-        agencies::save_listing(txn, &agency).await?;
-        search::reindex(txn, agency.id).await?;
+    if to_cloud {
+        publish(app, txn, now, person, &mut agency).await?;
     }
     Ok(agency)
 }
@@ -162,7 +153,7 @@ async fn make_tasks(txn: &Txn, now: Timestamp, person: &Person, file: &CaseFile)
         work: work_of(file.terms.as_ref()),
         country: person.information.country,
     };
-    let templates = templates_for(txn, &situation).await?;
+    let templates = task_templates::matching(txn, &situation).await?;
     if templates.is_empty() {
         return Ok(vec![]);
     }

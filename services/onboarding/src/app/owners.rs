@@ -26,18 +26,13 @@ impl FindOwners for App {
                 let owner = profiles::owner_of(conn, AccountId::from_uuid(id)).await?;
                 return Ok(owner.map(Owners::person));
             }
-            "document_id" => return self.owners_of_document(DocumentId::from_uuid(id)).await,
+            // Clients name the task for which it was handed in.
+            "document_id" => {
+                let person = documents::person_of(conn, DocumentId::from_uuid(id)).await?;
+                return Ok(person.map(Owners::person));
+            }
             _ => None,
         };
         Ok(parties.map(|(client, person)| Owners::both(client, person)))
-    }
-}
-
-impl App {
-    /// A document is its person's alone. A client to whom it was handed in may have it once it is released, and not before:
-    /// who they are belongs here, as soon as documents are handed in for tasks.
-    async fn owners_of_document(&self, id: DocumentId) -> Result<Option<Owners>, StorageError> {
-        let person = documents::person_of(self.db().reader(), id).await?;
-        Ok(person.map(Owners::person))
     }
 }

@@ -6,9 +6,9 @@ use vouch_primitives::{AccountId, EmailAddress, PersonId, Timestamp};
 use vouch_proto::{convert::to_wire_time, onboarding::v1 as pb};
 use vouch_storage::{Txn, idempotency::RequestKey};
 
-use super::{App, Token, letter, record};
+use super::{App, Token, count, letter, record};
 use crate::{
-    domain::{BasicInformation, EmailHash, Person, ReferralEvidence, TokenHash, Verification, Verified},
+    domain::{BasicInformation, Counted, EmailHash, Person, ReferralEvidence, TokenHash, Verification, Verified},
     error::Error,
     store::{people as store, verifications},
 };
@@ -34,7 +34,7 @@ impl App {
     /// account with that address; a mail tells that person.
     ///
     /// # Errors
-    /// If the database fails.
+    /// If the address has got too many mails today, or the database fails.
     pub async fn register_account(
         &self,
         key: &RequestKey,
@@ -106,11 +106,13 @@ impl App {
     }
 
     /// Mails a person the link by which they show that the address that waits is theirs; if it is known to be somebody
-    /// else's, that one is told instead. Nothing is mailed where none waits.
+    /// else's, that one is told instead. Nothing is mailed where none waits. Whoever names an address, it gets so many of
+    /// these mails in a day and no more; which of the two it is makes no difference, and so tells nobody anything.
     pub(super) async fn ask_to_verify(&self, txn: &Txn, now: Timestamp, person: &Person) -> Result<(), Error> {
         let Ok(to) = person.email_to_verify() else {
             return Ok(());
         };
+        count(txn, now, Counted::MailsTo(hash(to))).await?;
         // What is found by somebody's id can be erased with them.
         let (kind, about, to_name, letter) = if let Some(owner) = store::owner_of(txn, to).await? {
             ("account_exists", owner, None, letter::of_existing_account())

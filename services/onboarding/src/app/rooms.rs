@@ -4,9 +4,9 @@ use vouch_primitives::{NoteId, RoomId};
 use vouch_proto::{Listed, Page, onboarding::v1 as pb};
 use vouch_storage::idempotency::RequestKey;
 
-use super::App;
+use super::{App, count};
 use crate::{
-    domain::{Author, Note},
+    domain::{Author, Counted, Note},
     error::Error,
     store::{people, rooms as store},
 };
@@ -24,7 +24,7 @@ impl App {
     /// Writes a note into a project room, behind all others.
     ///
     /// # Errors
-    /// If there is no such room, or the database fails.
+    /// If there is no such room, they have written too many notes today, or the database fails.
     pub async fn post_note(
         &self,
         key: &RequestKey,
@@ -39,6 +39,7 @@ impl App {
                         .ok_or_else(|| Error::not_found("room", command.room_id))?
                         .expect_open()?;
                 }
+                count(&txn, now, Counted::NotesOf(author)).await?;
                 let note = Note {
                     id: NoteId::new(),
                     author,

@@ -1,10 +1,12 @@
 //! Templates of tasks: what clients and the platform require of cases that open from now on [B4, F16].
 
+use std::sync::Arc;
+
 use vouch_primitives::{ClientId, TaskTemplateId, Timestamp};
 use vouch_proto::{Listed, Page, onboarding::v1 as pb};
 use vouch_storage::idempotency::RequestKey;
 
-use super::{App, opening::templates_for};
+use super::App;
 use crate::{
     domain::{
         Form, Owner, Selector, TaskTemplate,
@@ -69,11 +71,20 @@ pub struct ListTaskTemplates {
     pub page: Page<TaskTemplateId>,
 }
 
+/// Lists the templates of the tasks that a case would get.
+#[derive(Clone, Debug)]
+pub struct PreviewTasks {
+    /// What is known of the case.
+    pub case: Situation,
+    /// Which page.
+    pub page: Page<TaskTemplateId>,
+}
+
 impl App {
     /// Writes a template, in its first version.
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the client has as many in use as it may, or the database fails.
     pub async fn create_task_template(
         &self,
         key: &RequestKey,
@@ -81,6 +92,9 @@ impl App {
     ) -> Result<pb::CreateTaskTemplateResponse, Error> {
         self.commands
             .once(key, |txn, now| async move {
+                if !store::count_in(&txn, command.client_id).await? {
+                    return Err(Error::TooManyTemplates);
+                }
                 let version = TemplateVersion {
                     id: TaskTemplateId::new(),
                     version: 1,
@@ -139,6 +153,7 @@ impl App {
                 if template.retired_at.is_none() {
                     template.retired_at = Some(now);
                     store::save_retired(&txn, &template).await?;
+                    store::count_out(&txn, template.applies_to.client_id).await?;
                 }
                 let template = Some(template.into());
                 Ok(pb::RetireTaskTemplateResponse { template })
@@ -164,12 +179,13 @@ impl App {
         Ok(page.cut(templates, |template| template.version.id))
     }
 
-    /// The templates of the tasks that a case in this situation would get now.
+    /// Lists the templates of the tasks that a case in this situation would get now.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn preview_tasks(&self, case: &Situation) -> Result<Vec<TaskTemplate>, Error> {
-        templates_for(self.db().reader(), case).await
+    pub async fn preview_tasks(&self, query: &PreviewTasks) -> Result<Listed<TaskTemplate, TaskTemplateId>, Error> {
+        let templates = store::matching(self.db().reader(), &query.case).await?;
+        Ok(query.page.of(templates, |template| template.version.id))
     }
 }
 
@@ -184,7 +200,7 @@ impl Content {
             owner: self.owner,
             title: self.title.clone(),
             why: self.why.clone(),
-            form: self.form.clone(),
+            form: Arc::new(self.form.clone()),
             reviewed: self.reviewed,
             valid_days: self.valid_days,
             created_at: now,

@@ -58,6 +58,15 @@ pub struct RejectTask {
     pub reason: String,
 }
 
+/// Lists the tasks of a case.
+#[derive(Clone, Debug)]
+pub struct ListTasks {
+    /// Of which case.
+    pub case_id: CaseId,
+    /// Which page.
+    pub page: Page<TaskId>,
+}
+
 /// Lists what waits for review.
 #[derive(Clone, Debug)]
 pub struct ListReviewQueue {
@@ -77,12 +86,13 @@ impl App {
         found.ok_or_else(|| Error::not_found("task", id))
     }
 
-    /// The tasks of a case, in their order.
+    /// Lists the tasks of a case, in their order.
     ///
     /// # Errors
     /// If there is no such case, or the database fails.
-    pub async fn list_tasks(&self, case: CaseId) -> Result<Vec<Task>, Error> {
-        Ok(self.get_case(case).await?.tasks)
+    pub async fn list_tasks(&self, query: &ListTasks) -> Result<Listed<Task, TaskId>, Error> {
+        let tasks = self.get_case(query.case_id).await?.tasks;
+        Ok(query.page.of(tasks, |task| task.id))
     }
 
     /// Lists what waits for review, the oldest first.

@@ -10,9 +10,9 @@ use vouch_storage::{
     timers::{self, NewTimer},
 };
 
-use super::{App, PASS_TAX_FORM_ON};
+use super::{App, PASS_TAX_FORM_ON, count};
 use crate::{
-    domain::TaxInformation,
+    domain::{Counted, TaxInformation},
     error::Error,
     store::{people, profiles, tax_forms as store},
 };
@@ -30,7 +30,7 @@ impl App {
     /// Takes a tax form, which is passed on to payments.
     ///
     /// # Errors
-    /// If there is no such account, it is closed, or the database fails.
+    /// If there is no such account, it is closed, its person has handed in too many forms today, or the database fails.
     pub async fn submit_tax_information(
         &self,
         key: &RequestKey,
@@ -43,6 +43,7 @@ impl App {
                 let owner = profiles::owner_of(&*txn, *account_id).await?.ok_or_else(not_found)?;
                 let person = people::lock_person(&txn, owner).await?.ok_or_else(not_found)?;
                 person.expect_open()?;
+                count(&txn, now, Counted::TaxFormsOf(person.id)).await?;
                 let information = TaxInformation {
                     id: TaxFormId::new(),
                     account_id: *account_id,

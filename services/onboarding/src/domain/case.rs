@@ -148,6 +148,8 @@ pub struct Contract {
     pub accepted_at: Timestamp,
     /// When payments began the contract; `None` until it is heard of.
     pub started_at: Option<Timestamp>,
+    /// When it ended; `None` until it is heard of.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// Payments has begun a contract.
@@ -303,6 +305,7 @@ impl Case {
                     room_id,
                     accepted_at: now,
                     started_at: None,
+                    ended_at: None,
                 };
                 self.state = State::Accepted(contract);
                 self.since = now;
@@ -342,6 +345,18 @@ impl Case {
     #[must_use]
     pub fn is_open(&self, now: Timestamp) -> bool {
         matches!(self.state, State::At(_)) && !self.is_late(now)
+    }
+
+    /// Whether client and talent have to do with one another: as long as it is open, its contract goes on, or the talent is
+    /// ready for the client's next project.
+    #[must_use]
+    pub fn stands(&self, now: Timestamp) -> bool {
+        match &self.state {
+            State::At(_) => self.is_open(now),
+            State::Accepted(contract) => contract.ended_at.is_none(),
+            State::Ready => true,
+            State::Lapsed | State::Declined(_) => false,
+        }
     }
 
     /// Where an offer stands that can still be accepted or declined.

@@ -8,6 +8,8 @@ use vouch_primitives::DocumentId;
 pub const ANSWER_LENGTH: RangeInclusive<usize> = 1..=5_000;
 /// How many questions a form may have.
 pub const MAX_QUESTIONS: usize = 50;
+/// How large all that a form says may be, in bytes as it is kept and sent: a case has a hundred of them.
+pub const MAX_FORM_BYTES: usize = 128 * 1024;
 /// How many documents one task may ask for.
 pub const MAX_DOCUMENTS: u32 = 20;
 

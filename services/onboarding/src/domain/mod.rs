@@ -19,6 +19,7 @@
 //! | [`waiting`] | whom a case waits for, since when |
 //! | [`document`] | files that people upload: names, types, quarantine |
 //! | [`room`] | project rooms and their notes |
+//! | [`quota`] | what is counted by the day |
 //! | [`tax`] | tax forms on their way to payments |
 
 pub mod acceptance;
@@ -29,6 +30,7 @@ pub mod form;
 pub mod person;
 pub mod place;
 pub mod profile;
+pub mod quota;
 pub mod room;
 pub mod search;
 pub mod section;
@@ -58,6 +60,7 @@ pub use person::{
 };
 pub use place::{CountryCode, InvalidCountry, InvalidTimeZone, TimeZone};
 pub use profile::{Profile, ProfileKind, Refusal as ProfileRefusal, SectionState, Visibility};
+pub use quota::Counted;
 pub use room::{Author, Note};
 pub use search::{Audience, FoundTalent, MatchSignal, Place, RateRange, Sought, TalentQuery};
 pub use section::{Contents, SectionKind};

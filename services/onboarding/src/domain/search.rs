@@ -10,12 +10,16 @@ use super::{CountryCode, SkillKey, TextQuery};
 pub const QUERY_LENGTH: RangeInclusive<usize> = 0..=200;
 /// How many skills may be looked for at once.
 pub const MOST_SKILLS_WANTED: usize = 20;
+/// Among how many people may be looked at once.
+pub const MOST_PEOPLE: usize = 100;
 
 /// What is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TalentQuery {
     /// Whom.
     pub sought: Sought,
+    /// Among whom; empty for everybody.
+    pub people: Vec<PersonId>,
     /// By which words.
     pub text: TextQuery,
     /// Skills that all have to be there.

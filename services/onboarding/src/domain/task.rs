@@ -7,7 +7,7 @@
 //!                    (no review is needed) └► APPROVED
 //! ```
 
-use std::{error::Error, fmt, ops::RangeInclusive, time::Duration};
+use std::{error::Error, fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use vouch_primitives::{CaseId, TaskId, Timestamp};
 
@@ -36,7 +36,7 @@ pub struct Task {
     /// Why the case has it.
     pub why: String,
     /// What it asks for.
-    pub form: Form,
+    pub form: Arc<Form>,
     /// Whether somebody looks at what is handed in [B24].
     pub reviewed: bool,
     /// Before this moment it cannot be started: an earlier classification has failed.
@@ -252,6 +252,18 @@ impl Task {
             TaskState::Approved(_) => None,
             TaskState::Submitted(_) => Some(Owner::Platform),
             TaskState::Todo | TaskState::Started | TaskState::Rejected(_) => Some(self.owner),
+        }
+    }
+
+    /// Whether the client of the case is shown what was handed in: of its own tasks always, of the talent's when they are
+    /// confirmed, and then agreements and uploads alone [B20, B21]. Answers, classifications and proofs of identity are
+    /// between the talent and the platform.
+    #[must_use]
+    pub fn is_shown_to_client(&self) -> bool {
+        match self.owner {
+            Owner::Client => true,
+            Owner::Talent => self.is_confirmed() && matches!(*self.form, Form::Agreement(_) | Form::DocumentUpload(_)),
+            Owner::Platform => false,
         }
     }
 

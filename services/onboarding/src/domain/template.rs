@@ -1,7 +1,7 @@
 //! Where the tasks of a case come from: templates, each with the cases that it is for [B4, F16]. What a case has to do is
 //! bound when it opens; a template that changes later changes nothing in it.
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, sync::Arc};
 
 use vouch_primitives::{CaseId, ClientId, TaskId, TaskTemplateId, Timestamp};
 
@@ -13,8 +13,9 @@ pub const TITLE_LENGTH: RangeInclusive<usize> = 1..=200;
 pub const WHY_LENGTH: RangeInclusive<usize> = 1..=1_000;
 /// How many days an answer may stay valid at most.
 pub const MAX_VALID_DAYS: u32 = 3_650;
-/// How many tasks one case may get.
-pub const MAX_TASKS: usize = 100;
+/// How many templates a client may have in use, and as many the platform: a case gets a hundred tasks at most, from all that
+/// are for it.
+pub const MAX_TEMPLATES: u32 = 50;
 
 /// A requirement, of a client or of the platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +30,8 @@ pub struct TaskTemplate {
     pub title: String,
     /// Why it is asked for.
     pub why: String,
-    /// What it asks for.
-    pub form: Form,
+    /// What it asks for; its tasks share it, as there are many.
+    pub form: Arc<Form>,
     /// Whether somebody looks at what is handed in.
     pub reviewed: bool,
     /// For how many days an answer is good for later cases; 0 for none.

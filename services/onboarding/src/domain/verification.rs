@@ -4,8 +4,6 @@ use vouch_primitives::{PersonId, Timestamp};
 
 /// How many days the token of a verification mail is good [default].
 pub const VERIFICATION_DAYS: u32 = 7;
-/// How many verification mails a person may ask for in a day of UTC [default].
-pub const VERIFICATIONS_A_DAY: u32 = 5;
 
 /// A verification mail that was sent. Each token is good by itself, as mails may arrive in another order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,12 +28,6 @@ impl Verification {
     }
 }
 
-/// When the day ends in which a person has asked for too many: from then on there are more.
-#[must_use]
-pub fn day_after(now: Timestamp) -> Timestamp {
-    now.start_of_day().add_days(1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,12 +46,5 @@ mod tests {
         };
         assert!(sent.is_good(at("2026-03-08T08:59:59Z")));
         assert!(!sent.is_good(at("2026-03-08T09:00:00Z")));
-    }
-
-    #[test]
-    fn a_day_ends_at_midnight_utc() {
-        for moment in ["2026-03-01T00:00:00Z", "2026-03-01T23:59:59Z"] {
-            assert_eq!(day_after(at(moment)), at("2026-03-02T00:00:00Z"), "{moment}");
-        }
     }
 }

@@ -50,10 +50,8 @@ impl CaseService for Cases {
     ) -> Result<Response<pb::ListCasesResponse>, Status> {
         let query: ListCases = parse_query(&self.0, request).await?;
         let listed = self.0.list_cases(&query).await?;
-        Ok(Response::new(pb::ListCasesResponse {
-            next_page_token: listed.next_page_token(),
-            cases: listed.items.into_iter().map(Into::into).collect(),
-        }))
+        let (cases, next_page_token) = listed.messages(|file| file.case.id, pb::Case::from);
+        Ok(Response::new(pb::ListCasesResponse { cases, next_page_token }))
     }
 
     async fn leave_profile(

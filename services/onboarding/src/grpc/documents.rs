@@ -11,7 +11,10 @@ use super::{
     slots::Slots,
     uploads,
 };
-use crate::app::{App, documents::RejectDocument};
+use crate::app::{
+    App,
+    documents::{ReadDocument, RejectDocument},
+};
 
 /// The service, on its use cases.
 #[derive(Clone, Debug)]
@@ -50,16 +53,16 @@ impl DocumentService for Documents {
         &self,
         request: Request<pb::DownloadDocumentRequest>,
     ) -> Result<Response<downloads::Parts>, Status> {
-        let Id::<DocumentId>(id) = parse_query(&self.app, request).await?;
-        Ok(Response::new(downloads::begin(&self.app, &self.downloads, id).await?))
+        let read: ReadDocument = parse_query(&self.app, request).await?;
+        Ok(Response::new(downloads::begin(&self.app, &self.downloads, read).await?))
     }
 
     async fn get_document(
         &self,
         request: Request<pb::GetDocumentRequest>,
     ) -> Result<Response<pb::GetDocumentResponse>, Status> {
-        let Id::<DocumentId>(id) = parse_query(&self.app, request).await?;
-        let document = Some(self.app.get_document(id).await?.into());
+        let read: ReadDocument = parse_query(&self.app, request).await?;
+        let document = Some(self.app.get_document(read).await?.into());
         Ok(Response::new(pb::GetDocumentResponse { document }))
     }
 

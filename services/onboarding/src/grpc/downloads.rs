@@ -5,12 +5,14 @@ use std::time::Duration;
 use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
-use vouch_primitives::DocumentId;
 use vouch_proto::onboarding::v1::{self as pb, download_document_response::Part};
 use vouch_runtime::grpc::status;
 
 use super::slots::Slots;
-use crate::app::{App, documents::Download};
+use crate::app::{
+    App,
+    documents::{Download, ReadDocument},
+};
 
 /// How many downloads go on at a time; each holds a mebibyte.
 const DOWNLOADS: usize = 32;
@@ -35,8 +37,8 @@ pub(super) fn slots() -> Slots {
 }
 
 /// Begins a download. It goes only as fast as the caller reads, and ends when the caller leaves.
-pub(super) async fn begin(app: &App, slots: &Slots, id: DocumentId) -> Result<Parts, Status> {
-    let download = app.begin_download(id).await?;
+pub(super) async fn begin(app: &App, slots: &Slots, read: ReadDocument) -> Result<Parts, Status> {
+    let download = app.begin_download(read).await?;
     let slot = slots.take(download.document.person_id)?;
     let (told, parts) = mpsc::channel(1);
     tokio::spawn(async move {

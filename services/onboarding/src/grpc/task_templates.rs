@@ -4,12 +4,9 @@ use tonic::{Request, Response, Status};
 use vouch_proto::onboarding::v1::{self as pb, task_template_service_server::TaskTemplateService};
 use vouch_runtime::grpc::{parse_mutation, parse_query};
 
-use crate::{
-    app::{
-        App,
-        task_templates::{CreateTaskTemplate, ListTaskTemplates, RetireTaskTemplate, UpdateTaskTemplate},
-    },
-    domain::template::Situation,
+use crate::app::{
+    App,
+    task_templates::{CreateTaskTemplate, ListTaskTemplates, PreviewTasks, RetireTaskTemplate, UpdateTaskTemplate},
 };
 
 /// The service, on its use cases.
@@ -48,9 +45,10 @@ impl TaskTemplateService for TaskTemplates {
     ) -> Result<Response<pb::ListTaskTemplatesResponse>, Status> {
         let query: ListTaskTemplates = parse_query(&self.0, request).await?;
         let listed = self.0.list_task_templates(&query).await?;
+        let (templates, next_page_token) = listed.messages(|template| template.version.id, pb::TaskTemplate::from);
         Ok(Response::new(pb::ListTaskTemplatesResponse {
-            next_page_token: listed.next_page_token(),
-            templates: listed.items.into_iter().map(Into::into).collect(),
+            templates,
+            next_page_token,
         }))
     }
 
@@ -58,10 +56,12 @@ impl TaskTemplateService for TaskTemplates {
         &self,
         request: Request<pb::PreviewTasksRequest>,
     ) -> Result<Response<pb::PreviewTasksResponse>, Status> {
-        let case: Situation = parse_query(&self.0, request).await?;
-        let templates = self.0.preview_tasks(&case).await?;
+        let query: PreviewTasks = parse_query(&self.0, request).await?;
+        let listed = self.0.preview_tasks(&query).await?;
+        let (templates, next_page_token) = listed.messages(|template| template.version.id, pb::TaskTemplate::from);
         Ok(Response::new(pb::PreviewTasksResponse {
-            templates: templates.into_iter().map(Into::into).collect(),
+            templates,
+            next_page_token,
         }))
     }
 }

@@ -1,7 +1,7 @@
 //! `vouch.onboarding.v1.TaskService`.
 
 use tonic::{Request, Response, Status};
-use vouch_primitives::{CaseId, TaskId};
+use vouch_primitives::TaskId;
 use vouch_proto::onboarding::v1::{self as pb, task_service_server::TaskService};
 use vouch_runtime::{
     access::Caller,
@@ -12,9 +12,9 @@ use super::convert::Id;
 use crate::{
     app::{
         App,
-        tasks::{ApproveTask, ClaimTask, ListReviewQueue, RejectTask, StartTask, SubmitTask},
+        tasks::{ApproveTask, ClaimTask, ListReviewQueue, ListTasks, RejectTask, StartTask, SubmitTask},
     },
-    domain::Owner,
+    domain::{Owner, Task},
 };
 
 /// The service, on its use cases.
@@ -28,18 +28,16 @@ impl TaskService for Tasks {
         request: Request<pb::ListTasksRequest>,
     ) -> Result<Response<pb::ListTasksResponse>, Status> {
         let caller = Caller::of(&request);
-        let Id::<CaseId>(id) = parse_query(&self.0, request).await?;
-        let tasks = self.0.list_tasks(id).await?.into_iter();
-        Ok(Response::new(pb::ListTasksResponse {
-            tasks: tasks.map(|task| seen_by(&caller, task.into())).collect(),
-        }))
+        let query: ListTasks = parse_query(&self.0, request).await?;
+        let listed = self.0.list_tasks(&query).await?;
+        let (tasks, next_page_token) = listed.messages(|task| task.id, |task| seen_by(&caller, task));
+        Ok(Response::new(pb::ListTasksResponse { tasks, next_page_token }))
     }
 
     async fn get_task(&self, request: Request<pb::GetTaskRequest>) -> Result<Response<pb::GetTaskResponse>, Status> {
         let caller = Caller::of(&request);
         let Id::<TaskId>(id) = parse_query(&self.0, request).await?;
-        let task = self.0.get_task(id).await?.into();
-        let task = Some(seen_by(&caller, task));
+        let task = Some(seen_by(&caller, self.0.get_task(id).await?));
         Ok(Response::new(pb::GetTaskResponse { task }))
     }
 
@@ -47,22 +45,18 @@ impl TaskService for Tasks {
         &self,
         request: Request<pb::StartTaskRequest>,
     ) -> Result<Response<pb::StartTaskResponse>, Status> {
-        let caller = Caller::of(&request);
+        let by = owner(&Caller::of(&request));
         let (key, command) = parse_mutation::<_, StartTask>(&self.0, request).await?;
-        let mut answer = self.0.start_task(&key, &command, owner(&caller)).await?;
-        answer.task = answer.task.map(|task| seen_by(&caller, task));
-        Ok(Response::new(answer))
+        Ok(Response::new(self.0.start_task(&key, &command, by).await?))
     }
 
     async fn submit_task(
         &self,
         request: Request<pb::SubmitTaskRequest>,
     ) -> Result<Response<pb::SubmitTaskResponse>, Status> {
-        let caller = Caller::of(&request);
+        let by = owner(&Caller::of(&request));
         let (key, command) = parse_mutation::<_, SubmitTask>(&self.0, request).await?;
-        let mut answer = self.0.submit_task(&key, &command, owner(&caller)).await?;
-        answer.task = answer.task.map(|task| seen_by(&caller, task));
-        Ok(Response::new(answer))
+        Ok(Response::new(self.0.submit_task(&key, &command, by).await?))
     }
 
     async fn list_review_queue(
@@ -71,10 +65,8 @@ impl TaskService for Tasks {
     ) -> Result<Response<pb::ListReviewQueueResponse>, Status> {
         let query: ListReviewQueue = parse_query(&self.0, request).await?;
         let listed = self.0.list_review_queue(&query).await?;
-        Ok(Response::new(pb::ListReviewQueueResponse {
-            next_page_token: listed.next_page_token(),
-            tasks: listed.items.into_iter().map(Into::into).collect(),
-        }))
+        let (tasks, next_page_token) = listed.messages(|task| task.id, pb::Task::from);
+        Ok(Response::new(pb::ListReviewQueueResponse { tasks, next_page_token }))
     }
 
     async fn claim_task(
@@ -114,32 +106,21 @@ fn owner(caller: &Caller) -> Owner {
     }
 }
 
-/// What a caller may see of a task: who reviews it, operators alone; why it was rejected, its owner; what talent has handed
-/// in, a client only of agreements and uploads that are confirmed.
-fn seen_by(caller: &Caller, mut task: pb::Task) -> pb::Task {
-    use pb::{TaskOwner, task::State, task_form::Form};
+/// What a caller may see of a task that they read: who reviews it, operators alone; why it was rejected, its owner; what was
+/// handed in, its owner, and a client what it is shown of the talent's. Who starts or hands in a task is its owner.
+fn seen_by(caller: &Caller, task: Task) -> pb::Task {
     if matches!(caller, Caller::Operator(_)) {
-        return task;
+        return task.into();
     }
+    let is_own = task.owner == owner(caller);
+    let is_shown = is_own || (matches!(caller, Caller::Client(_)) && task.is_shown_to_client());
+    let mut task = pb::Task::from(task);
     task.reviewer.clear();
     task.claim_end_time = None;
-    let shared = task.state() == State::Approved
-        && task
-            .form
-            .as_ref()
-            .is_some_and(|form| matches!(form.form, Some(Form::Agreement(_) | Form::DocumentUpload(_))));
-    let seen = match caller {
-        Caller::Client(_) => task.owner() == TaskOwner::Client || (task.owner() == TaskOwner::Talent && shared),
-        _ => task.owner() == TaskOwner::Talent,
-    };
-    if !seen {
+    if !is_shown {
         task.submission = None;
     }
-    let own = match caller {
-        Caller::Client(_) => TaskOwner::Client,
-        _ => TaskOwner::Talent,
-    };
-    if task.owner() != own {
+    if !is_own {
         task.reject_reason.clear();
     }
     task

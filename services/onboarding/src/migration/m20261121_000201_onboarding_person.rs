@@ -1,10 +1,11 @@
 //! `person`: the only table that holds names and addresses of people, with a row for each person and for each who is
 //! about to become one by an acceptance that is under way (`registered_at` is empty). Who was erased leaves a row that
 //! holds nothing personal, so that whatever names the id still finds it. `email_verification`: the tokens of verification
-//! mails, of which only the SHA-256 is kept, and that of the address; `verification_quota`: how many of them a person has
-//! asked for in a day. `agency`: companies of several people; a listing is provisional or public, and no third thing [B34, B36].
+//! mails, of which only the SHA-256 is kept, and that of the address. `quota`: how much is used up of what is counted by the day,
+//! for whom (`holder`: an id, or the SHA-256 of an address), since `begun`. `agency`: companies of several people; a listing is provisional or public, and no third thing; one that is public stays so
+//! [B34, B36].
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
 
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;
@@ -49,9 +50,24 @@ impl MigrationTrait for Migration {
             .col("person_id")
             .to_owned();
         manager.create_index(of_person).await?;
-        manager.create_table(agency()).await
+        manager.create_table(agency()).await?;
+        let triggers = match manager.get_database_backend() {
+            DbBackend::Postgres => STAYS_PUBLIC_ON_POSTGRES,
+            _ => STAYS_PUBLIC_ON_SQLITE,
+        };
+        manager.get_connection().execute_unprepared(triggers).await?;
+        Ok(())
     }
 }
+
+/// Nobody makes a listing provisional that was public [B36].
+const STAYS_PUBLIC_ON_SQLITE: &str = "CREATE TRIGGER agency_listing_stays_public BEFORE UPDATE OF listing ON agency \
+     WHEN OLD.listing = 'PUBLIC' AND NEW.listing <> 'PUBLIC' \
+     BEGIN SELECT RAISE(ABORT, 'a public listing stays public'); END";
+const STAYS_PUBLIC_ON_POSTGRES: &str = "CREATE FUNCTION refuse_to_hide_listing() RETURNS trigger LANGUAGE plpgsql AS $$ \
+     BEGIN RAISE EXCEPTION 'a public listing stays public'; END $$; \
+     CREATE TRIGGER agency_listing_stays_public BEFORE UPDATE ON agency FOR EACH ROW \
+     WHEN (OLD.listing = 'PUBLIC' AND NEW.listing <> 'PUBLIC') EXECUTE FUNCTION refuse_to_hide_listing()";
 
 fn person() -> TableCreateStatement {
     Table::create()
@@ -108,19 +124,24 @@ fn person() -> TableCreateStatement {
 }
 
 fn quota() -> TableCreateStatement {
+    let kinds = [
+        "MAILS_ASKED_BY",
+        "MAILS_TO",
+        "LETTERS_OF_CHANGES",
+        "NOTES_OF_TALENT",
+        "NOTES_OF_CLIENT",
+        "TAX_FORMS_OF",
+    ];
     Table::create()
-        .table("verification_quota")
-        .col(uuid("person_id"))
+        .table("quota")
+        .col(text("kind"))
+        .col(blob("holder"))
         .col(big_integer("begun"))
         .col(big_integer("used"))
-        .primary_key(Index::create().col("person_id").col("begun"))
-        .foreign_key(
-            ForeignKey::create()
-                .name("verification_quota_person")
-                .from("verification_quota", "person_id")
-                .to("person", "id"),
-        )
-        .check(("verification_quota_is_used", Expr::cust("used > 0")))
+        .primary_key(Index::create().col("kind").col("holder"))
+        .check(("quota_kind_is_known", Expr::col("kind").is_in(kinds)))
+        .check(("quota_holder_is_id_or_sha256", Expr::cust("length(holder) IN (16, 32)")))
+        .check(("quota_is_used", Expr::cust("used > 0")))
         .to_owned()
 }
 

@@ -1,4 +1,5 @@
-//! `task_template`: what cases require, one row for each version; a version never changes but for going out of use. `task`: what
+//! `task_template`: what cases require, one row for each version; a version never changes but for going out of use.
+//! `task_template_in_use`: how many of them a client has in use, and under the nil UUID the platform. `task`: what
 //! one case has to do, and how it stands. `task_document`: with which documents. `task_decision`: what reviewers have said, with what they said it of.
 
 use sea_orm_migration::{prelude::*, schema::*};
@@ -9,7 +10,7 @@ pub(super) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in [template(), task(), decision(), document()] {
+        for table in [template(), in_use(), task(), decision(), document()] {
             manager.create_table(table).await?;
         }
         let index = |name, table| Index::create().name(name).table(table).to_owned();
@@ -96,6 +97,18 @@ fn template() -> TableCreateStatement {
         .check((
             "task_template_documents_of_talent",
             Expr::cust("owner = 'TALENT' OR kind IN ('AGREEMENT', 'QUESTIONNAIRE')"),
+        ))
+        .to_owned()
+}
+
+fn in_use() -> TableCreateStatement {
+    Table::create()
+        .table("task_template_in_use")
+        .col(pk_uuid("client_id"))
+        .col(big_integer("templates"))
+        .check((
+            "task_template_in_use_is_enough",
+            Expr::cust("templates BETWEEN 0 AND 50"),
         ))
         .to_owned()
 }

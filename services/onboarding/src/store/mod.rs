@@ -8,6 +8,7 @@ pub mod contracts;
 pub mod documents;
 pub mod people;
 pub mod profiles;
+pub mod quotas;
 pub mod rooms;
 pub mod search;
 pub mod signals;

@@ -135,6 +135,9 @@ fn fitting(backend: DbBackend, wanted: &TalentQuery) -> SelectStatement {
             Expr::col(("match_signal", "person_id")).equals((TABLE, "person_id")),
         )
         .and_where(may_be_found(wanted.sought));
+    if !wanted.people.is_empty() {
+        query.and_where(of("person_id").is_in(wanted.people.iter().map(|person| person.as_uuid())));
+    }
     if !wanted.text.is_empty() {
         query.and_where(matches(backend, &wanted.text));
     }

@@ -1,11 +1,11 @@
 //! Templates of tasks, one row for each version.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use prost::Message;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
-    sea_query::{Expr, ExprTrait, LockType},
+    sea_query::{Expr, ExprTrait, LockType, OnConflict},
 };
 use vouch_primitives::{ClientId, TaskTemplateId, Timestamp, Uuid};
 use vouch_proto::onboarding::v1 as pb;
@@ -17,8 +17,11 @@ use super::{
 };
 use crate::domain::{
     Form, Owner, Selector, TaskTemplate,
-    template::{Situation, TemplateVersion, Work},
+    template::{MAX_TEMPLATES, Situation, TemplateVersion, Work},
 };
+
+/// How many alternatives one query asks for: SQLite takes no more than a thousand.
+const ALTERNATIVES: usize = 500;
 
 /// Adds a version of a template, which is the newest from now on.
 ///
@@ -51,7 +54,7 @@ pub async fn insert(txn: &Txn, template: &TaskTemplate) -> Result<(), StorageErr
         title: Set(template.title.clone()),
         why: Set(template.why.clone()),
         kind: Set(template.form.kind().to_owned()),
-        form: Set(pb::TaskForm::from(template.form.clone()).encode_to_vec()),
+        form: Set(pb::TaskForm::from(Form::clone(&template.form)).encode_to_vec()),
         reviewed: Set(template.reviewed),
         valid_days: Set(version_to_row(template.valid_days)),
         created_at: Set(template.created_at.as_micros()),
@@ -163,7 +166,7 @@ pub async fn matching(conn: &impl ConnectionTrait, case: &Situation) -> Result<V
     Ok(templates)
 }
 
-/// These versions of templates.
+/// These versions of templates, however many.
 ///
 /// # Errors
 /// When the database fails.
@@ -171,18 +174,59 @@ pub async fn find_versions(
     conn: &impl ConnectionTrait,
     versions: impl IntoIterator<Item = TemplateVersion>,
 ) -> Result<HashMap<TemplateVersion, TaskTemplate>, StorageError> {
-    let mut wanted = Condition::any();
-    for version in versions {
-        let same = entity::Column::Id.eq(version.id.as_uuid());
-        wanted = wanted.add(same.and(entity::Column::Version.eq(version_to_row(version.version))));
+    let versions: Vec<_> = versions.into_iter().collect();
+    let mut found = HashMap::new();
+    for chunk in versions.chunks(ALTERNATIVES) {
+        let wanted = chunk.iter().fold(Condition::any(), |wanted, version| {
+            let same = entity::Column::Id.eq(version.id.as_uuid());
+            wanted.add(same.and(entity::Column::Version.eq(version_to_row(version.version))))
+        });
+        for row in entity::Entity::find().filter(wanted).all(conn).await? {
+            let template = template(row)?;
+            found.insert(template.version, template);
+        }
     }
-    if wanted.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows = entity::Entity::find().filter(wanted).all(conn).await?;
-    let templates = rows.into_iter().map(template);
-    let named = templates.map(|template| template.map(|template| (template.version, template)));
-    named.collect()
+    Ok(found)
+}
+
+/// Counts one more template of a client, or of the platform, into use; `false` if there are as many as there may be. Others
+/// who write one for the same client wait until the transaction ends.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_in(txn: &Txn, client: Option<ClientId>) -> Result<bool, StorageError> {
+    let row = in_use::ActiveModel {
+        client_id: Set(holder(client)),
+        templates: Set(1),
+    };
+    let templates = || Expr::col((in_use::Entity, in_use::Column::Templates));
+    let one_more = OnConflict::column(in_use::Column::ClientId)
+        .value(in_use::Column::Templates, templates().add(1))
+        .action_and_where(templates().lt(i64::from(MAX_TEMPLATES)))
+        .to_owned();
+    let counted = in_use::Entity::insert_many([row])
+        .on_conflict(one_more)
+        .exec_with_returning(txn)
+        .await?;
+    Ok(!counted.is_empty())
+}
+
+/// Counts a template out of use.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_out(txn: &Txn, client: Option<ClientId>) -> Result<(), StorageError> {
+    in_use::Entity::update_many()
+        .col_expr(in_use::Column::Templates, Expr::col(in_use::Column::Templates).sub(1))
+        .filter(in_use::Column::ClientId.eq(holder(client)))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+/// Under which id a client's templates are counted, and the platform's.
+fn holder(client: Option<ClientId>) -> Uuid {
+    client.map_or(Uuid::nil(), ClientId::as_uuid)
 }
 
 /// The owner of this name.
@@ -216,7 +260,7 @@ fn template(row: entity::Model) -> Result<TaskTemplate, StorageError> {
         owner: owner_from_text(&row.owner)?,
         title: row.title,
         why: row.why,
-        form,
+        form: Arc::new(form),
         reviewed: row.reviewed,
         valid_days: u32::try_from(row.valid_days).map_err(|error| unreadable("task_template.valid_days", error))?,
         created_at: Timestamp::from_micros(row.created_at),
@@ -262,6 +306,23 @@ mod entity {
         pub valid_days: i32,
         pub created_at: i64,
         pub retired_at: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod in_use {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "task_template_in_use")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub client_id: Uuid,
+        pub templates: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,9 +1,6 @@
-//! Which token verifies whose address, and how many mails somebody has asked for.
+//! Which token verifies whose address.
 
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set,
-    sea_query::{Expr, ExprTrait, OnConflict},
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set};
 use vouch_primitives::{PersonId, Timestamp};
 use vouch_storage::{StorageError, Txn};
 
@@ -44,29 +41,6 @@ pub async fn delete_of(txn: &Txn, person: PersonId) -> Result<(), StorageError> 
     Ok(())
 }
 
-/// Counts one more mail that a person has asked for since `begun`, unless there were `most`; tells whether it was counted.
-/// Others who ask for the same person wait until the transaction ends.
-///
-/// # Errors
-/// When the database fails.
-pub async fn take(txn: &Txn, person: PersonId, begun: Timestamp, most: u32) -> Result<bool, StorageError> {
-    let row = quota::ActiveModel {
-        person_id: Set(person.as_uuid()),
-        begun: Set(begun.as_micros()),
-        used: Set(1),
-    };
-    let used = || Expr::col((quota::Entity, quota::Column::Used));
-    let one_more = OnConflict::columns([quota::Column::PersonId, quota::Column::Begun])
-        .value(quota::Column::Used, used().add(1))
-        .action_and_where(used().lt(i64::from(most)))
-        .to_owned();
-    let counted = quota::Entity::insert_many([row])
-        .on_conflict(one_more)
-        .exec_with_returning(txn)
-        .await?;
-    Ok(!counted.is_empty())
-}
-
 fn verification(row: entity::Model) -> Result<Verification, StorageError> {
     let wrong_length = |hash: Vec<u8>| unreadable("email_verification.email_sha256", format!("{} bytes", hash.len()));
     Ok(Verification {
@@ -87,25 +61,6 @@ mod entity {
         pub person_id: Uuid,
         pub email_sha256: Vec<u8>,
         pub created_at: i64,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-mod quota {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "verification_quota")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub person_id: Uuid,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub begun: i64,
-        pub used: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

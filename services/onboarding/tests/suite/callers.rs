@@ -155,12 +155,21 @@ impl World {
     }
 
     pub async fn tasks_of(&self, case_id: &str) -> Vec<pb::Task> {
-        let case_id = case_id.to_owned();
-        let answer = self
-            .tasks(operator("test"))
-            .list_tasks(pb::ListTasksRequest { case_id })
-            .await;
-        answer.expect("tasks").into_inner().tasks
+        let (mut tasks, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = pb::ListTasksRequest {
+                case_id: case_id.to_owned(),
+                page_size: 0,
+                page_token,
+            };
+            let answer = self.tasks(operator("test")).list_tasks(request).await;
+            let page = answer.expect("tasks").into_inner();
+            tasks.extend(page.tasks);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return tasks;
+            }
+        }
     }
 
     pub async fn start(&self, caller: &Caller, task: &pb::Task) -> Result<pb::Task, Status> {
@@ -222,6 +231,14 @@ impl World {
         };
         let answer = self.cases_of(person(&case.person_id)).leave_profile(request).await?;
         Ok(answer.into_inner().case.expect("a case"))
+    }
+
+    /// The token in the final agency invitation to `recipient`, once that is there.
+    pub async fn agency_token(&self, recipient: &str) -> String {
+        let mail = self.mail_to(recipient).await;
+        let (_, rest) = mail.split_once("https://vouch.example/agency#token=").expect("a link");
+        let fits = |c: &char| c.is_ascii_alphanumeric() || *c == '-' || *c == '_';
+        rest.chars().take_while(fits).collect()
     }
 
     pub async fn accept_agency(&self, token: &str) -> Result<pb::Case, Status> {

@@ -223,6 +223,10 @@ async fn as_many_uploads_as_the_service_takes_on(database: TestDatabase) {
 async fn as_many_documents_as_a_person_may_have(database: TestDatabase) {
     let world = World::new(database).await;
     let ada = world.somebody("ada@example.com").await;
+    world
+        .verify(&world.token_for("ada@example.com").await)
+        .await
+        .expect("verified");
     let many: Vec<_> = (0..199).map(|_| document(&ada, DocumentState::Quarantined)).collect();
     insert(&world, &many, &[]).await;
     let last = world.upload(upload_for(&ada, "last.pdf"), &pdf(100, 1)).await;

@@ -1,4 +1,5 @@
-//! What the tables refuse, whoever writes: an index of who may not be found, and a visibility that nobody has set.
+//! What the tables refuse, whoever writes: an index of who may not be found, and a visibility that nobody has set. And what is
+//! looked for among people who are named.
 
 use sea_orm::Value;
 use vouch_primitives::{AccountId, PersonId};
@@ -17,6 +18,7 @@ on_both_databases! {
     an_agency_has_no_visibility,
     the_index_follows_every_change,
     a_signal_is_bounded,
+    members_of_a_cloud_are_looked_among,
 }
 
 fn uuid(id: &str) -> Value {
@@ -34,6 +36,7 @@ fn broken(outcome: Result<u64, StorageError>, rules: &[&str]) {
 }
 
 const FOREIGN_KEY: &str = "FOREIGN KEY";
+const STAYS_PUBLIC: &str = "a public listing stays public";
 
 async fn index(world: &World, account: &str, person: &str, what: (&str, &str)) -> Result<u64, StorageError> {
     let (column, value) = what;
@@ -78,10 +81,7 @@ async fn who_may_not_be_found_cannot_be_indexed(database: TestDatabase) {
     broken(hidden, &["talent_search_profile", FOREIGN_KEY]);
     let quay = world.agency(&ada, "Quay", "PUBLIC").await;
     let undo = "UPDATE agency SET listing = 'PROVISIONAL', confirmed_at = NULL WHERE id = ?";
-    broken(
-        world.execute(undo, [uuid(&quay)]).await,
-        &["talent_search_agency", FOREIGN_KEY],
-    );
+    broken(world.execute(undo, [uuid(&quay)]).await, &[STAYS_PUBLIC]);
     assert_eq!(count(&world.db, "talent_search").await, 2);
     world.stop().await;
 }
@@ -115,7 +115,7 @@ async fn an_agency_has_no_visibility(database: TestDatabase) {
     let listing = world
         .execute("UPDATE agency SET listing = 'PRIVATE' WHERE id = ?", [uuid(&quay)])
         .await;
-    broken(listing, &["agency_listing_is_known", "agency_listing"]);
+    broken(listing, &[STAYS_PUBLIC]);
     let strange = "INSERT INTO talent_profile (account_id, freelancer_id, visibility) VALUES (?, ?, 'PRIVATE')";
     let strange = world.execute(strange, [uuid(&quay), uuid(&ada.account_id)]).await;
     broken(
@@ -159,5 +159,39 @@ async fn a_signal_is_bounded(database: TestDatabase) {
             &["match_signal_in_basis_points"],
         );
     }
+    world.stop().await;
+}
+
+// B10, F17
+async fn members_of_a_cloud_are_looked_among(database: TestDatabase) {
+    let world = World::new(database).await;
+    world.freelancer("Ada", "Analyst", &["ink"]).await;
+    let bob = world.freelancer("Bob", "Painter", &["ink"]).await;
+    let cleo = world.freelancer("Cleo", "Ink analyst", &["ink"]).await;
+    let eve = world.freelancer("Eve", "Analyst", &["ink"]).await;
+    world
+        .set_visibility(&eve.account_id, pb::Visibility::Private)
+        .await
+        .expect("set");
+    let among = |query: &str| pb::TalentFilter {
+        person_ids: vec![
+            bob.id.clone(),
+            cleo.id.clone(),
+            eve.id.clone(),
+            PersonId::new().to_string(),
+        ],
+        ..words(query)
+    };
+    assert_eq!(world.talent(among("ink")).await, ["Cleo", "Bob"]);
+    assert_eq!(
+        world.talent(among("analyst")).await,
+        ["Cleo"],
+        "who is private is not found"
+    );
+    assert_eq!(
+        world.talent(words("analyst")).await.len(),
+        2,
+        "others are found without"
+    );
     world.stop().await;
 }

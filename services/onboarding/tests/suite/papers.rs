@@ -106,8 +106,18 @@ impl World {
     }
 
     pub async fn download(&self, id: &str, caller: &Caller) -> Result<(pb::Document, Vec<u8>), Status> {
-        let document_id = id.to_owned();
-        let request = sent_by(caller, pb::DownloadDocumentRequest { document_id });
+        self.download_through("", id, caller).await
+    }
+
+    /// What `caller` gets of a document that was handed in for this task.
+    pub async fn download_through(
+        &self,
+        task: &str,
+        id: &str,
+        caller: &Caller,
+    ) -> Result<(pb::Document, Vec<u8>), Status> {
+        let (document_id, task_id) = (id.to_owned(), task.to_owned());
+        let request = sent_by(caller, pb::DownloadDocumentRequest { document_id, task_id });
         let mut parts = self.documents.clone().download_document(request).await?.into_inner();
         let first = parts.message().await?.and_then(|answer| answer.part);
         let Some(Part::Document(document)) = first else {
@@ -126,7 +136,10 @@ impl World {
 
     pub async fn document(&self, id: &str) -> Result<pb::Document, Status> {
         let document_id = id.to_owned();
-        let request = pb::GetDocumentRequest { document_id };
+        let request = pb::GetDocumentRequest {
+            document_id,
+            ..Default::default()
+        };
         let answer = self.documents.clone().get_document(request).await?;
         Ok(answer.into_inner().document.expect("a document"))
     }

@@ -126,6 +126,7 @@ async fn the_client_does_not_read_why_talent_was_rejected(database: TestDatabase
         );
         let request = pb::ListTasksRequest {
             case_id: case.id.clone(),
+            ..Default::default()
         };
         let listed = world.tasks(caller).list_tasks(request).await.expect("tasks");
         assert_eq!(listed.into_inner().tasks[0].reject_reason, reason);

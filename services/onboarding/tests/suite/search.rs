@@ -342,12 +342,14 @@ async fn bad_searches_are_told_everything(database: TestDatabase) {
         country_code: "UK".to_owned(),
         min_hourly_rate: Some(money(5, "USD")),
         max_hourly_rate: Some(money(4, "EUR")),
+        person_ids: vec!["ada".to_owned()],
     };
     let told = [
         "filter.query TOO_LONG",
         "filter.skills[0] REQUIRED",
         "filter.country_code INVALID_FORMAT",
         "filter.max_hourly_rate.currency_code OTHER_CURRENCY",
+        "filter.person_ids[0] INVALID_FORMAT",
         "page_size OUT_OF_RANGE",
         "page_token INVALID_FORMAT",
     ];

@@ -20,7 +20,7 @@ pub async fn counts(db: &Db) -> Vec<(&'static str, i64)> {
     let tables = [
         "person",
         "email_verification",
-        "verification_quota",
+        "quota",
         "acceptance",
         "agency",
         "agency_invitation",

@@ -195,6 +195,7 @@ async fn each_does_what_is_theirs(database: TestDatabase) {
         .tasks(ada.clone())
         .list_tasks(pb::ListTasksRequest {
             case_id: case.id.clone(),
+            ..Default::default()
         })
         .await;
     let seen = list.expect("tasks").into_inner().tasks;

@@ -24,6 +24,7 @@ on_both_databases! {
     bad_forms_are_told_everything,
     an_account_that_is_closed_hands_nothing_in,
     an_agency_hands_its_own_in,
+    ten_forms_a_day,
 }
 
 fn address() -> Option<TaxAddress> {
@@ -134,6 +135,20 @@ async fn a_form_is_passed_on_and_forgotten(database: TestDatabase) {
     world.until_recorded(&ada.account_id).await;
     let newest = world.tax_information(&ada.account_id).await.expect("tax information");
     assert_eq!(newest.kind(), TaxFormKind::W8ben);
+    world.stop().await;
+}
+
+async fn ten_forms_a_day(database: TestDatabase) {
+    let world = World::new(database).await;
+    let (ada, _) = world.ada().await;
+    for _ in 0..10 {
+        world.submit_form(&ada.account_id, w9()).await.expect("taken");
+    }
+    let limit = (Code::ResourceExhausted, "TAX_FORM_LIMIT_REACHED".to_owned());
+    assert_eq!(refusal(world.submit_form(&ada.account_id, w9()).await), limit);
+    assert_eq!(count(&world.db, "tax_form").await, 10);
+    world.wait_until(at("2026-03-02"));
+    world.submit_form(&ada.account_id, w9()).await.expect("another day");
     world.stop().await;
 }
 

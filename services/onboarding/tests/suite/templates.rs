@@ -88,6 +88,7 @@ async fn preview(world: &World, case: &pb::Case) -> Vec<String> {
         talent_type: TalentType::Agency.into(),
         work: pb::WorkKind::Hourly.into(),
         country_code: "PT".to_owned(),
+        ..Default::default()
     };
     let answer = world.templates(acme()).preview_tasks(request).await;
     let templates = answer.expect("a preview").into_inner().templates.into_iter();

@@ -21,6 +21,7 @@ on_both_databases! {
     a_listing_that_is_confirmed_moves_all_cases_of_the_agency,
     an_agency_name_is_for_agencies_alone,
     an_agency_that_is_listed_needs_no_second_confirmation,
+    a_cloud_that_lists_an_agency_moves_its_other_cases,
     talent_comes_into_a_cloud,
     in_the_agency_context_the_offer_waits_under_the_persons_name,
     the_database_knows_the_ways,
@@ -51,13 +52,6 @@ fn hourly_terms() -> common::ContractTerms {
     }
 }
 
-async fn agency_token(world: &World) -> String {
-    let mail = world.mail_to("ada@example.com").await;
-    let (_, rest) = mail.split_once("https://vouch.example/agency#token=").expect("a link");
-    let fits = |c: &char| c.is_ascii_alphanumeric() || *c == '-' || *c == '_';
-    rest.chars().take_while(fits).collect()
-}
-
 // B29, B30, B31, B33, B34, B35, B36, B38
 async fn an_agency_is_offered_a_contract(database: TestDatabase) {
     let world = World::new(database).await;
@@ -85,7 +79,7 @@ async fn an_agency_is_offered_a_contract(database: TestDatabase) {
 
     let unknown = (Code::NotFound, "NO_AGENCY_INVITATION".to_owned());
     assert_eq!(refusal(world.accept_agency("nonsense").await), unknown);
-    let token = agency_token(&world).await;
+    let token = world.agency_token("ada@example.com").await;
     let confirmed = world.accept_agency(&token).await.expect("confirmed");
     assert_eq!(confirmed.state(), case::State::AcceptOffer);
     assert_eq!(world.accept_agency(&token).await.expect("a repeat"), confirmed);
@@ -129,7 +123,7 @@ async fn the_final_invitation_comes_after_the_tasks_and_can_be_sent_again(databa
     world.start(&ada, &task).await.expect("started");
     world.submit(&ada, &task, signed()).await.expect("signed");
     assert_eq!(world.case(&case.id).await.state(), case::State::ConfirmListing);
-    let first = agency_token(&world).await;
+    let first = world.agency_token("ada@example.com").await;
     assert_eq!(
         count(&world.db, "mail").await,
         1,
@@ -196,7 +190,7 @@ async fn a_listing_that_is_confirmed_moves_all_cases_of_the_agency(database: Tes
         cases.push(case);
     }
     world
-        .accept_agency(&agency_token(&world).await)
+        .accept_agency(&world.agency_token("ada@example.com").await)
         .await
         .expect("confirmed");
     for case in &cases {
@@ -261,6 +255,45 @@ async fn an_agency_that_is_listed_needs_no_second_confirmation(database: TestDat
     let reviewed = world.review(&second.id).await.expect("reviewed");
     assert_eq!(reviewed.state(), case::State::AcceptOffer);
     assert_eq!(count(&world.db, "agency").await, 1);
+    world.stop().await;
+}
+
+// B34, B48
+async fn a_cloud_that_lists_an_agency_moves_its_other_cases(database: TestDatabase) {
+    let world = World::new(database).await;
+    let contract = world.invitations.send("ada@example.com", fixed_terms());
+    let contract = world.invitations.of_agency(contract);
+    let activated = world.activate(as_agency(&contract)).await.expect("an account");
+    let (ada, waiting) = (activated.person.expect("a person"), activated.case.expect("a case"));
+    let open = async |invitation: &str, agency_name: &str| {
+        let request = pb::OpenCaseRequest {
+            request_id: request_id(),
+            person_id: ada.id.clone(),
+            invitation_id: invitation.to_owned(),
+            agency_name: agency_name.to_owned(),
+        };
+        let opened = world.cases.clone().open_case(request).await.expect("a case");
+        opened.into_inner().case.expect("a case")
+    };
+    let other = world.invitations.send("ada@example.com", fixed_terms());
+    let other = world.invitations.of_agency(other);
+    let of_another = open(&other.id, "Difference Engines").await;
+    for case in [&waiting, &of_another] {
+        let reviewed = world.review(&case.id).await.expect("reviewed");
+        assert_eq!(reviewed.state(), case::State::ConfirmListing);
+    }
+    let cloud = world.invitations.send_to_cloud("ada@example.com");
+    let cloud = world.invitations.of_agency(cloud);
+    let in_cloud = open(&cloud.id, AGENCY).await;
+    assert_eq!(in_cloud.account_id, waiting.account_id, "it is the same agency");
+    assert_eq!(world.case(&waiting.id).await.state(), case::State::AcceptOffer);
+    assert_eq!(
+        world.case(&of_another.id).await.state(),
+        case::State::ConfirmListing,
+        "another agency's waits for its own"
+    );
+    let accepted = world.accept(acceptance(&waiting, "Hello")).await.expect("accepted");
+    assert_eq!(accepted.state(), case::State::Accepted);
     world.stop().await;
 }
 
@@ -394,6 +427,12 @@ async fn the_database_knows_the_ways(database: TestDatabase) {
     run("UPDATE agency SET listing = 'PUBLIC', confirmed_at = 1")
         .await
         .expect("a listing");
+    // What is public stays so [B36].
+    let hidden = "UPDATE agency SET listing = 'PROVISIONAL', confirmed_at = NULL";
+    assert!(run(hidden).await.is_err(), "{hidden}");
+    run("UPDATE agency SET listing = 'PUBLIC', name = 'Difference Engines'")
+        .await
+        .expect("another name");
     run("UPDATE onboarding_case SET state = 'ACCEPT_OFFER'")
         .await
         .expect("the listing has followed");

@@ -10,6 +10,7 @@ use vouch_proto::{
     },
 };
 
+use super::address_of;
 use crate::{
     app::invitations::Followed,
     domain::{Branch, Content, Invitation, Stage, State, TalentType},
@@ -33,7 +34,7 @@ impl From<Invitation> for pb::Invitation {
             company_name: invitation.company_name,
             hiring_manager: Some(invitation.hiring_manager.into()),
             talent_type: pb::TalentType::from(invitation.talent_type).into(),
-            recipient_email: invitation.recipient.email.to_string(),
+            recipient_email: address_of(&invitation.recipient),
             recipient_name: invitation.recipient.name,
             content: Some(invitation.content.into()),
             personal_message: invitation.personal_message,

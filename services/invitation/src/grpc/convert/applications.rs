@@ -8,7 +8,7 @@ use vouch_proto::{
     terms::contract_terms,
 };
 
-use super::{Id, contact, states};
+use super::{Id, address_of, contact, states};
 use crate::{
     app::applications::{Apply, DeclineApplication, ListApplications, OfferToApplicant},
     domain::{
@@ -208,8 +208,8 @@ impl From<Application> for pb::Application {
             project_id: application.project_id.to_string(),
             client_id: application.client_id.to_string(),
             person_id: application.person_id.to_string(),
+            contact_email: address_of(&contact),
             applicant_name: contact.name,
-            contact_email: contact.email.to_string(),
             message,
             recommended_by_person_id: recommended_by.map(|person| person.to_string()).unwrap_or_default(),
             state: WireState::from(application.state.stage()).into(),

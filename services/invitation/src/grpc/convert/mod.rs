@@ -78,6 +78,15 @@ fn contact(fields: &mut Fields, email: (&str, &str), name: (&str, &str)) -> Opti
     })
 }
 
+/// The address of somebody who may have been erased: then there is none.
+fn address_of(contact: &Recipient) -> String {
+    if contact.is_erased() {
+        String::new()
+    } else {
+        contact.email.to_string()
+    }
+}
+
 /// More states than there are of anything.
 const STATES: usize = 20;
 

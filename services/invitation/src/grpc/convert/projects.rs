@@ -9,7 +9,7 @@ use vouch_proto::{
     terms::contract_terms,
 };
 
-use super::{Id, contact, states};
+use super::{Id, address_of, contact, states};
 use crate::{
     app::{
         projects::{CreateProject, FindWork, ListProjects, UpdateProject},
@@ -314,8 +314,8 @@ impl From<Recommendation> for pb::Recommendation {
             }),
             person_id: person.map(|person| person.to_string()).unwrap_or_default(),
             talent: Some(pb::RecommendedTalent {
+                email: address_of(&contact),
                 name: contact.name,
-                email: contact.email.to_string(),
                 message,
             }),
             recommend_time: Some(to_wire_time(recommendation.recommended_at)),

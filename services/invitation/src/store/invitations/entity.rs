@@ -13,6 +13,8 @@ pub struct Model {
     pub hiring_manager_id: Uuid,
     pub talent_type: String,
     pub recipient_email: String,
+    /// By which it is found when all that is left of somebody is the hash of their address.
+    pub recipient_sha256: Vec<u8>,
     pub recipient_name: String,
     /// The encoded `vouch.common.v1.ContractTerms`; none in an invitation to a cloud.
     pub contract_terms: Option<Vec<u8>>,

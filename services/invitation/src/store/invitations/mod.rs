@@ -1,6 +1,7 @@
 //! Invitations.
 
 mod entity;
+mod erasing;
 mod feed;
 mod listing;
 mod row;
@@ -22,6 +23,7 @@ use self::{
 use super::{ROWS, clients, clouds};
 use crate::domain::{Acceptance, Hire, Invitation, OfferEnd, Stage, TokenHash};
 
+pub use erasing::{About, erase, lock_about};
 pub use feed::{changed_since, number};
 pub use listing::{count_by_stage, list_of_client};
 pub use tokens::{add_tokens, revoke_tokens, tokens_of};

@@ -5,7 +5,7 @@ use vouch_primitives::{ClientId, InvitationId, PersonId, TalentCloudId, Timestam
 use vouch_storage::StorageError;
 
 use super::{
-    super::{read_terms, unreadable, write_terms},
+    super::{read_terms, suppressions::hash_of, unreadable, write_terms},
     entity::{ActiveModel, Model},
 };
 use crate::{
@@ -84,6 +84,7 @@ pub(super) fn to_row(invitation: &Invitation) -> ActiveModel {
         hiring_manager_id: Set(invitation.hiring_manager.id.as_uuid()),
         talent_type: Set(talent_type.to_owned()),
         recipient_email: Set(invitation.recipient.email.as_str().to_owned()),
+        recipient_sha256: Set(hash_of(&invitation.recipient.email).0.to_vec()),
         recipient_name: Set(invitation.recipient.name.clone()),
         contract_terms: Set(terms),
         talent_cloud_id: Set(cloud),

@@ -12,6 +12,7 @@ fn contract() -> Contract {
         room_id: RoomId::new(),
         accepted_at: at("2026-03-02"),
         started_at: None,
+        ended_at: None,
     }
 }
 
@@ -235,4 +236,31 @@ fn a_case_goes_on_when_nothing_is_left_to_do_where_it_stands() {
     }
     let mut late = case(Way::FreelancerToContract, State::At(Step::CompleteTasks));
     assert_eq!(late.go_on(EVERYTHING, at("2026-03-31")), Moved::Before);
+}
+
+// B20, B45
+#[test]
+fn client_and_talent_part_when_the_offer_or_the_contract_ends() {
+    let (in_time, late) = (at("2026-03-02"), lapse_of(at("2026-03-01")));
+    for way in [
+        Way::FreelancerToContract,
+        Way::AgencyToContract,
+        Way::FreelancerToCloud,
+        Way::AgencyToCloud,
+    ] {
+        for state in states(way) {
+            let case = case(way, state.clone());
+            let (stands, forever) = match state {
+                State::At(_) => (true, case.offer().is_none()),
+                State::Accepted(_) | State::Ready => (true, true),
+                State::Lapsed | State::Declined(_) => (false, false),
+            };
+            assert_eq!((case.stands(in_time), case.stands(late)), (stands, forever), "{case:?}");
+        }
+    }
+    let ended = Contract {
+        ended_at: Some(in_time),
+        ..contract()
+    };
+    assert!(!case(Way::FreelancerToContract, State::Accepted(ended)).stands(in_time));
 }

@@ -22,6 +22,8 @@ pub const PURPOSE_LENGTH: RangeInclusive<usize> = 0..=200;
 pub const REASON_LENGTH: RangeInclusive<usize> = 1..=2000;
 /// How many documents a person may have: more than any onboarding asks for, and an end to what one account can fill.
 pub const MOST_OF_ONE: u64 = 200;
+/// How many of them as long as nobody knows who it is: their address is not verified.
+pub const MOST_OF_UNVERIFIED: u64 = 10;
 
 /// A file that a person has uploaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +140,10 @@ impl fmt::Display for DocumentRefusal {
             Self::Released => f.write_str("the document was released before"),
             Self::Rejected => f.write_str("the document was rejected before"),
             Self::InUse => f.write_str("something rests on the document"),
-            Self::TooMany => write!(f, "a person may have {MOST_OF_ONE} documents, delete one first"),
+            Self::TooMany => write!(
+                f,
+                "a person may have {MOST_OF_ONE} documents, {MOST_OF_UNVERIFIED} before the address is verified: delete one first"
+            ),
         }
     }
 }

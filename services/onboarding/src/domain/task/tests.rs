@@ -3,7 +3,7 @@
 use vouch_primitives::{DocumentId, TaskTemplateId};
 
 use super::*;
-use crate::domain::form::Documents;
+use crate::domain::form::{AgreementText, Documents};
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("a moment")
@@ -27,7 +27,7 @@ fn task(state: TaskState) -> Task {
         owner: Owner::Talent,
         title: "Insurance".to_owned(),
         why: "Every contractor of Acme is insured.".to_owned(),
-        form: upload(),
+        form: upload().into(),
         reviewed: true,
         not_before: None,
         state,
@@ -143,7 +143,8 @@ fn a_classification_that_failed_is_tried_again_after_sixty_days() {
             at_least: 0,
             at_most: 0,
         },
-    );
+    )
+    .into();
     assert_eq!(
         task.decide("jo", Verdict::Reject("An employee.".to_owned()), now),
         Ok(())
@@ -197,7 +198,44 @@ fn an_answer_is_reused_as_long_as_it_is_valid_and_the_question_the_same() {
     unlike(&|_, _| {}, 0, now);
     unlike(&|task, _| task.template = other_version, 365, now);
     unlike(&|task, _| task.owner = Owner::Client, 365, now);
-    unlike(&|task, _| task.form = classification.clone(), 365, now);
+    unlike(&|task, _| task.form = classification.clone().into(), 365, now);
     unlike(&|_, earlier| earlier.state = TaskState::Submitted(None), 365, now);
     unlike(&|_, earlier| earlier.submitted_at = None, 365, now);
+}
+
+// B20, B21, B25
+#[test]
+fn a_client_is_shown_agreements_and_uploads_that_are_confirmed() {
+    let documents = || Documents {
+        at_least: 1,
+        at_most: 1,
+    };
+    let text = AgreementText {
+        version: "1".to_owned(),
+        text: "I say nothing.".to_owned(),
+    };
+    let approved = || TaskState::Approved(Approval::Automatic);
+    for (form, shown) in [
+        (upload(), true),
+        (Form::Agreement(text), true),
+        (Form::Questionnaire(vec![]), false),
+        (Form::Classification(vec![], documents()), false),
+        (Form::Identity(documents()), false),
+    ] {
+        for (state, confirmed) in [
+            (TaskState::Todo, false),
+            (TaskState::Started, false),
+            (TaskState::Submitted(None), false),
+            (TaskState::Rejected("No".to_owned()), false),
+            (approved(), true),
+        ] {
+            let mut task = task(state);
+            task.form = form.clone().into();
+            assert_eq!(task.is_shown_to_client(), shown && confirmed, "{task:?}");
+            task.owner = Owner::Client;
+            assert!(task.is_shown_to_client(), "{task:?}");
+            task.owner = Owner::Platform;
+            assert!(!task.is_shown_to_client(), "{task:?}");
+        }
+    }
 }

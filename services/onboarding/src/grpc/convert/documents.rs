@@ -9,7 +9,7 @@ use vouch_proto::{
 
 use super::{Id, ListDocuments};
 use crate::{
-    app::documents::{RejectDocument, UploadDocument},
+    app::documents::{ReadDocument, RejectDocument, UploadDocument},
     domain::{
         Document, DocumentState, FileName,
         document::{FILE_NAME_LENGTH, InvalidFileName, PURPOSE_LENGTH, REASON_LENGTH},
@@ -48,20 +48,33 @@ fn file_name(fields: &mut Fields, text: &str) -> Option<FileName> {
         .ok()
 }
 
-impl TryFrom<pb::DownloadDocumentRequest> for Id<DocumentId> {
+impl TryFrom<pb::DownloadDocumentRequest> for ReadDocument {
     type Error = Violations;
 
     fn try_from(request: pb::DownloadDocumentRequest) -> Result<Self, Violations> {
-        document_id(&request.document_id)
+        read(&request.document_id, &request.task_id)
     }
 }
 
-impl TryFrom<pb::GetDocumentRequest> for Id<DocumentId> {
+impl TryFrom<pb::GetDocumentRequest> for ReadDocument {
     type Error = Violations;
 
     fn try_from(request: pb::GetDocumentRequest) -> Result<Self, Violations> {
-        document_id(&request.document_id)
+        read(&request.document_id, &request.task_id)
     }
+}
+
+fn read(document_id: &str, task_id: &str) -> Result<ReadDocument, Violations> {
+    let mut fields = Fields::new();
+    let document_id = fields.id("document_id", document_id);
+    let task_id = match task_id {
+        "" => Some(None),
+        text => fields.id("task_id", text).map(Some),
+    };
+    let (Some(document_id), Some(task_id)) = (document_id, task_id) else {
+        return Err(fields.into());
+    };
+    fields.finish(ReadDocument { document_id, task_id })
 }
 
 impl TryFrom<pb::DeleteDocumentRequest> for Id<DocumentId> {

@@ -17,7 +17,7 @@ pub(super) use search::Search;
 use vouch_primitives::{DocumentId, NoteId, PersonId, RoomId};
 use vouch_proto::{Fields, Page};
 
-use crate::domain::agency::AGENCY_NAME_LENGTH;
+use crate::domain::{agency::AGENCY_NAME_LENGTH, template::MAX_TEMPLATES};
 
 /// A request that names one thing by its id.
 pub(super) struct Id<I>(pub(super) I);
@@ -43,6 +43,14 @@ fn known<T: FromStr<Err: Display>>(fields: &mut Fields, field: &str, text: &str)
     text.parse()
         .map_err(|error: T::Err| fields.refuse(field, "INVALID_FORMAT", error.to_string()))
         .ok()
+}
+
+/// The page size of a list that callers get as a whole unless they ask for less of it.
+const fn all_unless(page_size: u32) -> u32 {
+    match page_size {
+        0 => 2 * MAX_TEMPLATES,
+        asked => asked,
+    }
 }
 
 /// Reads the name of an agency, which may be left out [B30].

@@ -1,16 +1,18 @@
 //! What is looked for, and what was found.
 
+use vouch_primitives::PersonId;
 use vouch_proto::{Fields, Page, Violations, common::v1 as common, onboarding::v1 as pb};
 
 use super::known;
 use crate::domain::{
     CountryCode, FoundTalent, Place, RateRange, SkillKey, Sought, TalentQuery, TextQuery,
-    search::{MOST_SKILLS_WANTED, QUERY_LENGTH},
+    search::{MOST_PEOPLE, MOST_SKILLS_WANTED, QUERY_LENGTH},
     section::SKILL_LENGTH,
 };
 
 /// Asks for one page of talent, of a kind that is not said yet.
 pub(in crate::grpc) struct Search {
+    people: Vec<PersonId>,
     text: TextQuery,
     skills: Vec<SkillKey>,
     country: Option<CountryCode>,
@@ -23,6 +25,7 @@ impl Search {
     pub(in crate::grpc) fn of(self, sought: Sought) -> (TalentQuery, Page<Place>) {
         let wanted = TalentQuery {
             sought,
+            people: self.people,
             text: self.text,
             skills: self.skills,
             country: self.country,
@@ -51,7 +54,7 @@ impl TryFrom<pb::SearchTalentRequest> for Search {
 fn search(filter: Option<pb::TalentFilter>, page_size: u32, page_token: &str) -> Result<Search, Violations> {
     let mut fields = Fields::new();
     let filter = filter.unwrap_or_default();
-    let (text, skills, country, rate) = fields.within("filter", |fields| {
+    let (people, text, skills, country, rate) = fields.within("filter", |fields| {
         let text = fields.text("query", &filter.query, QUERY_LENGTH);
         let skills = skills(fields, &filter.skills);
         let country = match filter.country_code.as_str() {
@@ -59,19 +62,30 @@ fn search(filter: Option<pb::TalentFilter>, page_size: u32, page_token: &str) ->
             code => known(fields, "country_code", code),
         };
         let rate = rate(fields, filter.min_hourly_rate.as_ref(), filter.max_hourly_rate.as_ref());
-        (text, skills, country, rate)
+        let people = people(fields, &filter.person_ids);
+        (people, text, skills, country, rate)
     });
     let page = fields.page(page_size, page_token);
     let (Some(text), Some(page)) = (text, page) else {
         return Err(fields.into());
     };
     fields.finish(Search {
+        people,
         text: TextQuery::new(&text),
         skills,
         country,
         rate,
         page,
     })
+}
+
+fn people(fields: &mut Fields, ids: &[String]) -> Vec<PersonId> {
+    if ids.len() > MOST_PEOPLE {
+        fields.refuse("person_ids", "TOO_LONG", format!("must be at most {MOST_PEOPLE}"));
+    }
+    let ids = ids.iter().take(MOST_PEOPLE).enumerate();
+    ids.filter_map(|(at, id)| fields.id(&format!("person_ids[{at}]"), id))
+        .collect()
 }
 
 fn skills(fields: &mut Fields, names: &[String]) -> Vec<SkillKey> {

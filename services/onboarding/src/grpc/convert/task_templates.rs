@@ -1,13 +1,19 @@
 //! Templates of tasks, and what they ask for.
 
+use std::sync::Arc;
+
+use prost::Message;
 use vouch_primitives::TaskTemplateId;
 use vouch_proto::{Fields, Violations, convert::to_wire_time, invitation::v1 as invitation, onboarding::v1 as pb};
 
-use super::{forms::form, known};
+use super::{all_unless, forms::form, known};
 use crate::{
-    app::task_templates::{Content, CreateTaskTemplate, ListTaskTemplates, RetireTaskTemplate, UpdateTaskTemplate},
+    app::task_templates::{
+        Content, CreateTaskTemplate, ListTaskTemplates, PreviewTasks, RetireTaskTemplate, UpdateTaskTemplate,
+    },
     domain::{
         Form, Owner, Plan, Selector, Talent, TaskTemplate,
+        form::MAX_FORM_BYTES,
         template::{MAX_VALID_DAYS, Situation, TITLE_LENGTH, WHY_LENGTH, Work},
     },
 };
@@ -74,7 +80,7 @@ impl TryFrom<pb::ListTaskTemplatesRequest> for ListTaskTemplates {
     }
 }
 
-impl TryFrom<pb::PreviewTasksRequest> for Situation {
+impl TryFrom<pb::PreviewTasksRequest> for PreviewTasks {
     type Error = Violations;
 
     fn try_from(request: pb::PreviewTasksRequest) -> Result<Self, Violations> {
@@ -88,19 +94,21 @@ impl TryFrom<pb::PreviewTasksRequest> for Situation {
         );
         let work = said(&mut fields, "work", work(&mut Fields::new(), request.work).flatten());
         let country = known(&mut fields, "country_code", &request.country_code);
+        let page = fields.page(all_unless(request.page_size), &request.page_token);
         let (Some(client_id), Some(plan), Some(talent)) = (client_id, plan, talent) else {
             return Err(fields.into());
         };
-        let (Some(work), Some(country)) = (work, country) else {
+        let (Some(work), Some(country), Some(page)) = (work, country, page) else {
             return Err(fields.into());
         };
-        fields.finish(Self {
+        let case = Situation {
             client_id,
             plan,
             talent,
             work,
             country,
-        })
+        };
+        fields.finish(Self { case, page })
     }
 }
 
@@ -117,7 +125,7 @@ impl From<TaskTemplate> for pb::TaskTemplate {
             country_code: country.map(|code| code.as_str().to_owned()).unwrap_or_default(),
             title: template.title,
             why: template.why,
-            form: Some(template.form.into()),
+            form: Some(Arc::unwrap_or_clone(template.form).into()),
             without_review: !template.reviewed,
             valid_days: template.valid_days,
             ..pb::TaskTemplateContent::default()
@@ -177,6 +185,11 @@ fn content(fields: &mut Fields, content: Option<pb::TaskTemplateContent>) -> Opt
         let title = fields.line("title", &wire.title, TITLE_LENGTH);
         let why = fields.text("why", &wire.why, WHY_LENGTH);
         let form = match wire.form {
+            Some(wire) if wire.encoded_len() > MAX_FORM_BYTES => {
+                let told = format!("must be encoded in at most {MAX_FORM_BYTES} bytes");
+                fields.refuse("form", "TOO_LONG", told);
+                None
+            }
             Some(wire) => fields.within("form", |fields| form(fields, wire)),
             None => {
                 fields.refuse("form", "REQUIRED", "is required");

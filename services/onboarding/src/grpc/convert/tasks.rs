@@ -1,13 +1,13 @@
 //! Tasks, and what is handed in for them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use vouch_primitives::{CaseId, TaskId};
+use vouch_primitives::TaskId;
 use vouch_proto::{Fields, Violations, convert::to_wire_time, onboarding::v1 as pb};
 
-use super::Id;
+use super::{Id, all_unless};
 use crate::{
-    app::tasks::{ApproveTask, ClaimTask, ListReviewQueue, RejectTask, StartTask, SubmitTask},
+    app::tasks::{ApproveTask, ClaimTask, ListReviewQueue, ListTasks, RejectTask, StartTask, SubmitTask},
     domain::{
         Answer, Owner, Submission, Task, TaskState,
         form::{ANSWER_LENGTH, MAX_DOCUMENTS, MAX_QUESTIONS, Signature},
@@ -19,13 +19,17 @@ use crate::{
 /// How long the name of a question may be, and the version of a text.
 const SHORT: std::ops::RangeInclusive<usize> = 1..=50;
 
-impl TryFrom<pb::ListTasksRequest> for Id<CaseId> {
+impl TryFrom<pb::ListTasksRequest> for ListTasks {
     type Error = Violations;
 
     fn try_from(request: pb::ListTasksRequest) -> Result<Self, Violations> {
         let mut fields = Fields::new();
-        let id = fields.id("case_id", &request.case_id);
-        id.map(Id).ok_or_else(|| fields.into())
+        let case_id = fields.id("case_id", &request.case_id);
+        let page = fields.page(all_unless(request.page_size), &request.page_token);
+        let (Some(case_id), Some(page)) = (case_id, page) else {
+            return Err(fields.into());
+        };
+        fields.finish(Self { case_id, page })
     }
 }
 
@@ -153,7 +157,7 @@ impl From<Task> for pb::Task {
             owner: pb::TaskOwner::from(task.owner).into(),
             title: task.title,
             why: task.why,
-            form: Some(task.form.into()),
+            form: Some(Arc::unwrap_or_clone(task.form).into()),
             state: pb::task::State::Unspecified.into(),
             state_time: Some(to_wire_time(task.since)),
             submission: task.submission.map(Into::into),

@@ -84,6 +84,7 @@ pub fn offer_to_row(case: &Case, terms: Option<&ContractTerms>) -> Option<offer:
         contract_started_at: Set(contract
             .and_then(|contract| contract.started_at)
             .map(Timestamp::as_micros)),
+        // What payments tells of it is saved by itself.
         contract_ended_at: NotSet,
         declined_at: Set(decline.map(|decline| decline.declined_at.as_micros())),
         decline_reason: Set(decline.map(|decline| decline.reason.clone()).unwrap_or_default()),
@@ -191,6 +192,7 @@ fn contract(offer: &offer::Model) -> Option<Contract> {
         room_id: RoomId::from_uuid(offer.room_id?),
         accepted_at: Timestamp::from_micros(offer.accepted_at?),
         started_at: offer.contract_started_at.map(Timestamp::from_micros),
+        ended_at: offer.contract_ended_at.map(Timestamp::from_micros),
     })
 }
 

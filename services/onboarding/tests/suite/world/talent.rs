@@ -95,9 +95,10 @@ impl World {
 
     /// Somebody of this name, with an account that nobody finds.
     pub async fn newcomer(&self, name: &str) -> pb::Person {
+        let email = format!("{}@example.com", AccountId::new());
         let request = pb::RegisterAccountRequest {
-            basic_information: Some(basic_information(name, "someone@example.com")),
-            ..registration("someone@example.com")
+            basic_information: Some(basic_information(name, &email)),
+            ..registration(&email)
         };
         self.register(request).await.expect("an account")
     }
