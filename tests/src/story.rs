@@ -437,12 +437,8 @@ impl Story {
     /// # Errors
     /// If the service refuses.
     pub async fn imbalance(&self) -> Result<u64, Status> {
-        let totals = call!(
-            self.clients.ledger,
-            get_trial_balance,
-            payments::GetTrialBalanceRequest {}
-        )?
-        .totals;
+        let request = payments::GetTrialBalanceRequest {};
+        let totals = call!(self.clients.ledger, get_trial_balance, request)?.totals;
         let wrong = |total: &payments::CurrencyTotal| {
             let minor = total.imbalance.as_ref().map_or(0, |money| money.minor_units);
             minor.unsigned_abs() + total.wrong_balances

@@ -182,7 +182,7 @@ async fn members_of_a_cloud_are_looked_among(database: TestDatabase) {
         ],
         ..words(query)
     };
-    assert_eq!(world.talent(among("ink")).await, ["Cleo", "Bob"]);
+    assert_eq!(world.talent(among("ink")).await, ["Bob", "Cleo"]);
     assert_eq!(
         world.talent(among("analyst")).await,
         ["Cleo"],

@@ -67,6 +67,16 @@ async fn confirm(world: &World, task: &pb::Task) {
     world.approve("jo", task).await.expect("confirmed");
 }
 
+/// The contract of a case ends.
+async fn end(world: &World, case: pb::Case) {
+    let ended = ContractEnded {
+        contract_id: case.offer.expect("an offer").contract_id,
+        end_time: Some(to_wire_time(at("2026-03-20"))),
+        ..Default::default()
+    };
+    world.hear("/vouch/payments", &ended).await;
+}
+
 // B20, B24, B25
 async fn a_client_reads_what_was_handed_in_to_it(database: TestDatabase) {
     let world = World::new(database).await;
@@ -123,12 +133,7 @@ async fn a_client_reads_what_was_handed_in_to_it(database: TestDatabase) {
 
     let case = world.accept(acceptance(&case, "Hello")).await.expect("accepted");
     read(&task.id, &id, &acme()).await.expect("the contract goes on");
-    let ended = ContractEnded {
-        contract_id: case.offer.expect("an offer").contract_id,
-        end_time: Some(to_wire_time(at("2026-03-20"))),
-        ..Default::default()
-    };
-    world.hear("/vouch/payments", &ended).await;
+    end(&world, case).await;
     eventually("the contract has ended", SOON, async || {
         match read(&task.id, &id, &acme()).await {
             Err(status) => Ok(status),

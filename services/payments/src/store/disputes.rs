@@ -16,7 +16,7 @@ const TABLE: &str = "dispute";
 pub struct Filter {
     /// Of this contract.
     pub contract_id: Option<ContractId>,
-    /// In the state of this name.
+    /// In the state of this name, as [`DisputeState::name`] has it.
     pub state: Option<&'static str>,
     /// Opened before this moment.
     pub opened_before: Option<Timestamp>,
@@ -55,7 +55,7 @@ pub async fn list(
         query = query.filter(Column::ContractId.eq(contract.as_uuid()));
     }
     if let Some(state) = filter.state {
-        query = query.filter(Column::State.eq(state));
+        query = query.filter(Column::State.eq(state.to_uppercase()));
     }
     if let Some(before) = filter.opened_before {
         query = query.filter(Column::OpenedAt.lt(before.as_micros()));

@@ -397,7 +397,7 @@ async fn an_invoice_cannot_be_wrong(database: TestDatabase) {
         ),
         (
             "INSERT INTO earning SELECT contract_id, contract_id, source, source_id, client_id, person_id, account_id, \
-             currency, gross_minor, fee_minor, 0, 0, occurred_at, approved_at, available_at, NULL FROM earning",
+             currency, gross_minor, fee_minor, 0, 0, 0, occurred_at, approved_at, available_at, NULL FROM earning",
             "earning.source|earning_is_made_once",
         ),
     ] {

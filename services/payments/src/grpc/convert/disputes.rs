@@ -89,10 +89,10 @@ impl TryFrom<pb::ListDisputesRequest> for ListDisputes {
         let page = fields.page(request.page_size, &request.page_token);
         let state = match request.state() {
             State::Unspecified => None,
-            State::Open => Some("OPEN"),
-            State::Resolved => Some("RESOLVED"),
-            State::Withdrawn => Some("WITHDRAWN"),
-            State::Superseded => Some("SUPERSEDED"),
+            State::Open => Some("open"),
+            State::Resolved => Some("resolved"),
+            State::Withdrawn => Some("withdrawn"),
+            State::Superseded => Some("superseded"),
         };
         let (Some(contract_id), Some(opened_before), Some(page)) = (contract_id, opened_before, page) else {
             return Err(fields.into());
