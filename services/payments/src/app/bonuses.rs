@@ -6,9 +6,9 @@ use vouch_primitives::{BonusPaymentId, ChargeId, ContractId, EarningId, Money, T
 use vouch_proto::{Listed, Page, payments::v1 as pb};
 use vouch_storage::{Txn, idempotency::RequestKey};
 
-use super::{App, earnings};
+use super::{App, contracts, earnings};
 use crate::{
-    domain::{BonusPayment, Charge, Purpose},
+    domain::{BonusPayment, Charge, EarningSource},
     error::Error,
     store,
 };
@@ -32,8 +32,7 @@ impl App {
     pub async fn pay_bonus(&self, key: &RequestKey, command: &PayBonus) -> Result<pb::PayBonusResponse, Error> {
         let work = |txn: Arc<Txn>, now| async move {
             let id = command.contract_id;
-            let contract = store::contracts::lock(&txn, id).await?;
-            let contract = contract.ok_or(Error::not_found("contract", id.as_uuid()))?;
+            let contract = contracts::locked(&txn, id).await?;
             contract.check_amount(command.amount)?;
             let bonus = BonusPayment {
                 id: BonusPaymentId::new(),
@@ -48,7 +47,7 @@ impl App {
                 id: ChargeId::new(),
                 contract_id: id,
                 client_id: contract.client_id,
-                purpose: Purpose::Bonus(bonus.id),
+                purpose: EarningSource::Bonus(bonus.id),
                 amount: bonus.amount,
             };
             self.charge(&txn, now, &[charge]).await?;

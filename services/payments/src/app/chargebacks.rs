@@ -8,7 +8,7 @@ use vouch_storage::{Txn, idempotency::RequestKey};
 
 use super::{App, earnings, milestones};
 use crate::{
-    domain::{Chargeback, ChargebackError, LedgerAccount, Milestone, MilestoneState, Purpose},
+    domain::{Chargeback, ChargebackError, EarningSource, LedgerAccount, Milestone, MilestoneState},
     error::Error,
     store,
 };
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct RecordChargeback {
     /// What the client had paid for.
-    pub payment: Purpose,
+    pub payment: EarningSource,
     /// How much, above zero.
     pub amount: Money,
     /// The provider's name for it.
@@ -70,7 +70,7 @@ impl App {
 }
 
 async fn charge_back(txn: &Txn, now: Timestamp, command: &RecordChargeback) -> Result<Chargeback, Error> {
-    if let Purpose::Milestone(id) = command.payment {
+    if let EarningSource::Milestone(id) = command.payment {
         let (milestone, contract) = milestones::without_timer(txn, id).await?;
         if milestone.is_approved_by_silence(now) {
             let mut contracts = BTreeMap::from([(contract.id, contract)]);
@@ -115,9 +115,9 @@ async fn from_escrow(
 
 /// The provider decides from now on, so that an open dispute about the earning ends.
 async fn from_earning(txn: &Txn, now: Timestamp, command: &RecordChargeback) -> Result<Chargeback, Error> {
-    let source = command.payment.earning_source();
+    let source = command.payment;
     let found = store::earnings::of_source(txn, source).await?;
-    let found = found.ok_or(Error::not_found(command.payment.name(), source.id()))?;
+    let found = found.ok_or(Error::not_found(source.name(), source.id()))?;
     let (mut earning, mut contract) = earnings::locked(txn, found.id).await?;
     refuse_known(txn, command).await?;
     let mut book = earnings::opened(txn, &earning).await?;
@@ -169,8 +169,10 @@ async fn win_back(txn: &Txn, now: Timestamp, id: ReversalId) -> Result<Chargebac
             earnings::give_again(txn, now, &earning, contract, (&given, id)).await?;
             store::ledger::save(txn, now, &book).await?;
         }
-        (None, Purpose::Milestone(milestone)) => to_escrow(txn, (reinstatement, now), &chargeback, milestone).await?,
-        (None, Purpose::Invoice(_) | Purpose::Bonus(_)) => return Err(not_found()),
+        (None, EarningSource::Milestone(milestone)) => {
+            to_escrow(txn, (reinstatement, now), &chargeback, milestone).await?
+        }
+        (None, EarningSource::Invoice(_) | EarningSource::Bonus(_)) => return Err(not_found()),
     }
     Ok(chargeback)
 }

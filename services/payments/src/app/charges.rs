@@ -1,13 +1,14 @@
 //! What clients are made to pay, and what follows once they have.
 
+use vouch_primitives::Timestamp;
+use vouch_storage::Txn;
+
 use super::{App, bonuses, invoices, milestones};
 use crate::{
-    domain::{Book, Charge, LedgerAccount, Purpose},
+    domain::{Book, Charge, EarningSource, LedgerAccount},
     error::Error,
     store,
 };
-use vouch_primitives::Timestamp;
-use vouch_storage::Txn;
 
 impl App {
     /// Makes clients pay these into the escrow of their contracts, which are locked.
@@ -26,9 +27,9 @@ impl App {
         let (mut of_milestones, mut of_invoices, mut of_bonuses) = (Vec::new(), Vec::new(), Vec::new());
         for charge in charges {
             match charge.purpose {
-                Purpose::Milestone(id) => of_milestones.push(id),
-                Purpose::Invoice(id) => of_invoices.push(id),
-                Purpose::Bonus(id) => of_bonuses.push(id),
+                EarningSource::Milestone(id) => of_milestones.push(id),
+                EarningSource::Invoice(id) => of_invoices.push(id),
+                EarningSource::Bonus(id) => of_bonuses.push(id),
             }
         }
         milestones::paid(txn, &of_milestones).await?;

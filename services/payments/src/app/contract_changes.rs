@@ -13,7 +13,10 @@ use vouch_proto::{
 };
 use vouch_storage::{Txn, idempotency::RequestKey};
 
-use super::{App, contracts::ContractView};
+use super::{
+    App,
+    contracts::{ContractView, locked},
+};
 use crate::{
     domain::{Contract, ContractError, Halt, Transition},
     error::Error,
@@ -153,11 +156,6 @@ impl HaltContract {
         let reason = self.reason.clone();
         Halt { at, reason }
     }
-}
-
-async fn locked(txn: &Txn, id: ContractId) -> Result<Contract, Error> {
-    let contract = store::contracts::lock(txn, id).await?;
-    contract.ok_or(Error::not_found("contract", id.as_uuid()))
 }
 
 fn ended(contract: &Contract, at: Timestamp) -> NewEvent {

@@ -168,6 +168,12 @@ fn started(offer: &AcceptedOffer) -> NewEvent {
     NewEvent::new(offer.contract_id.as_uuid(), &event)
 }
 
+/// Locks a contract that has to be there.
+pub(super) async fn locked(txn: &Txn, id: ContractId) -> Result<Contract, Error> {
+    let contract = store::contracts::lock(txn, id).await?;
+    contract.ok_or(Error::not_found("contract", id.as_uuid()))
+}
+
 /// Every contract must now be there with its offer: by this batch or since long.
 async fn refuse_taken(txn: &Txn, contracts: &[Contract]) -> Result<(), Error> {
     let ids: Vec<ContractId> = contracts.iter().map(|contract| contract.id).collect();

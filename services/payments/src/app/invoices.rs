@@ -9,7 +9,7 @@ use vouch_storage::{Txn, timers::DueTimer};
 
 use super::{App, contracts::Party, earnings};
 use crate::{
-    domain::{Charge, Earning, Invoice, InvoiceLine, Purpose, TimeEntry, invoice::InvoicePosition},
+    domain::{Charge, Earning, EarningSource, Invoice, InvoiceLine, TimeEntry, invoice::InvoicePosition},
     error::Error,
     store,
 };
@@ -76,7 +76,7 @@ impl App {
             id: ChargeId::new(),
             contract_id: invoice.contract_id,
             client_id: invoice.client_id,
-            purpose: Purpose::Invoice(invoice.id),
+            purpose: EarningSource::Invoice(invoice.id),
             amount: invoice.amount,
         };
         let charges: Vec<Charge> = invoices.iter().map(charge).collect();

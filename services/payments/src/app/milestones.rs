@@ -10,10 +10,10 @@ use vouch_storage::{
     timers::{self, DueTimer, NewTimer},
 };
 
-use super::{App, earnings};
+use super::{App, contracts, earnings};
 use crate::{
     domain::{
-        Charge, Contract, LedgerAccount, Milestone, MilestoneEvent, MilestoneEventKind, MilestoneState, Purpose,
+        Charge, Contract, EarningSource, LedgerAccount, Milestone, MilestoneEvent, MilestoneEventKind, MilestoneState,
         Transition,
     },
     error::Error,
@@ -92,8 +92,7 @@ impl App {
     ) -> Result<pb::CreateMilestoneResponse, Error> {
         let work = |txn: Arc<Txn>, _now| async move {
             let id = command.contract_id;
-            let contract = store::contracts::lock(&txn, id).await?;
-            let contract = contract.ok_or(Error::not_found("contract", id.as_uuid()))?;
+            let contract = contracts::locked(&txn, id).await?;
             contract.check_milestone(command.amount, store::milestones::count(&*txn, id).await?)?;
             let milestone = Milestone {
                 id: MilestoneId::new(),
@@ -126,7 +125,7 @@ impl App {
                     id: ChargeId::new(),
                     contract_id: contract.id,
                     client_id: contract.client_id,
-                    purpose: Purpose::Milestone(milestone.id),
+                    purpose: EarningSource::Milestone(milestone.id),
                     amount: milestone.amount,
                 };
                 self.charge(&txn, now, &[charge]).await?;

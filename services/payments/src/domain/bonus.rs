@@ -4,11 +4,8 @@ use vouch_primitives::{BonusPaymentId, ContractId, EarningId, Money, Timestamp};
 
 use super::{
     Contract, ContractError, Earning,
-    earning::{Earned, EarningSource},
+    earning::{AVAILABILITY_DAYS, Earned, EarningSource},
 };
-
-/// What was given becomes available so long after the client has paid it [F6].
-const AVAILABILITY_DAYS: u32 = 5;
 
 /// A bonus payment.
 #[derive(Clone, Debug, PartialEq, Eq)]

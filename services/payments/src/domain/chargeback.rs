@@ -2,7 +2,7 @@
 
 use vouch_primitives::{ContractId, EarningId, Money, ReversalId, Timestamp};
 
-use super::Purpose;
+use super::EarningSource;
 
 /// A chargeback.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub struct Chargeback {
     /// Its id; also that of the reversal of its earning.
     pub id: ReversalId,
     /// What the client had paid for.
-    pub payment: Purpose,
+    pub payment: EarningSource,
     /// The contract of the payment.
     pub contract_id: ContractId,
     /// How much was taken back, above zero.

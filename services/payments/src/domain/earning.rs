@@ -47,18 +47,28 @@ pub struct Earning {
     pub available_at: Timestamp,
 }
 
-/// What an earning is paid for.
+/// What a client pays for, and an earning is paid for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EarningSource {
-    /// A milestone that was approved.
+    /// A milestone [B7].
     Milestone(MilestoneId),
-    /// An invoice that the client has paid.
+    /// An invoice [F5].
     Invoice(InvoiceId),
     /// What the client gives beside what was agreed.
     Bonus(BonusPaymentId),
 }
 
 impl EarningSource {
+    /// What it is, as requests name it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Milestone(_) => "milestone",
+            Self::Invoice(_) => "invoice",
+            Self::Bonus(_) => "bonus_payment",
+        }
+    }
+
     /// Its stable name.
     #[must_use]
     pub const fn kind(self) -> &'static str {

@@ -44,7 +44,7 @@ pub mod week;
 
 pub use account::{LedgerAccount, LedgerAccountKind};
 pub use bonus::BonusPayment;
-pub use charge::{Charge, Purpose};
+pub use charge::Charge;
 pub use chargeback::{Chargeback, ChargebackError};
 pub use contract::{Contract, ContractError, ContractState, Halt, Pay};
 pub use dispute::{

@@ -44,12 +44,11 @@ pub async fn save(txn: &Txn, chargeback: &Chargeback) -> Result<(), StorageError
 }
 
 fn row(chargeback: &Chargeback) -> ActiveModel {
-    let payment = chargeback.payment.earning_source();
     let (reinstatement_id, won_back_at) = chargeback.won_back.unzip();
     ActiveModel {
         id: Set(chargeback.id.as_uuid()),
-        payment: Set(payment.kind().to_owned()),
-        payment_id: Set(payment.id()),
+        payment: Set(chargeback.payment.kind().to_owned()),
+        payment_id: Set(chargeback.payment.id()),
         contract_id: Set(chargeback.contract_id.as_uuid()),
         currency: Set(chargeback.amount.currency.code().to_owned()),
         amount_minor: Set(chargeback.amount.minor),
@@ -70,7 +69,7 @@ impl TryFrom<Model> for Chargeback {
         let reinstatement = model.reinstatement_id.map(ReversalId::from_uuid);
         Ok(Self {
             id: ReversalId::from_uuid(model.id),
-            payment: payment.into(),
+            payment,
             contract_id: ContractId::from_uuid(model.contract_id),
             amount: Money::new(model.amount_minor, currency(TABLE, &model.currency)?),
             earning_id: model.earning_id.map(EarningId::from_uuid),

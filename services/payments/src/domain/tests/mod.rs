@@ -9,7 +9,7 @@ use vouch_primitives::{
     AccountId, BasisPoints, ChargeId, ClientId, ContractId, Currency, MilestoneId, Money, OfferId, PersonId, Timestamp,
 };
 
-use super::{Charge, Contract, ContractState, FeeTerms, Milestone, MilestoneState, Pay, Purpose};
+use super::{Charge, Contract, ContractState, EarningSource, FeeTerms, Milestone, MilestoneState, Pay};
 
 const NOON: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 
@@ -42,7 +42,7 @@ fn charge(contract: &Contract, milestone: &Milestone, amount: Money) -> Charge {
         id: ChargeId::new(),
         contract_id: contract.id,
         client_id: contract.client_id,
-        purpose: Purpose::Milestone(milestone.id),
+        purpose: EarningSource::Milestone(milestone.id),
         amount,
     }
 }

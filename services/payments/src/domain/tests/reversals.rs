@@ -254,7 +254,7 @@ impl World {
             assert!((0..=given.amount.minor).contains(&given.fee_minor));
             self.book.reinstate(&given).unwrap();
         } else {
-            let of = |milestone: &&mut Milestone| Purpose::Milestone(milestone.id) == chargeback.payment;
+            let of = |milestone: &&mut Milestone| EarningSource::Milestone(milestone.id) == chargeback.payment;
             self.milestones.iter_mut().find(of).unwrap().win_back().unwrap();
             self.book.win_back_escrow(chargeback, id, NOON).unwrap();
         }
@@ -366,7 +366,7 @@ impl World {
 fn chargeback(id: ReversalId, milestone: &Milestone, amount: Money, earning_id: Option<EarningId>) -> Chargeback {
     Chargeback {
         id,
-        payment: Purpose::Milestone(milestone.id),
+        payment: EarningSource::Milestone(milestone.id),
         contract_id: milestone.contract_id,
         amount,
         earning_id,

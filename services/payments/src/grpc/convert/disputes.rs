@@ -9,7 +9,9 @@ use crate::{
         chargebacks::{RecordChargeback, ReverseChargeback},
         disputes::{AddDisputeNote, Filter, OpenDispute, ResolveDispute, WithdrawDispute},
     },
-    domain::{Author, Chargeback, Complaint, Dispute, DisputeNote, DisputeReason, DisputeState, Outcome, Purpose},
+    domain::{
+        Author, Chargeback, Complaint, Dispute, DisputeNote, DisputeReason, DisputeState, EarningSource, Outcome,
+    },
 };
 
 /// Which disputes.
@@ -188,9 +190,9 @@ impl TryFrom<pb::RecordChargebackRequest> for RecordChargeback {
         use pb::record_chargeback_request::Payment;
         let mut fields = Fields::new();
         let payment = match &request.payment {
-            Some(Payment::MilestoneId(id)) => fields.id("milestone_id", id).map(Purpose::Milestone),
-            Some(Payment::InvoiceId(id)) => fields.id("invoice_id", id).map(Purpose::Invoice),
-            Some(Payment::BonusPaymentId(id)) => fields.id("bonus_payment_id", id).map(Purpose::Bonus),
+            Some(Payment::MilestoneId(id)) => fields.id("milestone_id", id).map(EarningSource::Milestone),
+            Some(Payment::InvoiceId(id)) => fields.id("invoice_id", id).map(EarningSource::Invoice),
+            Some(Payment::BonusPaymentId(id)) => fields.id("bonus_payment_id", id).map(EarningSource::Bonus),
             None => {
                 let choice = "is required: milestone_id, invoice_id or bonus_payment_id";
                 fields.refuse("payment", "REQUIRED", choice);
@@ -285,9 +287,9 @@ impl From<Chargeback> for pb::Chargeback {
     fn from(chargeback: Chargeback) -> Self {
         use pb::chargeback::Payment;
         let payment = match chargeback.payment {
-            Purpose::Milestone(id) => Payment::MilestoneId(id.to_string()),
-            Purpose::Invoice(id) => Payment::InvoiceId(id.to_string()),
-            Purpose::Bonus(id) => Payment::BonusPaymentId(id.to_string()),
+            EarningSource::Milestone(id) => Payment::MilestoneId(id.to_string()),
+            EarningSource::Invoice(id) => Payment::InvoiceId(id.to_string()),
+            EarningSource::Bonus(id) => Payment::BonusPaymentId(id.to_string()),
         };
         Self {
             id: chargeback.id.to_string(),
