@@ -83,6 +83,8 @@ typed_ids! {
     CaseId,
     /// What a client is made to pay.
     ChargeId,
+    /// One attempt at a charge, as the payment provider knows it.
+    ChargeOrderId,
     /// A company that hires.
     ClientId,
     /// The work agreed between a client and talent.
@@ -115,6 +117,8 @@ typed_ids! {
     NoteId,
     /// The terms offered with a contract invitation.
     OfferId,
+    /// Money of talent that leaves the house.
+    PayoutId,
     /// Where talent's money goes.
     PayoutMethodId,
     /// One human with one verified e-mail address.
@@ -127,6 +131,8 @@ typed_ids! {
     RecommendationId,
     /// Who vouches.
     ReferrerId,
+    /// Money that goes back to where a client paid from.
+    RefundId,
     /// The idempotency id of a mutating request.
     RequestId,
     /// A refund, a chargeback: what takes back an earning or a part of it.

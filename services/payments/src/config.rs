@@ -12,6 +12,23 @@ pub struct Config {
     /// What every service needs.
     #[serde(flatten)]
     pub common: Common,
+    /// The payment provider.
+    pub gateway: GatewayConfig,
+}
+
+/// `[gateway]`: the payment provider.
+#[derive(Clone, Debug, Deserialize)]
+pub struct GatewayConfig {
+    /// Which one.
+    pub kind: GatewayKind,
+}
+
+/// The payment providers that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GatewayKind {
+    /// The embedded one: no money moves.
+    Sandbox,
 }
 
 impl Config {

@@ -47,7 +47,11 @@ use vouch_storage::timers::Worker;
 pub use config::{Config, DEFAULTS};
 pub use migration::Migrator;
 
-use crate::app::{App, audit::Audit};
+use crate::app::{
+    App,
+    audit::Audit,
+    gateway::{self, PaymentGateway},
+};
 
 /// The name of the service: of its stream, its durable consumers and its variables.
 pub const NAME: &str = "payments";
@@ -74,8 +78,15 @@ impl Service {
     /// # Errors
     /// None here.
     #[expect(clippy::unused_async, reason = "other services wait here")]
-    pub async fn build_on(chassis: Chassis, _config: &Config) -> Result<Self, ChassisError> {
-        let app = App::new(chassis.commands());
+    pub async fn build_on(chassis: Chassis, config: &Config) -> Result<Self, ChassisError> {
+        let gateway = gateway::open(&config.gateway);
+        Ok(Self::build_with(chassis, config, gateway))
+    }
+
+    /// As above, with a payment provider of the caller's choice.
+    #[must_use]
+    pub fn build_with(chassis: Chassis, _config: &Config, gateway: Arc<dyn PaymentGateway>) -> Self {
+        let app = App::new(chassis.commands(), gateway);
         let (on_time, audit) = (app.clone(), Audit::new(app.clone()));
         let worker = Worker::new(
             chassis.db().clone(),
@@ -97,7 +108,7 @@ impl Service {
                 let audit = audit.clone();
                 async move { Ok(audit.check().await?) }
             });
-        Ok(Self { chassis })
+        Self { chassis }
     }
 
     /// Where it listens.

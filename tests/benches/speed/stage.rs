@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use vouch_messaging::{Bus, Consumer, JetStream, NatsConfig, Relay, Subscription, outbox};
+use vouch_payments::app::gateway::sandbox::Sandbox;
 use vouch_primitives::SystemClock;
 use vouch_runtime::{
     Commands, Peer, Tls,
@@ -87,7 +88,10 @@ impl Stage {
         let relay = Relay::new(db, bus).batch(u64::try_from(batch)?);
         workers.spawn(relay.run(stop.clone()));
         let db = self.payments.clone();
-        let app = Arc::new(vouch_payments::app::App::new(Commands::new(db.clone(), clock.clone())));
+        let app = Arc::new(vouch_payments::app::App::new(
+            Commands::new(db.clone(), clock.clone()),
+            Arc::new(Sandbox),
+        ));
         let router = vouch_payments::events::router();
         let consumer = Consumer::new(db.clone(), Arc::clone(payments_bus), clock, router, app);
         workers.spawn(consumer.batch(batch).run(stop.clone()));

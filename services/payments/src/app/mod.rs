@@ -11,6 +11,7 @@
 //! | [`milestones`] | agreed, funded, submitted, sent back, approved by the client or by silence, given up |
 //! | [`bonuses`] | what clients give beside what was agreed |
 //! | [`charges`] | what clients are made to pay, and what follows once they have |
+//! | [`gateway`] | payment providers: how money enters and leaves the house |
 //! | [`disputes`] | what is disputed is held until operators decide |
 //! | [`chargebacks`] | payments that providers take back, and give again |
 //! | [`earnings`] | settled when available, refunded |
@@ -31,6 +32,7 @@ pub mod contract_changes;
 pub mod contracts;
 pub mod disputes;
 pub mod earnings;
+pub mod gateway;
 pub mod invoices;
 pub mod ledger;
 pub mod milestones;
@@ -39,18 +41,29 @@ pub mod rewards;
 pub mod tax;
 pub mod time_entries;
 
+use std::sync::Arc;
+
 use vouch_runtime::Commands;
 
-/// The use cases of payments. Clones share the database.
+use self::gateway::PaymentGateway;
+
+/// The use cases of payments. Clones share the database and the payment provider.
 #[derive(Clone, Debug)]
 pub struct App {
     commands: Commands,
+    gateway: Arc<dyn PaymentGateway>,
 }
 
 impl App {
-    /// The use cases on a service's database and clock.
+    /// The use cases on a service's database and clock, with this payment provider.
     #[must_use]
-    pub const fn new(commands: Commands) -> Self {
-        Self { commands }
+    pub const fn new(commands: Commands, gateway: Arc<dyn PaymentGateway>) -> Self {
+        Self { commands, gateway }
+    }
+
+    /// The payment provider.
+    #[must_use]
+    pub fn gateway(&self) -> &dyn PaymentGateway {
+        &*self.gateway
     }
 }

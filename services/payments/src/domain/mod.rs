@@ -11,6 +11,7 @@
 //! | [`milestone`] | [`Milestone`]: agreed, funded, submitted, approved |
 //! | [`bonus`] | [`BonusPayment`]: what a client gives beside what was agreed |
 //! | [`charge`] | [`Charge`]: what a client is made to pay |
+//! | [`refusal`] | [`Refusal`]: why a provider does not move money |
 //! | [`earning`] | [`Earning`]: pending, settled, refunded |
 //! | [`dispute`] | [`Dispute`]: what holds an earning's money until it ends |
 //! | [`chargeback`] | [`Chargeback`]: a payment that its provider has taken back |
@@ -34,6 +35,7 @@ pub mod journal;
 pub mod ledger;
 pub mod limit;
 pub mod milestone;
+pub mod refusal;
 pub mod reward;
 pub mod statement;
 pub mod tax;
@@ -57,6 +59,7 @@ pub use journal::{JournalEntry, Source, Transfer, TransferKind};
 pub use ledger::{Book, LedgerError};
 pub use limit::WeeklyLimits;
 pub use milestone::{Milestone, MilestoneError, MilestoneEvent, MilestoneEventKind, MilestoneState, Transition};
+pub use refusal::Refusal;
 pub use reward::{Release, RewardError, RewardKey, RewardKind, RewardPosting, RewardTotal};
 pub use statement::{Balances, CurrencyTotal, Part, StatementLine};
 pub use tax::TaxForm;
