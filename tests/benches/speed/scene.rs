@@ -8,7 +8,7 @@ use vouch_primitives::{
 };
 use vouch_proto::{convert::to_wire_time, payments::v1::EarningSettled};
 use vouch_referral::{
-    domain::{BonusState, ReferralCode, Terms, Tie},
+    domain::{BonusState, ReferralCode, ReferralKind, Terms, Tie},
     store::{accounts, people, referrers, ties},
 };
 use vouch_storage::{Db, StorageError};
@@ -50,6 +50,7 @@ impl Scene {
                     referrer: referrer.id,
                     referee,
                     account: referrer.account,
+                    kind: ReferralKind::Friend,
                     terms: Terms::STANDARD,
                     joined,
                     bonus: BonusState::Open,

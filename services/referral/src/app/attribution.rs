@@ -9,7 +9,7 @@ use vouch_storage::{Txn, timers};
 
 use super::{App, accrual};
 use crate::{
-    domain::{BonusState, Movement, ReferralCode, Terms, Tie},
+    domain::{BonusState, Movement, ReferralCode, ReferralKind, Terms, Tie},
     error::Error,
     store::{self, accounts::Account, earnings::Earning, referrers::Referrer},
 };
@@ -78,6 +78,7 @@ fn propose(accounts: &[Account], vouchers: &HashMap<ReferralCode, Referrer>, ter
         referrer: referrer.id,
         referee: account.person,
         account: referrer.account,
+        kind: ReferralKind::Friend,
         terms,
         joined: account.registered_at,
         bonus: BonusState::Open,

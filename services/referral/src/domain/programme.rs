@@ -10,7 +10,7 @@ use vouch_primitives::{
     AccountId, AttributionId, BasisPoints, Currency, Money, MoneyError, PersonId, ReferrerId, Share, Timestamp,
 };
 
-use super::Terms;
+use super::{ReferralKind, Terms};
 
 /// What a reward is paid for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +74,8 @@ pub struct Tie {
     pub referee: PersonId,
     /// The account that rewards are paid to.
     pub account: AccountId,
+    /// By which type of referral.
+    pub kind: ReferralKind,
     /// The terms that it was made under.
     pub terms: Terms,
     /// When the referee joined.

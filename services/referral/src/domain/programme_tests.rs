@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::{prelude::*, sample::SizeRange};
 use vouch_primitives::{AccountId, AttributionId, Currency, Money, MoneyError, PersonId, ReferrerId, Timestamp};
 
-use super::{BonusState, Movement, RewardKind, Terms, Tie};
+use super::{BonusState, Movement, ReferralKind, RewardKind, Terms, Tie};
 
 const CASES: u32 = 25_000;
 
@@ -23,6 +23,7 @@ fn tie(joined: Timestamp) -> Tie {
         referrer: ReferrerId::new(),
         referee: PersonId::new(),
         account: AccountId::new(),
+        kind: ReferralKind::Friend,
         terms: Terms::STANDARD,
         joined,
         bonus: BonusState::Open,

@@ -4,6 +4,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 mod m20261121_000101_referral_programme;
 mod m20261121_000102_referral_earnings;
+mod m20261130_000110_referral_kind;
 
 /// All migrations that the referral database needs.
 #[derive(Debug)]
@@ -14,6 +15,7 @@ impl MigratorTrait for Migrator {
         let own: Vec<Box<dyn MigrationTrait>> = vec![
             Box::new(m20261121_000101_referral_programme::Migration),
             Box::new(m20261121_000102_referral_earnings::Migration),
+            Box::new(m20261130_000110_referral_kind::Migration),
         ];
         [vouch_storage::migrations(), vouch_messaging::migrations(), own]
             .into_iter()

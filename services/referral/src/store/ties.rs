@@ -10,7 +10,7 @@ use vouch_primitives::{AccountId, AttributionId, Currency, Money, PersonId, Refe
 use vouch_storage::{StorageError, Txn};
 
 use super::{ROWS, corrupt, programme};
-use crate::domain::{BonusState, Reward, RewardKind, Terms, Tie};
+use crate::domain::{BonusState, ReferralKind, Reward, RewardKind, Terms, Tie};
 
 mod attribution {
     use sea_orm::entity::prelude::*;
@@ -28,6 +28,7 @@ mod attribution {
         pub joined_at: i64,
         pub bonus_state: String,
         pub created_at: i64,
+        pub kind: String,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -266,6 +267,7 @@ fn write(now: Timestamp, tie: &Tie) -> Result<attribution::ActiveModel, StorageE
         joined_at: Set(tie.joined.as_micros()),
         bonus_state: Set(bonus_name(tie.bonus).to_owned()),
         created_at: Set(now.as_micros()),
+        kind: Set(tie.kind.name().to_owned()),
     })
 }
 
@@ -334,6 +336,7 @@ fn read(row: &attribution::Model, terms: Terms, totals: &[total::Model]) -> Resu
         referrer: ReferrerId::from_uuid(row.referrer_id),
         referee: PersonId::from_uuid(row.referee_person_id),
         account: AccountId::from_uuid(row.account_id),
+        kind: ReferralKind::of_name(&row.kind).ok_or_else(|| corrupt("unknown kind of referral"))?,
         terms,
         joined: Timestamp::from_micros(row.joined_at),
         bonus: bonus.ok_or_else(|| corrupt("unknown bonus state"))?,
