@@ -57,11 +57,8 @@ async fn nobody_gets_at_what_is_somebody_elses() {
                 );
                 continue;
             }
-            assert_eq!(
-                refused(None, "", &[Code::Unauthenticated]).await,
-                "TOKEN_MISSING",
-                "{path}"
-            );
+            let reason = refused(None, "", &[Code::Unauthenticated]).await;
+            assert_eq!(reason, "TOKEN_MISSING", "{path}");
             for service in SERVICES.iter().filter(|name| !policy.services.contains(*name)) {
                 let reason = refused(Some(&format!("service:{service}")), "", &[Code::PermissionDenied]).await;
                 assert_eq!(reason, "CALLER_NOT_ALLOWED", "{path} as {service}");
