@@ -101,6 +101,8 @@ typed_ids! {
     EventId,
     /// A hiring manager of a client.
     HiringManagerId,
+    /// That a referrer brought a payee and a client together.
+    IntroductionId,
     /// A client's invitation to one e-mail address.
     InvitationId,
     /// What a client is told to pay for.
@@ -129,6 +131,10 @@ typed_ids! {
     ProjectShareId,
     /// Somebody whom talent has recommended instead of themselves.
     RecommendationId,
+    /// A referrer's invitation to a friend.
+    ReferralInvitationId,
+    /// A link by which a referrer vouches.
+    ReferralLinkId,
     /// Who vouches.
     ReferrerId,
     /// Money that goes back to where a client paid from.
@@ -139,6 +145,8 @@ typed_ids! {
     ReversalId,
     /// A project room.
     RoomId,
+    /// What makes a referral look wrong.
+    SignalId,
     /// The bytes of a file, as their store names them: nobody else learns this name.
     StoredFileId,
     /// A client's private group of talent.

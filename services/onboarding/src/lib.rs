@@ -21,7 +21,7 @@
 //!
 //! A person may change what they said of themselves, close the account, and have themselves erased.
 //!
-//! Events out: `AccountRegistered`, `EmailVerified`, `EmailReleased`, `AccountClosed`, `AccountReopened`, `PersonErased`,
+//! Events out: `AccountRegistered`, `AgencyRegistered`, `EmailVerified`, `EmailReleased`, `AccountClosed`, `AccountReopened`, `PersonErased`,
 //! `OfferAccepted`, `OfferDeclined`, `OfferLapsed`, `TalentReady`. Events in: payments' `ContractStarted` and `ContractEnded`,
 //! invitation's `InvitationAccepted`, of which only those count that went straight into an account, referral's
 //! `MatchSignalChanged`. Whether

@@ -21,6 +21,15 @@ pub enum Error {
     /// The account has not been heard of; it may have registered a moment ago.
     #[error("account {0} has not been heard of yet")]
     AccountUnknown(String),
+    /// The referrer has a code of their own choice already.
+    #[error("the referrer has chosen another code before")]
+    VanityCodeFinal,
+    /// The code is somebody else's.
+    #[error("the code is somebody else's")]
+    CodeTaken,
+    /// The referrer has as many links as there may be.
+    #[error("the referrer has {0} links, and no more may be made")]
+    LinkLimit(u64),
     /// An event says something that cannot be.
     #[error("a bad event: {0}")]
     BadEvent(#[from] Violations),
@@ -56,6 +65,9 @@ impl From<Error> for Status {
         match &error {
             Error::NotFound { resource, id } => status::not_found(resource, id),
             Error::AccountUnknown(_) => status::with_reason(Code::NotFound, "ACCOUNT_UNKNOWN", error.to_string()),
+            Error::VanityCodeFinal => status::failed_precondition("VANITY_CODE_FINAL", error.to_string()),
+            Error::CodeTaken => status::already_exists("CODE_TAKEN", error.to_string()),
+            Error::LinkLimit(_) => status::failed_precondition("LINK_LIMIT_REACHED", error.to_string()),
             Error::BadEvent(violations) => status::invalid_argument(violations),
             Error::Total(_) | Error::NoFreeCode | Error::TermsChanged { .. } => status::internal(&error),
             Error::Storage(storage) => status::storage(storage),
@@ -69,6 +81,9 @@ impl From<&Error> for Verdict {
             Error::Storage(storage) if storage.is_transient() => Self::Retry,
             Error::NotFound { .. }
             | Error::AccountUnknown(_)
+            | Error::VanityCodeFinal
+            | Error::CodeTaken
+            | Error::LinkLimit(_)
             | Error::BadEvent(_)
             | Error::Total(_)
             | Error::NoFreeCode

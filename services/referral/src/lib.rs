@@ -23,7 +23,9 @@ pub mod timers;
 use std::{net::SocketAddr, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
-use vouch_proto::referral::v1::referral_service_server::ReferralServiceServer;
+use vouch_proto::referral::v1::{
+    link_service_server::LinkServiceServer, referral_service_server::ReferralServiceServer,
+};
 use vouch_runtime::{Chassis, ChassisError, chassis};
 use vouch_storage::{BoxError, timers::Worker};
 
@@ -61,9 +63,11 @@ impl Service {
         let worker = Worker::new(chassis.db().clone(), chassis.clock(), timers::handler(app.clone()));
         let audit = Audit::new(app.clone());
         let server = ReferralServiceServer::new(grpc::ReferralService::new(app.clone()));
+        let links = LinkServiceServer::new(grpc::Links(app.clone()));
         Ok(Self(
             chassis
                 .grpc(server)
+                .grpc(links)
                 .facts(events::router(), Arc::new(app))
                 .timers(worker)
                 .looks_at(move || {

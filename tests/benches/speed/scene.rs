@@ -8,7 +8,7 @@ use vouch_primitives::{
 };
 use vouch_proto::{convert::to_wire_time, payments::v1::EarningSettled};
 use vouch_referral::{
-    domain::{BonusState, ReferralCode, ReferralKind, Terms, Tie},
+    domain::{BonusState, Party, ReferralCode, ReferralKind, Terms, Tie},
     store::{accounts, people, referrers, ties},
 };
 use vouch_storage::{Db, StorageError};
@@ -72,6 +72,7 @@ impl Scene {
                 .iter()
                 .map(|one| accounts::Account {
                     id: one.account,
+                    party: Party::Person,
                     person: one.person,
                     registered_at: one.enrolled_at,
                     typed_code: String::new(),

@@ -41,7 +41,10 @@ async fn nobody_gets_at_what_is_somebody_elses() {
             seen.insert(path.clone());
             let ask = async |subject: Option<&str>, field: &str| {
                 let token = subject.map(|subject| token(world.keys(), subject));
-                let message = things.ids.get(field).map(|id| naming(&method, field, id));
+                let of_client = subject.is_some_and(|subject| subject.starts_with("client:"));
+                let of_client = things.of_client.get(field).filter(|_| of_client);
+                let id = of_client.or_else(|| things.ids.get(field));
+                let message = id.map(|id| naming(&method, field, id));
                 raw::call(&channel, &path, message.unwrap_or_default().into(), token.as_deref()).await
             };
             let refused = async |subject: Option<&str>, field: &str, codes: &[Code]| {

@@ -9,6 +9,7 @@ use vouch_proto::{
     invitation::v1 as invitation,
     onboarding::v1 as onboarding,
     payments::v1::{self as payments, contract::Pay},
+    referral::v1 as referral,
 };
 use vouch_suite::{
     Story,
@@ -18,6 +19,8 @@ use vouch_suite::{
 /// Real things by the name of the field that names them, with the subjects of their owners.
 pub struct Things {
     pub ids: BTreeMap<&'static str, String>,
+    /// What is the client's where the other one of its name is a person's.
+    pub of_client: BTreeMap<&'static str, String>,
     pub client: String,
     pub talent: String,
     pub referrer: String,
@@ -80,10 +83,27 @@ pub async fn things(story: &Story) -> Things {
     ]);
     Things {
         ids,
+        of_client: vouching(story, &company.id).await,
         client: format!("client:{}", company.id),
         talent: format!("person:{}", ada.id),
         referrer: format!("person:{}", rosa.id),
     }
+}
+
+/// What there is of a client that vouches for somebody.
+async fn vouching(story: &Story, client_id: &str) -> BTreeMap<&'static str, String> {
+    let request = referral::EnrolReferrerRequest {
+        request_id: RequestId::new().to_string(),
+        client_id: client_id.to_owned(),
+        ..Default::default()
+    };
+    let enrolled = story.clients.referrals.clone().enrol_referrer(request).await;
+    let referrer = enrolled.expect("enrolled").into_inner().referrer.expect("a referrer");
+    let registered = story.register("Cleo", "cleo@talent.example", &referrer.code).await;
+    registered.expect("an account");
+    story.clock.settle().await.expect("rest");
+    let attribution = story.attributions(&referrer.id).await.expect("a list").remove(0);
+    BTreeMap::from([("referrer_id", referrer.id), ("attribution_id", attribution.id)])
 }
 
 /// Work by the hour.

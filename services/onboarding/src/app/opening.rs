@@ -2,7 +2,11 @@
 //! client's requirements [B4, B30, F16].
 
 use vouch_primitives::{AccountId, CaseId, InvitationId, OfferId, Timestamp};
-use vouch_proto::common::v1::{ContractTerms, contract_terms::Pay};
+use vouch_proto::{
+    common::v1::{ContractTerms, contract_terms::Pay},
+    convert::to_wire_time,
+    onboarding::v1::AgencyRegistered,
+};
 use vouch_storage::{
     Txn,
     timers::{self, NewTimer},
@@ -13,6 +17,7 @@ use super::{
     agencies::publish,
     cases::CaseFile,
     invitations::{AcceptedInvitation, Content},
+    record,
 };
 use crate::{
     domain::{
@@ -129,6 +134,12 @@ async fn agency(
     };
     if agencies::insert(txn, &new).await? {
         search::reindex(txn, new.id).await?;
+        let event = AgencyRegistered {
+            account_id: new.id.to_string(),
+            person_id: new.owner.to_string(),
+            register_time: Some(to_wire_time(now)),
+        };
+        record(txn, now, new.id.as_uuid(), &event).await?;
         return Ok(new);
     }
     let found = agencies::lock_named(txn, person.id, name).await?;

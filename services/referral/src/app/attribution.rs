@@ -9,7 +9,7 @@ use vouch_storage::{Txn, timers};
 
 use super::{App, accrual};
 use crate::{
-    domain::{BonusState, Movement, ReferralCode, ReferralKind, Terms, Tie},
+    domain::{BonusState, Movement, Party, ReferralKind, Terms, Tie, TypedCode},
     error::Error,
     store::{self, accounts::Account, earnings::Earning, referrers::Referrer},
 };
@@ -67,9 +67,9 @@ impl App {
 }
 
 /// The ties that valid codes ask for. Nobody vouches for themselves.
-fn propose(accounts: &[Account], vouchers: &HashMap<ReferralCode, Referrer>, terms: Terms) -> Vec<Tie> {
+fn propose(accounts: &[Account], vouchers: &HashMap<TypedCode, Referrer>, terms: Terms) -> Vec<Tie> {
     let referrer_of = |account: &Account| {
-        let code = account.typed_code.parse::<ReferralCode>().ok()?;
+        let code = account.typed_code.parse::<TypedCode>().ok()?;
         vouchers.get(&code).filter(|referrer| referrer.person != account.person)
     };
     let tie = |account: &Account, referrer: &Referrer| Tie {
@@ -90,13 +90,30 @@ fn propose(accounts: &[Account], vouchers: &HashMap<ReferralCode, Referrer>, ter
         .collect()
 }
 
-async fn vouchers(txn: &Txn, accounts: &[Account]) -> Result<HashMap<ReferralCode, Referrer>, Error> {
-    let codes: BTreeSet<ReferralCode> = accounts.iter().filter_map(|a| a.typed_code.parse().ok()).collect();
-    let found = store::referrers::of_codes(txn, &codes).await?;
-    Ok(found
+async fn vouchers(txn: &Txn, accounts: &[Account]) -> Result<HashMap<TypedCode, Referrer>, Error> {
+    let (mut drawn, mut chosen) = (BTreeSet::new(), BTreeSet::new());
+    for typed in accounts.iter().filter_map(|account| account.typed_code.parse().ok()) {
+        match typed {
+            TypedCode::Drawn(code) => drawn.insert(code),
+            TypedCode::Vanity(code) => chosen.insert(code),
+        };
+    }
+    let found = store::referrers::of_codes(txn, &drawn).await?;
+    let mut vouchers: HashMap<_, _> = found
         .into_iter()
-        .map(|referrer| (referrer.code.clone(), referrer))
-        .collect())
+        .map(|referrer| (TypedCode::Drawn(referrer.code.clone()), referrer))
+        .collect();
+    let claimed = store::vanity::of_codes(txn, &chosen).await?;
+    let theirs = store::referrers::with_ids(txn, &claimed.values().copied().collect()).await?;
+    let by_id: HashMap<_, _> = theirs.into_iter().map(|referrer| (referrer.id, referrer)).collect();
+    for (code, id) in claimed {
+        vouchers.extend(
+            by_id
+                .get(&id)
+                .map(|referrer| (TypedCode::Vanity(code), referrer.clone())),
+        );
+    }
+    Ok(vouchers)
 }
 
 /// What new referees had earned before their registration was heard of, less what was reversed of it.
@@ -124,6 +141,7 @@ fn parse(event: &AccountRegistered) -> Result<Account, Violations> {
     };
     fields.finish(Account {
         id,
+        party: Party::Person,
         person,
         registered_at,
         typed_code,

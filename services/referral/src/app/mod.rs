@@ -5,14 +5,19 @@ pub mod attribution;
 pub mod audit;
 pub mod enrolment;
 pub mod explanation;
+pub mod links;
 mod owners;
 
 use sha2::{Digest, Sha256};
 use vouch_primitives::Timestamp;
-use vouch_proto::payments::v1::ledger_service_client::LedgerServiceClient;
+use vouch_proto::{payments::v1::ledger_service_client::LedgerServiceClient, referral::v1 as pb};
 use vouch_runtime::{client::Peer, commands::Commands};
 
-use crate::{domain::Terms, error::Error, store};
+use crate::{
+    domain::{ReferralKind, Terms},
+    error::Error,
+    store,
+};
 
 pub use crate::store::{lines::LinePosition, programme::PublishedTerms};
 
@@ -77,6 +82,18 @@ impl App {
 
     fn now(&self) -> Timestamp {
         self.commands.now()
+    }
+}
+
+/// A type of referral on the wire.
+pub(crate) const fn wire_referral_kind(kind: ReferralKind) -> pb::ReferralKind {
+    match kind {
+        ReferralKind::Friend => pb::ReferralKind::Friend,
+        ReferralKind::Freelancer => pb::ReferralKind::Freelancer,
+        ReferralKind::ThirdPartySite => pb::ReferralKind::ThirdPartySite,
+        ReferralKind::Affiliate => pb::ReferralKind::Affiliate,
+        ReferralKind::Agency => pb::ReferralKind::Agency,
+        ReferralKind::ClientIntroduction => pb::ReferralKind::ClientIntroduction,
     }
 }
 

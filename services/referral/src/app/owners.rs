@@ -1,11 +1,11 @@
 //! Whose things are.
 
-use vouch_primitives::{AccountId, AttributionId, ReferrerId, Uuid};
+use vouch_primitives::{AccountId, AttributionId, ClientId, PersonId, ReferrerId, Uuid};
 use vouch_runtime::access::{FindOwners, Owners};
 use vouch_storage::StorageError;
 
 use super::App;
-use crate::store;
+use crate::{domain::Party, store};
 
 impl FindOwners for App {
     async fn find_owners(&self, field: &str, id: Uuid) -> Result<Option<Owners>, StorageError> {
@@ -13,7 +13,7 @@ impl FindOwners for App {
         let referrer = match field {
             "account_id" => {
                 let account = store::accounts::find(conn, AccountId::from_uuid(id)).await?;
-                return Ok(account.map(|account| Owners::person(account.person)));
+                return Ok(account.map(|account| of(account.party, account.person)));
             }
             "referrer_id" => Some(ReferrerId::from_uuid(id)),
             "attribution_id" => {
@@ -25,7 +25,18 @@ impl FindOwners for App {
         let Some(referrer) = referrer else {
             return Ok(None);
         };
-        let found = store::referrers::find(conn, referrer).await?;
-        Ok(found.map(|referrer| Owners::person(referrer.person)))
+        let Some(found) = store::referrers::find(conn, referrer).await? else {
+            return Ok(None);
+        };
+        let account = store::accounts::find(conn, found.account).await?;
+        Ok(account.map(|account| of(account.party, found.person)))
+    }
+}
+
+/// A client stands in the place of a person, under its own id.
+fn of(party: Party, person: PersonId) -> Owners {
+    match party {
+        Party::Person | Party::Agency => Owners::person(person),
+        Party::Client => Owners::client(ClientId::from_uuid(person.as_uuid())),
     }
 }

@@ -58,6 +58,11 @@ impl fmt::Display for ReferralCode {
     }
 }
 
+/// Whether a text has the length and the characters of a drawn code, whatever its last one says.
+pub(super) fn looks_drawn(text: &str) -> bool {
+    text.len() == LENGTH && text.bytes().all(|byte| symbol(byte).is_some())
+}
+
 /// The weights are coprime to 30 and differ by at most 29 from place to place, so that every single wrong character
 /// is noticed, and nearly every exchange of two neighbours.
 fn check(body: &[u64]) -> u64 {

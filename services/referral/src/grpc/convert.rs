@@ -2,16 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use vouch_primitives::{AccountId, AttributionId, Currency, Money, ReferrerId};
+use vouch_primitives::{AttributionId, Currency, Money, ReferrerId};
 use vouch_proto::{Fields, Page, Violations, convert::to_wire_time, referral::v1 as pb};
 
 use crate::{
-    app::{LinePosition, PublishedTerms},
+    app::{LinePosition, PublishedTerms, enrolment::Enrolling},
     domain::{BonusState, ReferralKind, RewardKind, Tie},
 };
-
-/// Which account to enrol.
-pub(super) struct Enrol(pub AccountId);
 
 /// Which referrer to read.
 pub(super) struct ReferrerQuery(pub ReferrerId);
@@ -30,15 +27,23 @@ pub(super) struct RewardItems {
     pub page: Page<LinePosition>,
 }
 
-impl TryFrom<pb::EnrolReferrerRequest> for Enrol {
+impl TryFrom<pb::EnrolReferrerRequest> for Enrolling {
     type Error = Violations;
 
     fn try_from(request: pb::EnrolReferrerRequest) -> Result<Self, Violations> {
         let mut fields = Fields::new();
-        let Some(account) = fields.id("account_id", &request.account_id) else {
-            return Err(fields.into());
-        };
-        fields.finish(Self(account))
+        if request.client_id.is_empty() {
+            let account = fields.id("account_id", &request.account_id);
+            return account.map(Self::Account).ok_or_else(|| fields.into());
+        }
+        if !request.account_id.is_empty() {
+            fields.refuse("account_id", "NOT_BOTH", "must be empty where a client enrols");
+        }
+        let client = fields.id("client_id", &request.client_id);
+        match client {
+            Some(client) => fields.finish(Self::Client(client)),
+            None => Err(fields.into()),
+        }
     }
 }
 

@@ -1,12 +1,15 @@
 //! Commands in: parse, call, wrap.
 
 mod convert;
+mod links;
 
 use tonic::{Request, Response, Status};
 use vouch_proto::referral::v1::{self as pb, referral_service_server};
 use vouch_runtime::grpc::{parse_mutation, parse_query};
 
-use crate::app::App;
+use crate::app::{App, enrolment::Enrolling};
+
+pub use links::Links;
 
 /// `vouch.referral.v1.ReferralService`.
 #[derive(Clone, Debug)]
@@ -26,8 +29,8 @@ impl referral_service_server::ReferralService for ReferralService {
         &self,
         request: Request<pb::EnrolReferrerRequest>,
     ) -> Result<Response<pb::EnrolReferrerResponse>, Status> {
-        let (key, convert::Enrol(account)) = parse_mutation(&self.0, request).await?;
-        Ok(Response::new(self.0.enrol(key, account).await?))
+        let (key, who): (_, Enrolling) = parse_mutation(&self.0, request).await?;
+        Ok(Response::new(self.0.enrol(key, who).await?))
     }
 
     async fn get_referrer(

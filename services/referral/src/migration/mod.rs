@@ -5,6 +5,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 mod m20261121_000101_referral_programme;
 mod m20261121_000102_referral_earnings;
 mod m20261130_000110_referral_kind;
+mod m20261130_000120_referral_links;
 
 /// All migrations that the referral database needs.
 #[derive(Debug)]
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000101_referral_programme::Migration),
             Box::new(m20261121_000102_referral_earnings::Migration),
             Box::new(m20261130_000110_referral_kind::Migration),
+            Box::new(m20261130_000120_referral_links::Migration),
         ];
         [vouch_storage::migrations(), vouch_messaging::migrations(), own]
             .into_iter()

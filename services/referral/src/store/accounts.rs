@@ -4,13 +4,16 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, entity::prelude::*, sea_query::
 use vouch_primitives::{AccountId, PersonId, Timestamp};
 use vouch_storage::{StorageError, Txn};
 
-use super::ROWS;
+use super::{ROWS, corrupt};
+use crate::domain::Party;
 
 /// An account as it registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// Its id.
     pub id: AccountId,
+    /// What it belongs to.
+    pub party: Party,
     /// Who owns it.
     pub person: PersonId,
     /// When it registered.
@@ -24,6 +27,7 @@ pub struct Account {
 pub(super) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
+    pub party: String,
     pub person_id: Uuid,
     pub registered_at: i64,
     pub typed_code: String,
@@ -42,6 +46,7 @@ pub async fn insert(txn: &Txn, accounts: &[Account]) -> Result<(), StorageError>
     for chunk in accounts.chunks(ROWS) {
         let rows = chunk.iter().map(|account| ActiveModel {
             id: Set(account.id.as_uuid()),
+            party: Set(account.party.name().to_owned()),
             person_id: Set(account.person.as_uuid()),
             registered_at: Set(account.registered_at.as_micros()),
             typed_code: Set(account.typed_code.clone()),
@@ -60,10 +65,15 @@ pub async fn insert(txn: &Txn, accounts: &[Account]) -> Result<(), StorageError>
 /// If the database fails.
 pub async fn find(conn: &impl ConnectionTrait, id: AccountId) -> Result<Option<Account>, StorageError> {
     let row = Entity::find_by_id(id.as_uuid()).one(conn).await?;
-    Ok(row.map(|row| Account {
+    row.map(read).transpose()
+}
+
+fn read(row: Model) -> Result<Account, StorageError> {
+    Ok(Account {
         id: AccountId::from_uuid(row.id),
+        party: Party::of_name(&row.party).ok_or_else(|| corrupt("unknown party"))?,
         person: PersonId::from_uuid(row.person_id),
         registered_at: Timestamp::from_micros(row.registered_at),
         typed_code: row.typed_code,
-    }))
+    })
 }

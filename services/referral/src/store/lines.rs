@@ -2,12 +2,12 @@
 
 use std::{collections::HashMap, fmt, str::FromStr};
 
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value, entity::prelude::Uuid};
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value, entity::prelude::Uuid};
 use vouch_primitives::{Currency, EarningId, PersonId, ReversalId, Timestamp};
 use vouch_proto::Page;
 use vouch_storage::StorageError;
 
-use super::corrupt;
+use super::{corrupt, mark, marks};
 use crate::domain::Tie;
 
 /// One earning, or one reversal of an earning.
@@ -69,11 +69,10 @@ pub async fn first_of(
     most: usize,
 ) -> Result<HashMap<(PersonId, Currency), Vec<Line>>, StorageError> {
     let backend = conn.get_database_backend();
-    let marks: Vec<_> = (1..=ties.len()).map(|number| mark(backend, number)).collect();
     let joined = "(SELECT a.joined_at FROM attribution a WHERE a.referee_person_id = e.person_id)";
     let lines = lines_where(&format!(
         "e.person_id IN ({}) AND e.occurred_at >= {joined}",
-        marks.join(", ")
+        marks(backend, 1, ties.len())
     ));
     let sql = format!(
         "SELECT * FROM (SELECT line.*, ROW_NUMBER() OVER (PARTITION BY person_id, currency ORDER BY {ORDER}) AS nth \
@@ -146,12 +145,6 @@ fn lines_where(wanted: &str) -> String {
          UNION ALL SELECT e.person_id, e.currency, e.occurred_at, e.id, 1, r.id, -r.amount_minor \
          FROM earning e JOIN reversal r ON r.earning_id = e.id WHERE {wanted}"
     )
-}
-
-/// The place of a parameter, which a statement may name more than once.
-fn mark(backend: DbBackend, number: usize) -> String {
-    let sign = if backend == DbBackend::Postgres { '$' } else { '?' };
-    format!("{sign}{number}")
 }
 
 async fn all(conn: &impl ConnectionTrait, sql: String, values: Vec<Value>) -> Result<Vec<Row>, StorageError> {

@@ -3,14 +3,16 @@
 pub mod accounts;
 pub mod earnings;
 pub mod lines;
+pub mod links;
 pub mod people;
 pub mod programme;
 pub mod referrers;
 pub mod ties;
+pub mod vanity;
 
 use std::fmt::Display;
 
-use vouch_storage::StorageError;
+use vouch_storage::{DbBackend, StorageError};
 
 /// Rows per statement, far below what either engine takes as parameters.
 const ROWS: usize = 1_000;
@@ -18,4 +20,16 @@ const ROWS: usize = 1_000;
 /// A value in the database that the program cannot have written.
 fn corrupt(what: impl Display) -> StorageError {
     StorageError::Database(sea_orm::DbErr::Custom(format!("unreadable row: {what}")))
+}
+
+/// The place of a parameter, which a statement may name more than once.
+fn mark(backend: DbBackend, number: usize) -> String {
+    let sign = if backend == DbBackend::Postgres { '$' } else { '?' };
+    format!("{sign}{number}")
+}
+
+/// The places of so many parameters from this one on, with commas.
+fn marks(backend: DbBackend, first: usize, count: usize) -> String {
+    let marks: Vec<_> = (first..first + count).map(|number| mark(backend, number)).collect();
+    marks.join(", ")
 }

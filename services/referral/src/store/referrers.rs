@@ -6,7 +6,7 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, entity::prelude::*, sea_query::
 use vouch_primitives::{AccountId, PersonId, ReferrerId, Timestamp};
 use vouch_storage::{StorageError, Txn};
 
-use super::corrupt;
+use super::{ROWS, corrupt};
 use crate::domain::ReferralCode;
 
 /// Somebody who vouches.
@@ -80,6 +80,22 @@ pub async fn of_account(conn: &impl ConnectionTrait, id: AccountId) -> Result<Op
         .await?
         .map(read)
         .transpose()
+}
+
+/// The referrers with these ids.
+///
+/// # Errors
+/// If the database fails.
+pub async fn with_ids(conn: &impl ConnectionTrait, ids: &BTreeSet<ReferrerId>) -> Result<Vec<Referrer>, StorageError> {
+    let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
+    let mut referrers = Vec::new();
+    for chunk in ids.chunks(ROWS) {
+        let rows = Entity::find().filter(Column::Id.is_in(chunk.iter().copied()));
+        for row in rows.all(conn).await? {
+            referrers.push(read(row)?);
+        }
+    }
+    Ok(referrers)
 }
 
 /// The referrers of some codes.

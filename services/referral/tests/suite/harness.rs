@@ -17,13 +17,15 @@ use vouch_primitives::{
 use vouch_proto::{
     common::v1 as common,
     convert::{from_wire_time, to_wire_time},
-    onboarding::v1::AccountRegistered,
+    onboarding::v1::{AccountRegistered, AgencyRegistered},
     operations::v1::{GetTestClockRequest, SetTestClockRequest, operations_service_client::OperationsServiceClient},
     payments::v1::{
         self as payments, EarningReinstated, EarningReversed, EarningSettled,
         ledger_service_server::{LedgerService, LedgerServiceServer},
     },
-    referral::v1::{self as pb, referral_service_client::ReferralServiceClient},
+    referral::v1::{
+        self as pb, link_service_client::LinkServiceClient, referral_service_client::ReferralServiceClient,
+    },
 };
 use vouch_referral::{Config, DEFAULTS, Service, migration::Migrator};
 use vouch_runtime::{
@@ -127,6 +129,10 @@ impl House {
         ReferralServiceClient::new(self.channel.clone())
     }
 
+    pub fn links(&self) -> LinkServiceClient<Signed> {
+        LinkServiceClient::new(self.channel.clone())
+    }
+
     /// A new person who has enrolled.
     pub async fn referrer(&self) -> Rosa {
         self.enrolled(&Person::new()).await
@@ -149,6 +155,7 @@ impl House {
         let request = pb::EnrolReferrerRequest {
             request_id: RequestId::new().to_string(),
             account_id: account.to_owned(),
+            ..Default::default()
         };
         Ok(self
             .client()
@@ -157,6 +164,19 @@ impl House {
             .into_inner()
             .referrer
             .expect("a referrer"))
+    }
+
+    /// This person makes an agency.
+    pub async fn agency(&self, person: &Person) -> String {
+        let account_id = AccountId::new().to_string();
+        let event = AgencyRegistered {
+            account_id: account_id.clone(),
+            person_id: person.id.clone(),
+            register_time: Some(to_wire_time(at(super::JOINED))),
+        };
+        self.publish(&[envelope(&event)]).await;
+        self.quiet().await;
+        account_id
     }
 
     pub fn registration(&self, person: &Person, code: &str) -> Envelope {

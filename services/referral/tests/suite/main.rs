@@ -1,5 +1,6 @@
 //! The referral service alone, over its real gRPC port, on both databases; payments and onboarding are played.
 
+mod enrolment;
 mod harness;
 mod locks;
 mod pages;
