@@ -6,8 +6,8 @@ use vouch_primitives::{AttributionId, Currency, Money, ReferrerId};
 use vouch_proto::{Fields, Page, Violations, convert::to_wire_time, referral::v1 as pb};
 
 use crate::{
-    app::{LinePosition, PublishedTerms, enrolment::Enrolling},
-    domain::{BonusState, ReferralKind, RewardKind, Tie},
+    app::{LinePosition, PublishedTerms, enrolment::Enrolling, wire_referral_kind},
+    domain::{BonusState, RewardKind, Tie},
 };
 
 /// Which referrer to read.
@@ -132,20 +132,8 @@ pub(super) fn attribution(tie: &Tie) -> pb::Attribution {
         window_end_time: Some(to_wire_time(tie.window_end())),
         bonus_state: i32::from(state),
         terms_version: tie.terms.version,
-        kind: i32::from(wire_kind(tie.kind)),
+        kind: i32::from(wire_referral_kind(tie.kind)),
         totals: currencies.into_iter().map(|currency| total(tie, currency)).collect(),
-    }
-}
-
-/// A type of referral on the wire.
-fn wire_kind(kind: ReferralKind) -> pb::ReferralKind {
-    match kind {
-        ReferralKind::Friend => pb::ReferralKind::Friend,
-        ReferralKind::Freelancer => pb::ReferralKind::Freelancer,
-        ReferralKind::ThirdPartySite => pb::ReferralKind::ThirdPartySite,
-        ReferralKind::Affiliate => pb::ReferralKind::Affiliate,
-        ReferralKind::Agency => pb::ReferralKind::Agency,
-        ReferralKind::ClientIntroduction => pb::ReferralKind::ClientIntroduction,
     }
 }
 
