@@ -343,6 +343,7 @@ impl Story {
         let request = referral::EnrolReferrerRequest {
             request_id: request_id(),
             account_id: person.account_id.clone(),
+            ..referral::EnrolReferrerRequest::default()
         };
         Ok(call!(self.clients.referrals, enrol_referrer, request)?
             .referrer
