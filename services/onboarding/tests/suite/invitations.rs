@@ -1,7 +1,7 @@
 //! The invitation service, as far as onboarding sees it: small, but keeping its promises. It can be told to misbehave.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     future::pending,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard},
@@ -61,6 +61,8 @@ struct Book {
     invitations: Vec<pb::Invitation>,
     requests: BTreeSet<String>,
     plan: pb::Plan,
+    /// Where it is another one than that of Acme now: the plan of whoever sent an invitation.
+    plans: BTreeMap<String, pb::Plan>,
 }
 
 struct Service(Arc<Shared>);
@@ -74,6 +76,7 @@ impl Invitations {
             invitations: vec![],
             requests: BTreeSet::new(),
             plan: pb::Plan::Basic,
+            plans: BTreeMap::new(),
         };
         let shared = Arc::new(Shared {
             clock,
@@ -148,6 +151,11 @@ impl Invitations {
     /// Acme gets this plan.
     pub fn set_plan(&self, plan: pb::Plan) {
         self.shared.book().plan = plan;
+    }
+
+    /// Acme had this plan when it sent the invitation, and has it for that one.
+    pub fn set_plan_of(&self, invitation: &pb::Invitation, plan: pb::Plan) {
+        self.shared.book().plans.insert(invitation.id.clone(), plan);
     }
 
     /// Changes an invitation that has been sent.
@@ -319,7 +327,13 @@ impl InvitationService for Service {
             Mood::AnswerLost => Err(Status::unavailable("the answer is lost")),
             Mood::HangsAfter => self.0.hang().await,
             _ => {
-                let client_plan = self.0.book().plan.into();
+                let book = self.0.book();
+                let client_plan = book
+                    .plans
+                    .get(&request.invitation_id)
+                    .copied()
+                    .unwrap_or(book.plan)
+                    .into();
                 Ok(Response::new(pb::AcceptInvitationResponse {
                     invitation,
                     client_plan,
