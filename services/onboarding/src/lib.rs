@@ -23,8 +23,8 @@
 //!
 //! Events out: `AccountRegistered`, `AgencyRegistered`, `EmailVerified`, `EmailReleased`, `AccountClosed`, `AccountReopened`, `PersonErased`,
 //! `OfferAccepted`, `OfferDeclined`, `OfferLapsed`, `TalentReady`. Events in: payments' `ContractStarted` and `ContractEnded`,
-//! invitation's `InvitationAccepted`, of which only those count that went straight into an account, referral's
-//! `MatchSignalChanged`. Whether
+//! invitation's `InvitationAccepted`, of which only those count that went straight into an account, `TalentCloudMemberChanged`
+//! and `TalentCloudArchived`, referral's `MatchSignalChanged`. Whether
 //! somebody has an invitation, the invitation service decides; accepting one spans both, see [`app::acceptances`].
 //!
 //! The bytes of documents are kept in a directory or a bucket, see [`app::documents`].
@@ -104,12 +104,13 @@ impl Service {
             timers::TASKS,
             Arc::new(move |timer, _now| Box::pin(timers::run(as_task.clone(), timer))),
         );
+        let seal = chassis.seal();
         let chassis = chassis
             .grpc(AccountServiceServer::new(grpc::Accounts(app.clone())))
             .grpc(CaseServiceServer::new(grpc::Cases(app.clone())))
             .grpc(TaskServiceServer::new(grpc::Tasks(app.clone())))
             .grpc(TaskTemplateServiceServer::new(grpc::TaskTemplates(app.clone())))
-            .grpc(TaxServiceServer::new(grpc::Taxes(app.clone())))
+            .grpc(TaxServiceServer::new(grpc::Taxes(app.clone(), seal)))
             .grpc(ProfileServiceServer::new(grpc::Profiles(app.clone())))
             .grpc(DocumentServiceServer::new(grpc::Documents::new(app.clone())))
             .facts(events::router(), Arc::new(app))

@@ -93,13 +93,14 @@ impl Service {
             chassis.clock(),
             Arc::new(move |txn, due| Box::pin(timers::fire(on_time.clone(), txn, due))),
         );
+        let seal = chassis.seal();
         let chassis = chassis
             .grpc(ContractServiceServer::new(grpc::Contracts(app.clone())))
             .grpc(BonusServiceServer::new(grpc::Bonuses(app.clone())))
             .grpc(DisputeServiceServer::new(grpc::Disputes(app.clone())))
             .grpc(EarningServiceServer::new(grpc::Earnings(app.clone())))
             .grpc(LedgerServiceServer::new(grpc::Ledger(app.clone())))
-            .grpc(TaxServiceServer::new(grpc::Taxes(app.clone())))
+            .grpc(TaxServiceServer::new(grpc::Taxes(app.clone(), seal)))
             .grpc(TimeServiceServer::new(grpc::Times(app.clone())))
             .grpc(InvoiceServiceServer::new(grpc::Invoices(app.clone())))
             .facts(events::router(), Arc::new(app))

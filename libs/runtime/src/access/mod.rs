@@ -10,6 +10,7 @@
 
 mod caller;
 mod keys;
+mod seal;
 mod token;
 
 use std::collections::HashMap;
@@ -28,6 +29,7 @@ use vouch_proto::access::{Access, NamedFields, access_of};
 use vouch_storage::StorageError;
 
 pub use caller::{BadSubject, Caller, Owners};
+pub use seal::Seal;
 
 use crate::config::AccessConfig;
 use crate::grpc::status;

@@ -24,7 +24,7 @@ use vouch_messaging::{Bus, BusError, Consumer, JetStream, PROVISIONER, Reapply, 
 use vouch_primitives::Clock;
 use vouch_storage::{BoxError, Db, DbBackend, StorageError, timers};
 
-use crate::access::{AccessError, Caller, Gate, Signer};
+use crate::access::{AccessError, Caller, Gate, Seal, Signer};
 use crate::client::{Peer, PeerError};
 use crate::clock::ServiceClock;
 use crate::commands::Commands;
@@ -276,6 +276,11 @@ impl Chassis {
     /// Commands on this service's database and clock.
     pub fn commands(&self) -> Commands {
         Commands::new(self.db.clone(), self.clock.clock())
+    }
+
+    /// What hides secrets in the hashes of requests, with this service's key.
+    pub fn seal(&self) -> Seal {
+        Seal::new(&self.config.access, self.name)
     }
 
     /// A connection to another service.

@@ -1,5 +1,7 @@
 //! Tax information: taken here, kept by payments [B46, B53].
 
+use prost::{Message, Name};
+use sha2::{Digest, Sha256};
 use tonic::{Code, Status};
 use vouch_primitives::AccountId;
 use vouch_proto::{
@@ -9,7 +11,7 @@ use vouch_proto::{
     convert::to_wire_time,
     onboarding::v1::{self as pb, tax_information::State},
 };
-use vouch_testkit::{TestDatabase, eventually, on_both_databases};
+use vouch_testkit::{TestDatabase, eventually, on_both_databases, tables::rows};
 
 use crate::{
     example::{activation, at, request_id, start},
@@ -19,6 +21,7 @@ use crate::{
 
 on_both_databases! {
     a_form_is_passed_on_and_forgotten,
+    whoever_reads_the_requests_learns_no_number,
     while_payments_is_away_a_form_waits,
     a_lost_answer_hands_the_same_form_over_again,
     bad_forms_are_told_everything,
@@ -98,6 +101,40 @@ impl World {
 /// How many forms wait here with what they say.
 async fn waiting(world: &World) -> i64 {
     count(&world.db, "tax_form WHERE form IS NOT NULL").await
+}
+
+/// Whoever has the database and knows all but the number could else try all numbers.
+async fn whoever_reads_the_requests_learns_no_number(database: TestDatabase) {
+    let world = World::new(database).await;
+    let (ada, _) = world.ada().await;
+    let request = pb::SubmitTaxInformationRequest {
+        request_id: request_id(),
+        account_id: ada.account_id.clone(),
+        form: Some(w9()),
+    };
+    let submit = async |request: &pb::SubmitTaxInformationRequest| {
+        let answer = world.taxes.clone().submit_tax_information(request.clone()).await?;
+        Ok::<_, Status>(answer.into_inner())
+    };
+    let taken = submit(&request).await.expect("taken");
+    let plain = Sha256::new()
+        .chain_update("operator:test")
+        .chain_update([0])
+        .chain_update(request.encode_to_vec())
+        .finalize();
+    let query = format!(
+        "SELECT hash FROM request WHERE method = '{}'",
+        pb::SubmitTaxInformationRequest::full_name()
+    );
+    let hash: Vec<u8> = rows(&world.db, query).await[0].try_get_by_index(0).expect("a hash");
+    assert_ne!(hash, plain.to_vec());
+    assert_eq!(submit(&request).await.expect("the same answer"), taken);
+    let other = pb::SubmitTaxInformationRequest {
+        form: Some(w8ben()),
+        ..request
+    };
+    assert_eq!(refusal(submit(&other).await).1, "REQUEST_ID_REUSED");
+    world.stop().await;
 }
 
 async fn a_form_is_passed_on_and_forgotten(database: TestDatabase) {

@@ -3,14 +3,17 @@
 use tonic::{Request, Response, Status};
 use vouch_primitives::AccountId;
 use vouch_proto::payments::v1::{self as pb, tax_service_server::TaxService};
-use vouch_runtime::grpc::{parse_mutation, parse_query};
+use vouch_runtime::{
+    access::Seal,
+    grpc::{parse_mutation, parse_query},
+};
 
 use super::convert::Id;
 use crate::app::{App, tax::RecordTaxForm};
 
-/// The service, on its use cases.
+/// The service, on its use cases. What a form says is secret, also in the hash by which the request is known.
 #[derive(Clone, Debug)]
-pub struct Taxes(pub App);
+pub struct Taxes(pub App, pub Seal);
 
 #[tonic::async_trait]
 impl TaxService for Taxes {
@@ -19,6 +22,7 @@ impl TaxService for Taxes {
         request: Request<pb::RecordTaxFormRequest>,
     ) -> Result<Response<pb::RecordTaxFormResponse>, Status> {
         let (key, command) = parse_mutation::<_, RecordTaxForm>(&self.0, request).await?;
+        let key = self.1.seal(key)?;
         Ok(Response::new(self.0.record_tax_form(&key, &command).await?))
     }
 
