@@ -13,12 +13,15 @@
 //! ```
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter, Set, TryInsertResult,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter, Set, TryInsertResult,
     sea_query::{Expr, Query},
 };
 use vouch_primitives::{RequestId, Timestamp};
 
 use crate::{StorageError, Txn, metrics};
+
+/// How many texts answers are looked through for at once: SQLite takes no more than a thousand alternatives.
+const ALTERNATIVES: usize = 250;
 
 /// What a request is known by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,22 +118,26 @@ pub async fn release(txn: &Txn, id: RequestId) -> Result<(), StorageError> {
     Ok(())
 }
 
-/// Empties the answers that hold these bytes, such as the id of a person who is erased. The same request again is still
-/// known, and gets an answer that says nothing. Looks through all answers.
+/// Empties the answers that hold one of these texts, such as the id of a person who is erased. The same request again is
+/// still known, and gets an answer that says nothing. Looks through all answers, once for some hundreds of texts.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn erase_answers(txn: &Txn, about: &[u8]) -> Result<(), StorageError> {
-    let holds = match txn.get_database_backend() {
-        DbBackend::Sqlite => Expr::cust_with_values("instr(answer, ?) > 0", [about.to_vec()]),
-        _ => Expr::cust_with_values("position($1 in answer) > 0", [about.to_vec()]),
+pub async fn erase_answers(txn: &Txn, about: &[String]) -> Result<(), StorageError> {
+    let backend = txn.get_database_backend();
+    let holds = |text: &String| match backend {
+        DbBackend::Sqlite => Expr::cust_with_values("instr(answer, ?) > 0", [text.as_bytes().to_vec()]),
+        _ => Expr::cust_with_values("position($1 in answer) > 0", [text.as_bytes().to_vec()]),
     };
-    entity::Entity::update_many()
-        .col_expr(entity::Column::Answer, Expr::value(Vec::<u8>::new()))
-        .filter(entity::Column::Answer.is_not_null())
-        .filter(holds)
-        .exec(txn)
-        .await?;
+    for chunk in about.chunks(ALTERNATIVES) {
+        let one_of_them = chunk.iter().map(holds).fold(Condition::any(), Condition::add);
+        entity::Entity::update_many()
+            .col_expr(entity::Column::Answer, Expr::value(Vec::<u8>::new()))
+            .filter(Expr::cust("length(answer) > 0"))
+            .filter(one_of_them)
+            .exec(txn)
+            .await?;
+    }
     Ok(())
 }
 

@@ -23,7 +23,7 @@
 //! | [`config`] | the settings; every one stands in `config.default.toml` |
 //!
 //! Events out: `InvitationSent`, `InvitationResent`, `InvitationAccepted`, `InvitationDeclined`, `InvitationWithdrawn`,
-//! `InvitationExpired`, `TalentCloudMemberChanged`, `ProjectChanged`, `ApplicationChanged`, `TalentRecommended`,
+//! `InvitationExpired`, `TalentCloudMemberChanged`, `TalentCloudArchived`, `ProjectChanged`, `ApplicationChanged`, `TalentRecommended`,
 //! `AddressSuppressed`, `AddressReinstated`. Events in: onboarding's `EmailVerified`, `EmailReleased`, `TalentReady`, `OfferAccepted`,
 //! `OfferDeclined`, `OfferLapsed` and
 //! `PersonErased`, referral's `ReferrerEnrolled` and `RefereeAttributed`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vouch_storage::{BoxError, Txn, timers::Batch};
 
-use crate::app::{App, EXPIRE_INVITATION, REMIND_OF_INVITATION};
+use crate::app::{App, ERASE_AGAIN, EXPIRE_INVITATION, REMIND_OF_INVITATION};
 
 /// Carries out the timers of one kind inside the transaction that takes them.
 ///
@@ -14,6 +14,7 @@ pub async fn fire(app: App, txn: Arc<Txn>, due: Batch) -> Result<(), BoxError> {
     match due.kind.as_str() {
         EXPIRE_INVITATION => app.expire_invitations(&txn, &due).await?,
         REMIND_OF_INVITATION => app.remind_of_invitations(&txn, &due).await?,
+        ERASE_AGAIN => app.erase_again(&txn, &due).await?,
         unknown => return Err(format!("no timer is called {unknown:?}").into()),
     }
     Ok(())

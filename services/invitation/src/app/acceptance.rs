@@ -1,13 +1,13 @@
 //! What becomes of an invitation: a person accepts it, time runs out, the talent is hired.
 
-use std::collections::BTreeMap;
-
 use vouch_messaging::{NewEvent, outbox};
 use vouch_primitives::{InvitationId, PersonId, Timestamp};
 use vouch_proto::{convert::to_wire_time, invitation::v1 as pb};
 use vouch_storage::{Txn, idempotency::RequestKey, timers::Batch};
 
-use super::{App, applications, changes::silence, invitations::follow, members, sending::changed};
+use super::{
+    App, applications, changes::silence, erasing::expect_known, invitations::follow, members, sending::changed,
+};
 use crate::{
     domain::{Accepted, AccountAddress, Hire, Invitation, MemberState, OfferEnd, Proof, Refusal},
     error::Error,
@@ -88,10 +88,10 @@ impl App {
             address.released |= erased.contains(&address.person_id);
         }
         addresses.sort_by_key(|address| (address.since, address.released));
-        let newest: BTreeMap<_, _> = addresses.into_iter().map(|address| (address.hash, address)).collect();
-        let newest: Vec<_> = newest.into_values().collect();
-        accounts::save(txn, &newest).await?;
-        self.erase(txn, &erased.into_iter().collect::<Vec<_>>()).await
+        accounts::save(txn, &addresses).await?;
+        let erased: Vec<_> = erased.into_iter().collect();
+        self.erase(txn, &erased).await?;
+        self.erase_later(txn, &erased).await
     }
 
     /// Notes who was hired: the offers that came with these invitations were accepted.
@@ -140,6 +140,7 @@ async fn accept(txn: &Txn, now: Timestamp, command: &AcceptInvitation) -> Result
         proof,
     } = command;
     let refused = |why| Error::Refused { id: *id, why };
+    expect_known(txn, *person_id).await?;
     let mut invitation = store::lock(txn, *id)
         .await?
         .ok_or_else(|| Error::not_found("invitation", id))?;

@@ -7,7 +7,7 @@ use vouch_primitives::{ApplicationId, HiringManagerId, InvitationId, PersonId, P
 use vouch_proto::{Listed, Page, convert::to_wire_time, invitation::v1 as pb};
 use vouch_storage::{Txn, idempotency::RequestKey};
 
-use super::{App, invitations::follow, projects, recommending, sending::Inviter};
+use super::{App, erasing::expect_known, invitations::follow, projects, recommending, sending::Inviter};
 use crate::{
     domain::{
         Applicant, Application, ApplicationStage, ApplicationState, ContractTerms, Draft, DraftContent, OfferEnd,
@@ -235,6 +235,7 @@ async fn apply(txn: &Txn, now: Timestamp, command: &Apply) -> Result<Application
         applicant,
         share_id,
     } = command;
+    expect_known(txn, *person_id).await?;
     // Locked, so that nobody closes it meanwhile.
     projects::locked(txn, *project_id).await?;
     let found = store::projects::find_for(txn, *project_id, *person_id).await?;

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use sea_orm::ConnectionTrait;
+use vouch_messaging::{NewEvent, outbox};
 use vouch_primitives::{ClientId, PersonId, TalentCloudId, TalentCloudMemberId, Timestamp};
-use vouch_proto::{Listed, Page, invitation::v1 as pb};
+use vouch_proto::{Listed, Page, convert::to_wire_time, invitation::v1 as pb};
 use vouch_storage::{Txn, idempotency::RequestKey};
 
 use super::App;
@@ -133,6 +134,12 @@ impl App {
                 if cloud.archived_at.is_none() {
                     cloud.archived_at = Some(now);
                     store::save(&txn, &cloud).await?;
+                    let event = pb::TalentCloudArchived {
+                        talent_cloud_id: cloud.id.to_string(),
+                        client_id: cloud.client_id.to_string(),
+                        archive_time: Some(to_wire_time(now)),
+                    };
+                    outbox::append(&txn, now, &[NewEvent::new(cloud.id.as_uuid(), &event)]).await?;
                 }
                 let talent_cloud = Some(cloud.into());
                 Ok(pb::ArchiveTalentCloudResponse { talent_cloud })

@@ -4,17 +4,25 @@
 //!
 //! Whoever adds a table with anything personal adds it here; a test looks through all of the database.
 
+use std::{collections::HashMap, time::Duration};
+
 use vouch_messaging::{NewEvent, outbox};
 use vouch_primitives::{PersonId, Timestamp};
 use vouch_proto::{convert::to_wire_time, invitation::v1 as pb};
-use vouch_storage::{Txn, idempotency, timers};
+use vouch_storage::{
+    Txn, idempotency,
+    timers::{self, Batch, NewTimer},
+};
 
-use super::{App, EXPIRE_INVITATION, REMIND_OF_INVITATION, applications, members};
+use super::{App, ERASE_AGAIN, EXPIRE_INVITATION, REMIND_OF_INVITATION, applications, members};
 use crate::{
     domain::{Erasure, MemberState},
     error::Error,
-    store::{accounts, erasures, invitations, recommendations, suppressions},
+    store::{accounts, erasures, invitations, projects, recommendations, suppressions},
 };
+
+/// After this time people are erased once more. No call and no transaction lasts as long.
+const ONCE_MORE_AFTER: Duration = Duration::from_secs(60 * 60);
 
 impl App {
     /// Erases people. That they were erased is remembered, since news of their addresses may come later.
@@ -25,6 +33,27 @@ impl App {
         erasures::insert(txn, erased).await?;
         let people: Vec<_> = erased.iter().map(|erasure| erasure.person_id).collect();
         accounts::release_of(txn, &people).await?;
+        self.erase(txn, &people).await?;
+        self.erase_later(txn, &people).await
+    }
+
+    /// Sets timers to erase people once more: what was written at the very moment of the erasure was not seen by it.
+    pub(super) async fn erase_later(&self, txn: &Txn, people: &[PersonId]) -> Result<(), Error> {
+        let due = self.commands.now().saturating_add(ONCE_MORE_AFTER);
+        let timers = people.iter().map(|person| NewTimer {
+            kind: ERASE_AGAIN,
+            key: person.as_uuid(),
+            due,
+        });
+        Ok(timers::schedule(txn, &timers.collect::<Vec<_>>()).await?)
+    }
+
+    /// Erases once more the people whose timers are due.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn erase_again(&self, txn: &Txn, due: &Batch) -> Result<(), Error> {
+        let people: Vec<_> = due.keys().into_iter().map(PersonId::from_uuid).collect();
         self.erase(txn, &people).await
     }
 
@@ -36,7 +65,8 @@ impl App {
         }
         let now = self.commands.now();
         let addresses = accounts::of_people(txn, people).await?;
-        let about = invitations::lock_about(txn, people, &addresses).await?;
+        let former = accounts::former_of(txn, people).await?;
+        let about = invitations::lock_about(txn, people, &addresses, &former).await?;
         let mut named: Vec<String> = people.iter().map(ToString::to_string).collect();
         named.extend(about.iter().map(|it| it.id.to_string()));
         // An address to which something was sent may be somebody else's, who goes on to be written to.
@@ -45,6 +75,12 @@ impl App {
         let own = about.iter().filter(|it| !others.contains_key(&hash(it)));
         let own: Vec<_> = own.map(|it| it.recipient.clone()).collect();
         suppressions::delete_tokens(txn, &own).await?;
+        let until: HashMap<_, _> = former.iter().map(|former| (former.hash, former.until)).collect();
+        let passed_on = about
+            .iter()
+            .filter_map(|it| Some((it.recipient.clone(), *until.get(&hash(it))?)));
+        suppressions::delete_tokens_until(txn, &passed_on.collect()).await?;
+        projects::erase_shares(txn, people).await?;
         invite_nobody(txn, now, people, &about).await?;
         named.extend(
             applications::erase(txn, now, people)
@@ -53,14 +89,21 @@ impl App {
                 .map(ToString::to_string),
         );
         let ids: Vec<_> = about.iter().map(|it| it.id).collect();
-        let recommended = recommendations::erase(txn, people, &addresses, &ids).await?;
+        let recommended = recommendations::erase(txn, people, &addresses, &former, &ids).await?;
         named.extend(recommended.iter().map(ToString::to_string));
         // Whatever was answered about them names them, or what is about them, by its id.
-        for named in named {
-            idempotency::erase_answers(txn, named.as_bytes()).await?;
-        }
+        idempotency::erase_answers(txn, &named).await?;
         let changed: Vec<_> = about.iter().map(|it| (it.client_id, it.id)).collect();
         Ok(invitations::number(txn, &changed).await?)
+    }
+}
+
+/// Refuses what is asked in the name of somebody who was erased, or about them: their token may live a while longer.
+pub(super) async fn expect_known(txn: &Txn, person: PersonId) -> Result<(), Error> {
+    if erasures::among(txn, &[person]).await?.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::not_found("person", person))
     }
 }
 

@@ -10,6 +10,7 @@ use vouch_storage::{Txn, idempotency::RequestKey};
 use super::{
     App,
     clouds::{locked, locked_in_use},
+    erasing::expect_known,
 };
 use crate::{
     domain::{Branch, Content, Invitation, Member, MemberState, State},
@@ -73,6 +74,7 @@ impl App {
                 if invitation.branch == Branch::Hire && acceptance.hired_at.is_none() {
                     return Err(Error::NotAccepted(invitation_id));
                 }
+                expect_known(&txn, acceptance.person_id).await?;
                 let state = match acceptance.hired_at {
                     Some(_) => MemberState::Ready,
                     None => MemberState::Onboarding,

@@ -44,6 +44,9 @@ pub const EXPIRE_INVITATION: &str = "invitation.expire";
 /// The timer that reminds of an invitation; its key is the invitation's id.
 pub const REMIND_OF_INVITATION: &str = "invitation.remind";
 
+/// The timer that erases a person once more; its key is the person's id.
+pub const ERASE_AGAIN: &str = "person.erase_again";
+
 /// The kind of the e-mail that invites somebody.
 const INVITATION_SENT: &str = "invitation.sent";
 

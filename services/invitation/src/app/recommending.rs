@@ -6,7 +6,7 @@ use vouch_primitives::{ClientId, PersonId, ProjectId, ProjectShareId, Recommenda
 use vouch_proto::{Listed, Page, convert::to_wire_time, invitation::v1 as pb};
 use vouch_storage::{Txn, idempotency::RequestKey};
 
-use super::{App, clients::expect_client, projects};
+use super::{App, clients::expect_client, erasing::expect_known, projects};
 use crate::{
     domain::{Invitation, Occasion, Project, Recommendation, RecommendedTalent, Referee, Referrer, Share, State},
     error::Error,
@@ -56,6 +56,7 @@ impl App {
     ) -> Result<pb::ShareProjectResponse, Error> {
         self.commands
             .once(key, |txn, _| async move {
+                expect_known(&txn, command.person_id).await?;
                 let found = store::projects::find(&*txn, command.project_id).await?;
                 let project = found.filter(Project::is_public);
                 let project = project.ok_or_else(|| projects::no_project(command.project_id))?;
@@ -104,6 +105,7 @@ impl App {
         } = command;
         self.commands
             .once(key, |txn, now| async move {
+                expect_known(&txn, *person_id).await?;
                 let recommendation = Recommendation {
                     id: RecommendationId::new(),
                     client_id: client_of(&txn, *occasion, *person_id).await?,

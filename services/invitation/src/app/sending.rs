@@ -290,7 +290,7 @@ impl App {
             ways_out.push((TokenHash(way_out.sha256()), invitation.recipient.email.clone()));
         }
         store::add_tokens(txn, &tokens).await?;
-        suppressions::add_tokens(txn, &ways_out).await?;
+        suppressions::add_tokens(txn, &ways_out, now).await?;
         Ok(vouch_mail::enqueue_all(txn, now, &mails).await?)
     }
 }

@@ -10,6 +10,7 @@ mod m20261121_000106_invitation_account_address;
 mod m20261121_000107_invitation_project;
 mod m20261121_000108_invitation_application;
 mod m20261122_000109_invitation_erasure;
+mod m20261130_000110_invitation_former_address;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait,
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261121_000107_invitation_project::Migration));
         all.push(Box::new(m20261121_000108_invitation_application::Migration));
         all.push(Box::new(m20261122_000109_invitation_erasure::Migration));
+        all.push(Box::new(m20261130_000110_invitation_former_address::Migration));
         all
     }
 }

@@ -4,13 +4,13 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-    sea_query::{Expr, ExprTrait, OnConflict, Query},
+    sea_query::{CaseStatement, Expr, ExprTrait, OnConflict, Query},
 };
-use vouch_primitives::{ClientId, PersonId, ProjectId, ProjectShareId, TalentCloudId, Timestamp};
+use vouch_primitives::{ClientId, PersonId, ProjectId, ProjectShareId, TalentCloudId, Timestamp, Uuid};
 use vouch_storage::{StorageError, Txn, containing};
 
 use self::entity::{ActiveModel, Column, Entity, Model};
-use super::{clients, read_terms, unreadable, write_terms};
+use super::{ROWS, clients, read_terms, unreadable, write_terms};
 use crate::domain::{PayKind, Project, ProjectState, Share, Skills, WorkQuery, project::Says};
 
 const STATES: [ProjectState; 3] = [ProjectState::Draft, ProjectState::Published, ProjectState::Closed];
@@ -142,6 +142,36 @@ pub async fn share(txn: &Txn, new: Share) -> Result<Share, StorageError> {
         .one(txn)
         .await?;
     Ok(there.map_or(new, shared))
+}
+
+/// Forgets where these people have shared projects: a link keeps its id, which then stands for where.
+///
+/// # Errors
+/// When the database fails.
+pub async fn erase_shares(txn: &Txn, people: &[PersonId]) -> Result<(), StorageError> {
+    for chunk in people.chunks(ROWS) {
+        let said = share::Column::PersonId
+            .is_in(chunk.iter().map(|person| person.as_uuid()))
+            .and(share::Column::Source.ne(""));
+        let ids: Vec<Uuid> = share::Entity::find()
+            .select_only()
+            .column(share::Column::Id)
+            .filter(said)
+            .into_tuple()
+            .all(txn)
+            .await?;
+        for ids in ids.chunks(ROWS) {
+            let anywhere = ids.iter().fold(CaseStatement::new(), |cases, id| {
+                cases.case(Expr::col(share::Column::Id).eq(*id), id.to_string())
+            });
+            share::Entity::update_many()
+                .col_expr(share::Column::Source, anywhere.into())
+                .filter(share::Column::Id.is_in(ids.iter().copied()))
+                .exec(txn)
+                .await?;
+        }
+    }
+    Ok(())
 }
 
 /// The link of this id to this project.

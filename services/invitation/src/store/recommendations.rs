@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, OnConflict},
+    sea_query::{Expr, ExprTrait, OnConflict},
 };
 use vouch_primitives::{ClientId, InvitationId, PersonId, ProjectId, RecommendationId, ReferrerId, Timestamp};
 use vouch_storage::{StorageError, Txn};
 
-use super::{ROWS, suppressions::hash_of, unreadable};
+use super::{ROWS, accounts::Former, suppressions::hash_of, unreadable};
 use crate::domain::{
     AddressHash, Occasion, Recipient, Recommendation, RecommendedTalent, Referee, Referrer, invitation::ERASED_ADDRESS,
 };
@@ -83,7 +83,7 @@ pub async fn list(
     rows.into_iter().map(recommendation).collect()
 }
 
-/// Forgets who was recommended under one of these addresses, and what these people have said of others, if need be as whom one
+/// Forgets who was recommended under one of these addresses, or under a former one as long as it was theirs, and what these people have said of others, if need be as whom one
 /// of these invitations had invited. Tells of which recommendations something was forgotten.
 ///
 /// # Errors
@@ -92,10 +92,18 @@ pub async fn erase(
     txn: &Txn,
     people: &[PersonId],
     addresses: &[AddressHash],
+    former: &[Former],
     invited_by: &[InvitationId],
 ) -> Result<Vec<RecommendationId>, StorageError> {
     let mut erased = Vec::new();
-    for chunk in addresses.chunks(ROWS) {
+    let of_addresses = addresses
+        .chunks(ROWS)
+        .map(|chunk| entity::Column::EmailSha256.is_in(chunk.iter().map(|hash| hash.0.to_vec())));
+    let of_former = former.iter().map(|former| {
+        let to = entity::Column::EmailSha256.eq(former.hash.0.to_vec());
+        to.and(entity::Column::RecommendedAt.lt(former.until.as_micros()))
+    });
+    for of in of_addresses.chain(of_former) {
         let forgotten = entity::ActiveModel {
             name: Set(String::new()),
             email: Set(ERASED_ADDRESS.to_owned()),
@@ -105,7 +113,7 @@ pub async fn erase(
         };
         let rows = entity::Entity::update_many()
             .set(forgotten)
-            .filter(entity::Column::EmailSha256.is_in(chunk.iter().map(|hash| hash.0.to_vec())))
+            .filter(of)
             .exec_with_returning(txn)
             .await?;
         erased.extend(rows.into_iter().map(|row| RecommendationId::from_uuid(row.id)));

@@ -1,6 +1,6 @@
 //! Addresses that get nothing, and the links by which readers get there.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::OnConflict,
@@ -97,11 +97,12 @@ pub async fn among(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn add_tokens(txn: &Txn, tokens: &[(TokenHash, EmailAddress)]) -> Result<(), StorageError> {
+pub async fn add_tokens(txn: &Txn, tokens: &[(TokenHash, EmailAddress)], now: Timestamp) -> Result<(), StorageError> {
     for chunk in tokens.chunks(ROWS) {
         let rows = chunk.iter().map(|(TokenHash(hash), email)| token::ActiveModel {
             token_hash: Set(hash.to_vec()),
             email: Set(email.as_str().to_owned()),
+            sent_at: Set(Some(now.as_micros())),
         });
         token::Entity::insert_many(rows).exec_without_returning(txn).await?;
     }
@@ -116,6 +117,21 @@ pub async fn delete_tokens(txn: &Txn, addresses: &[EmailAddress]) -> Result<(), 
     for chunk in addresses.chunks(ROWS) {
         token::Entity::delete_many()
             .filter(token::Column::Email.is_in(chunk.iter().map(EmailAddress::as_str)))
+            .exec(txn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Takes away the links that were sent to each of these addresses before a moment: whoever had it then is not who has it now.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete_tokens_until(txn: &Txn, addresses: &BTreeMap<EmailAddress, Timestamp>) -> Result<(), StorageError> {
+    for (address, until) in addresses {
+        token::Entity::delete_many()
+            .filter(token::Column::Email.eq(address.as_str()))
+            .filter(token::Column::SentAt.lt(until.as_micros()))
             .exec(txn)
             .await?;
     }
@@ -169,6 +185,8 @@ mod token {
         #[sea_orm(primary_key, auto_increment = false)]
         pub token_hash: Vec<u8>,
         pub email: String,
+        /// When it was sent; not known of those of before 2026-11-30.
+        pub sent_at: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

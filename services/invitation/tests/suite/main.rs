@@ -8,6 +8,7 @@ mod changes;
 mod clients;
 mod clouds;
 mod erasing;
+mod erasing_late;
 mod expiry;
 mod hire;
 mod hiring;

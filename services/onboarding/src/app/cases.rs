@@ -8,7 +8,7 @@ use super::{App, agencies, record};
 use crate::{
     domain::{Agency, Case, Facts, Moved, Person, State, Step, Task},
     error::Error,
-    store::{agencies as agency_store, cases as store, people, profiles, tasks},
+    store::{agencies as agency_store, cases as store, contracts, people, profiles, tasks},
 };
 
 /// A case with all that belongs to it. The terms of an offer are the client's and pass through here unchanged.
@@ -74,6 +74,16 @@ impl App {
         Ok(page.cut(found.into_iter().map(file).collect(), |file| file.case.id))
     }
 
+    /// Whether a client has let go of the talent of a case that is about its talent cloud.
+    ///
+    /// # Errors
+    /// If there is no such case, or the database fails.
+    pub async fn is_left(&self, id: CaseId) -> Result<bool, Error> {
+        let found = store::find_case(self.db().reader(), id).await?;
+        let (case, _) = found.ok_or_else(|| Error::not_found("case", id))?;
+        Ok(case.left_at.is_some())
+    }
+
     /// Leaves the profile step of an invitation to a talent cloud.
     ///
     /// # Errors
@@ -88,6 +98,9 @@ impl App {
             .once(key, |txn, now| async move {
                 let (mut file, person) = lock(&txn, command.case_id).await?;
                 person.expect_open()?;
+                if file.case.left_at.is_some() {
+                    return Err(Error::CaseClosed);
+                }
                 if file.case.state == State::At(Step::BuildProfile) {
                     profiles::find_or_empty(&*txn, file.case.account_id).await?.may_skip()?;
                 }
@@ -189,6 +202,18 @@ pub(super) async fn lock(txn: &Txn, id: CaseId) -> Result<(CaseFile, Person), Er
     let (case, terms) = store::lock_case(txn, id).await?.ok_or_else(unknown)?;
     let tasks = tasks::of_case(txn, id).await?;
     Ok((CaseFile { case, terms, tasks }, person))
+}
+
+/// Reads all cases of a person who is locked, and locks them.
+pub(super) async fn lock_cases(txn: &Txn, person: PersonId) -> Result<Vec<CaseFile>, Error> {
+    let ids: Vec<CaseId> = contracts::cases_and_offers(txn, person).await?.into_keys().collect();
+    let locked = store::lock_cases(txn, &ids).await?;
+    let mut tasks = tasks::of_cases(txn, &ids).await?;
+    let file = |(case, terms): (Case, _)| {
+        let tasks = tasks.remove(&case.id).unwrap_or_default();
+        CaseFile { case, terms, tasks }
+    };
+    Ok(locked.into_iter().map(file).collect())
 }
 
 /// What holds of a case that is locked with its person.

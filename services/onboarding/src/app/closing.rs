@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use vouch_primitives::{CaseId, PersonId, Timestamp, Uuid};
+use vouch_primitives::{PersonId, Timestamp, Uuid};
 use vouch_proto::{convert::to_wire_time, onboarding::v1 as pb};
 use vouch_storage::{
     Txn,
@@ -13,17 +13,17 @@ use vouch_storage::{
 
 use super::{
     App, PASS_TAX_FORM_ON,
-    cases::CaseFile,
+    cases::{CaseFile, lock_cases},
     documents::sweep_at,
     offers::decline_open,
     people::{record_released, record_verified},
     record,
 };
 use crate::{
-    domain::{Case, Closed, ContractEnd, Person, Reopened},
+    domain::{Closed, ContractEnd, Person, Reopened},
     error::Error,
     store::{
-        acceptances, agencies, cases, contracts, documents,
+        acceptances, agencies, contracts, documents,
         people::{self as store, Found},
         profiles, search, signals, tasks, tax_forms, verifications,
     },
@@ -164,17 +164,6 @@ async fn lock(txn: &Txn, id: PersonId) -> Result<Person, Error> {
     person.ok_or_else(|| Error::not_found("person", id))
 }
 
-async fn lock_cases(txn: &Txn, person: PersonId) -> Result<Vec<CaseFile>, Error> {
-    let ids: Vec<CaseId> = contracts::cases_and_offers(txn, person).await?.into_keys().collect();
-    let locked = cases::lock_cases(txn, &ids).await?;
-    let mut tasks = tasks::of_cases(txn, &ids).await?;
-    let file = |(case, terms): (Case, _)| {
-        let tasks = tasks.remove(&case.id).unwrap_or_default();
-        CaseFile { case, terms, tasks }
-    };
-    Ok(locked.into_iter().map(file).collect())
-}
-
 async fn close(txn: &Txn, now: Timestamp, person: &Person, cases: Vec<CaseFile>) -> Result<(), Error> {
     store::save_person(txn, person).await?;
     for mut file in cases {
@@ -226,9 +215,8 @@ async fn erase(txn: &Txn, now: Timestamp, person: &Person) -> Result<(), Error> 
     // Whatever was answered about a person names them, an account of theirs or one of their cases by its id.
     let accounts = owned.iter().map(|agency| agency.id.to_string());
     let named = accounts.chain([id.to_string(), person.account_id.to_string()]);
-    for named in named.chain(own.keys().map(ToString::to_string)) {
-        idempotency::erase_answers(txn, named.as_bytes()).await?;
-    }
+    let named: Vec<_> = named.chain(own.keys().map(ToString::to_string)).collect();
+    idempotency::erase_answers(txn, &named).await?;
     store::erase_person(txn, id, now).await?;
     let event = pb::PersonErased {
         person_id: id.to_string(),

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait},
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, IntoCondition},
 };
 use vouch_primitives::{ClientId, EmailAddress, InvitationId, PersonId, Timestamp, Uuid};
 use vouch_storage::{StorageError, Txn};
@@ -17,8 +17,11 @@ use super::{
 };
 use crate::{
     domain::{AddressHash, Stage, invitation::ERASED_ADDRESS},
-    store::{ROWS, suppressions::hash_of, unreadable},
+    store::{ROWS, accounts::Former, suppressions::hash_of, unreadable},
 };
+
+/// How many alternatives one query asks for: SQLite takes no more than a thousand.
+const ALTERNATIVES: usize = 250;
 
 /// An invitation that names somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,12 +36,18 @@ pub struct About {
     pub recipient: EmailAddress,
 }
 
-/// The invitations that these people have accepted, and those that were sent to one of these addresses, in ascending order of
-/// id; the transaction is going to change them. Those that are erased are left out.
+/// The invitations that these people have accepted, those that were sent to one of these addresses, and those that were sent
+/// to a former one as long as it was theirs, unless somebody else has accepted them; in ascending order of id. The transaction
+/// is going to change them. Those that are erased are left out.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn lock_about(txn: &Txn, people: &[PersonId], addresses: &[AddressHash]) -> Result<Vec<About>, StorageError> {
+pub async fn lock_about(
+    txn: &Txn,
+    people: &[PersonId],
+    addresses: &[AddressHash],
+    former: &[Former],
+) -> Result<Vec<About>, StorageError> {
     let mut ids = BTreeSet::new();
     for chunk in people.chunks(ROWS) {
         let accepted = Column::PersonId.is_in(chunk.iter().map(|person| person.as_uuid()));
@@ -46,6 +55,14 @@ pub async fn lock_about(txn: &Txn, people: &[PersonId], addresses: &[AddressHash
     }
     for chunk in addresses.chunks(ROWS) {
         let sent = Column::RecipientSha256.is_in(chunk.iter().map(|hash| hash.0.to_vec()));
+        ids.extend(which(txn, sent).await?);
+    }
+    for chunk in former.chunks(ALTERNATIVES) {
+        let sent = chunk.iter().fold(Condition::any(), |any, former| {
+            let to = Column::RecipientSha256.eq(former.hash.0.to_vec());
+            let unanswered = Column::PersonId.is_null();
+            any.add(to.and(Column::SentAt.lt(former.until.as_micros())).and(unanswered))
+        });
         ids.extend(which(txn, sent).await?);
     }
     let ids: Vec<_> = ids.into_iter().collect();
@@ -99,9 +116,9 @@ pub async fn erase(txn: &Txn, ids: &[InvitationId], now: Timestamp) -> Result<Ve
     Ok(declined)
 }
 
-async fn which(txn: &Txn, named: Expr) -> Result<Vec<InvitationId>, StorageError> {
+async fn which(txn: &Txn, named: impl IntoCondition) -> Result<Vec<InvitationId>, StorageError> {
     let not_erased = Column::RecipientEmail.ne(ERASED_ADDRESS);
-    let query = Entity::find().filter(named.and(not_erased));
+    let query = Entity::find().filter(named).filter(not_erased);
     let ids: Vec<Uuid> = query.select_only().column(Column::Id).into_tuple().all(txn).await?;
     Ok(ids.into_iter().map(InvitationId::from_uuid).collect())
 }
