@@ -252,8 +252,11 @@ impl From<&Error> for Verdict {
 const fn reason_of_count(what: Counted) -> &'static str {
     match what {
         // An offer changes without a letter, too, so that nobody is refused for want of one.
-        Counted::MailsAskedBy(_) | Counted::MailsTo(_) | Counted::LettersOfChanges(_) => "VERIFICATION_LIMIT_REACHED",
-        Counted::NotesOf(_) => "NOTE_LIMIT_REACHED",
+        Counted::MailsAskedBy(_) | Counted::MailsTo(_) | Counted::MailsAskedTo(_) | Counted::LettersOfChanges(_) => {
+            "VERIFICATION_LIMIT_REACHED"
+        }
+        Counted::NotesOf(..) => "NOTE_LIMIT_REACHED",
+        Counted::TemplatesOf(_) => "TASK_TEMPLATE_LIMIT_REACHED",
         Counted::TaxFormsOf(_) => "TAX_FORM_LIMIT_REACHED",
     }
 }

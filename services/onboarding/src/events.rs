@@ -3,14 +3,14 @@
 use vouch_messaging::{Fact, Router};
 use vouch_proto::{
     Fields, Violations,
-    invitation::v1::InvitationAccepted,
+    invitation::v1::{InvitationAccepted, TalentCloudArchived, TalentCloudMemberChanged, talent_cloud_member},
     payments::v1::{ContractEnded, ContractStarted},
     referral::v1::MatchSignalChanged,
 };
 
 use crate::{
     app::{App, acceptances::OpenCase},
-    domain::{ContractEnd, ContractStart, MatchSignal},
+    domain::{CloudEnd, ContractEnd, ContractStart, MatchSignal, Membership},
     error::Error,
 };
 
@@ -38,6 +38,20 @@ pub fn router() -> Router<App, Error> {
                 app.take_hires(txn, &hires).await
             })
         })
+        .on::<TalentCloudMemberChanged>(|app, txn, facts| {
+            Box::pin(async move {
+                // Who has only been invited is nobody yet.
+                let known = facts.iter().filter(|fact| !fact.body.person_id.is_empty());
+                let changes = known.map(membership).collect::<Result<Vec<_>, _>>()?;
+                app.record_memberships(txn, &changes).await
+            })
+        })
+        .on::<TalentCloudArchived>(|app, txn, facts| {
+            Box::pin(async move {
+                let ends = facts.iter().map(archived).collect::<Result<Vec<_>, _>>()?;
+                app.record_cloud_ends(txn, &ends).await
+            })
+        })
         .on::<MatchSignalChanged>(|app, txn, facts| {
             Box::pin(async move {
                 let signals = facts.iter().map(signal).collect::<Result<Vec<_>, _>>()?;
@@ -61,6 +75,32 @@ fn signal(fact: &Fact<MatchSignalChanged>) -> Result<MatchSignal, Violations> {
         signal: fact.body.signal,
         changed_at,
     })
+}
+
+fn membership(fact: &Fact<TalentCloudMemberChanged>) -> Result<Membership, Violations> {
+    let mut fields = Fields::new();
+    let cloud_id = fields.id("talent_cloud_id", &fact.body.talent_cloud_id);
+    let person_id = fields.id("person_id", &fact.body.person_id);
+    let changed_at = fields.time("change_time", fact.body.change_time.as_ref());
+    let (Some(cloud_id), Some(person_id), Some(changed_at)) = (cloud_id, person_id, changed_at) else {
+        return Err(fields.into());
+    };
+    fields.finish(Membership {
+        cloud_id,
+        person_id,
+        is_removed: fact.body.state() == talent_cloud_member::State::Removed,
+        changed_at,
+    })
+}
+
+fn archived(fact: &Fact<TalentCloudArchived>) -> Result<CloudEnd, Violations> {
+    let mut fields = Fields::new();
+    let cloud_id = fields.id("talent_cloud_id", &fact.body.talent_cloud_id);
+    let archived_at = fields.time("archive_time", fact.body.archive_time.as_ref());
+    let (Some(cloud_id), Some(archived_at)) = (cloud_id, archived_at) else {
+        return Err(fields.into());
+    };
+    fields.finish(CloudEnd { cloud_id, archived_at })
 }
 
 fn hire(fact: &Fact<InvitationAccepted>) -> Result<OpenCase, Violations> {

@@ -336,11 +336,7 @@ impl App {
         if *email == invitation.recipient && !people::is_proved(txn, email).await? {
             verify(txn, now, &mut person).await?;
         } else {
-            match self.ask_to_verify(txn, now, &person).await {
-                // The invitation is accepted already; they can ask for the mail when the address may get more.
-                Ok(()) | Err(Error::UsedUp { .. }) => {}
-                Err(error) => return Err(error),
-            }
+            self.greet(txn, now, &person).await?;
         }
         Ok(person)
     }

@@ -77,7 +77,7 @@ impl App {
                 save(&txn, &person).await?;
                 if change == EmailChange::Pending {
                     count(&txn, now, Counted::MailsAskedBy(person.id)).await?;
-                    self.ask_to_verify(&txn, now, &person).await?;
+                    self.ask_to_verify(&txn, now, &person, Counted::MailsAskedTo).await?;
                     tell_old_address(&txn, now, &person).await?;
                 }
                 let person = Some(person.into());
@@ -102,7 +102,7 @@ impl App {
                 let person = lock_open(&txn, command.person_id).await?;
                 person.email_to_verify()?;
                 count(&txn, now, Counted::MailsAskedBy(person.id)).await?;
-                self.ask_to_verify(&txn, now, &person).await?;
+                self.ask_to_verify(&txn, now, &person, Counted::MailsAskedTo).await?;
                 let person = Some(person.into());
                 Ok(pb::ResendVerificationResponse { person })
             })

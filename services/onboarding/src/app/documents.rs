@@ -23,7 +23,7 @@ use vouch_storage::{
     timers::{self, NewTimer},
 };
 
-use super::{App, SWEEP_FILE, files::FilesError};
+use super::{App, SWEEP_FILE, archives, files::FilesError};
 use crate::{
     domain::{
         Document, DocumentRefusal, DocumentState, FileName, Task,
@@ -312,7 +312,11 @@ impl Upload {
             sniffer,
             hash,
         } = self;
+        let parts = sniffer.parts()?;
         let size = sniffer.finish()?;
+        if !parts.is_empty() {
+            file = archives::look_into(file, parts).await?;
+        }
         let sha256: [u8; 32] = hash.finalize().into();
         let key = RequestKey {
             hash: Sha256::new()

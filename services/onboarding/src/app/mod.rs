@@ -7,6 +7,7 @@
 //! | [`closing`] | close and reopen an account, erase a person |
 //! | [`acceptances`] | accept an invitation, by its token or by the verified address; it spans two services |
 //! | [`cases`] | read cases, go from step to step |
+//! | [`clouds`] | what becomes of cases when clients change their talent clouds |
 //! | [`offers`] | review, accept, decline an offer; what time and payments make of it |
 //! | [`tasks`] | do what a case requires, and review it |
 //! | [`task_templates`] | say what cases require |
@@ -24,8 +25,10 @@
 pub mod acceptances;
 pub mod accounts;
 pub mod agencies;
+mod archives;
 pub mod cases;
 pub mod closing;
+pub mod clouds;
 pub mod documents;
 pub mod files;
 pub mod home;

@@ -104,6 +104,7 @@ fn file(
         opened_at: now,
         state: State::At(way.first()),
         since: now,
+        left_at: None,
     };
     let tasks = vec![];
     CaseFile { case, terms, tasks }

@@ -30,11 +30,12 @@ pub struct VerifyEmail {
 }
 
 impl App {
-    /// Registers a person; a mail asks to verify the address. Whoever registers is not told whether somebody has an
+    /// Registers a person; a mail asks to verify the address, unless it has got too many of them today: nobody is to be kept
+    /// from registering by whoever has named their address before. Whoever registers is not told whether somebody has an
     /// account with that address; a mail tells that person.
     ///
     /// # Errors
-    /// If the address has got too many mails today, or the database fails.
+    /// If the database fails.
     pub async fn register_account(
         &self,
         key: &RequestKey,
@@ -53,7 +54,7 @@ impl App {
                 };
                 store::insert_person(&txn, &person).await?;
                 record_registration(&txn, &person, &command.evidence).await?;
-                self.ask_to_verify(&txn, now, &person).await?;
+                self.greet(&txn, now, &person).await?;
                 Ok(pb::RegisterAccountResponse {
                     person: Some(person.into()),
                 })
@@ -105,14 +106,30 @@ impl App {
         person.ok_or_else(|| Error::not_found("person", id))
     }
 
+    /// Asks somebody who has come a moment ago to verify the address, if it may get one more mail today; else they can ask for
+    /// it when they are signed in.
+    pub(super) async fn greet(&self, txn: &Txn, now: Timestamp, person: &Person) -> Result<(), Error> {
+        match self.ask_to_verify(txn, now, person, Counted::MailsTo).await {
+            Ok(()) | Err(Error::UsedUp { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Mails a person the link by which they show that the address that waits is theirs; if it is known to be somebody
     /// else's, that one is told instead. Nothing is mailed where none waits. Whoever names an address, it gets so many of
-    /// these mails in a day and no more; which of the two it is makes no difference, and so tells nobody anything.
-    pub(super) async fn ask_to_verify(&self, txn: &Txn, now: Timestamp, person: &Person) -> Result<(), Error> {
+    /// these mails in a day and no more, as `counted` says; which of the two it is makes no difference, and so tells nobody
+    /// anything.
+    pub(super) async fn ask_to_verify(
+        &self,
+        txn: &Txn,
+        now: Timestamp,
+        person: &Person,
+        counted: fn(EmailHash) -> Counted,
+    ) -> Result<(), Error> {
         let Ok(to) = person.email_to_verify() else {
             return Ok(());
         };
-        count(txn, now, Counted::MailsTo(hash(to))).await?;
+        count(txn, now, counted(hash(to))).await?;
         // What is found by somebody's id can be erased with them.
         let (kind, about, to_name, letter) = if let Some(owner) = store::owner_of(txn, to).await? {
             ("account_exists", owner, None, letter::of_existing_account())

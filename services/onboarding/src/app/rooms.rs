@@ -24,7 +24,7 @@ impl App {
     /// Writes a note into a project room, behind all others.
     ///
     /// # Errors
-    /// If there is no such room, they have written too many notes today, or the database fails.
+    /// If there is no such room, they have written too many notes there today, or the database fails.
     pub async fn post_note(
         &self,
         key: &RequestKey,
@@ -39,7 +39,7 @@ impl App {
                         .ok_or_else(|| Error::not_found("room", command.room_id))?
                         .expect_open()?;
                 }
-                count(&txn, now, Counted::NotesOf(author)).await?;
+                count(&txn, now, Counted::NotesOf(author, command.room_id)).await?;
                 let note = Note {
                     id: NoteId::new(),
                     author,

@@ -6,10 +6,10 @@ use vouch_primitives::{ClientId, TaskTemplateId, Timestamp};
 use vouch_proto::{Listed, Page, onboarding::v1 as pb};
 use vouch_storage::idempotency::RequestKey;
 
-use super::App;
+use super::{App, count};
 use crate::{
     domain::{
-        Form, Owner, Selector, TaskTemplate,
+        Counted, Form, Owner, Selector, TaskTemplate,
         template::{Situation, TemplateVersion},
     },
     error::Error,
@@ -84,7 +84,7 @@ impl App {
     /// Writes a template, in its first version.
     ///
     /// # Errors
-    /// If the client has as many in use as it may, or the database fails.
+    /// If the client has as many in use as it may, or has written too many today; if the database fails.
     pub async fn create_task_template(
         &self,
         key: &RequestKey,
@@ -92,6 +92,7 @@ impl App {
     ) -> Result<pb::CreateTaskTemplateResponse, Error> {
         self.commands
             .once(key, |txn, now| async move {
+                count(&txn, now, Counted::TemplatesOf(command.client_id)).await?;
                 if !store::count_in(&txn, command.client_id).await? {
                     return Err(Error::TooManyTemplates);
                 }
@@ -110,7 +111,7 @@ impl App {
     /// Writes a new version of a template.
     ///
     /// # Errors
-    /// If there is no such template or it is out of use, or the database fails.
+    /// If there is no such template, it is out of use, or its client has written too many today; if the database fails.
     pub async fn update_task_template(
         &self,
         key: &RequestKey,
@@ -124,6 +125,7 @@ impl App {
                 if current.retired_at.is_some() {
                     return Err(Error::TemplateRetired);
                 }
+                count(&txn, now, Counted::TemplatesOf(current.applies_to.client_id)).await?;
                 let version = TemplateVersion {
                     id,
                     version: current.version.version.saturating_add(1),
@@ -184,8 +186,16 @@ impl App {
     /// # Errors
     /// When the database fails.
     pub async fn preview_tasks(&self, query: &PreviewTasks) -> Result<Listed<TaskTemplate, TaskTemplateId>, Error> {
-        let templates = store::matching(self.db().reader(), &query.case).await?;
-        Ok(query.page.of(templates, |template| template.version.id))
+        let conn = self.db().reader();
+        let mut templates = store::matching(conn, &query.case).await?;
+        // The last one of the page before may be out of use by now; where it stood, it still tells.
+        if let Some(last) = query.page.after {
+            let client = store::client_of(conn, last).await?;
+            let last = client.map(|client| (client.is_some(), last));
+            let place = |template: &TaskTemplate| (template.applies_to.client_id.is_some(), template.version.id);
+            templates.retain(|template| last.is_some_and(|last| place(template) > last));
+        }
+        Ok(query.page.cut(templates, |template| template.version.id))
     }
 }
 

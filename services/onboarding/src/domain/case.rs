@@ -40,6 +40,8 @@ pub struct Case {
     pub state: State,
     /// Since when it has stood there.
     pub since: Timestamp,
+    /// Since when the person is not in the talent cloud any more that it is about, or nobody is; that is the client's to say.
+    pub left_at: Option<Timestamp>,
 }
 
 /// Whom an invitation invites.
@@ -150,6 +152,28 @@ pub struct Contract {
     pub started_at: Option<Timestamp>,
     /// When it ended; `None` until it is heard of.
     pub ended_at: Option<Timestamp>,
+}
+
+/// Invitation tells whether somebody is in a talent cloud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// Which.
+    pub cloud_id: TalentCloudId,
+    /// Who.
+    pub person_id: PersonId,
+    /// Whether they were taken out of it; else they are in it.
+    pub is_removed: bool,
+    /// Since when.
+    pub changed_at: Timestamp,
+}
+
+/// Invitation tells that nobody is in a talent cloud any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CloudEnd {
+    /// Which.
+    pub cloud_id: TalentCloudId,
+    /// Since when.
+    pub archived_at: Timestamp,
 }
 
 /// Payments has begun a contract.
@@ -344,17 +368,17 @@ impl Case {
     /// Whether there is something to do in it, for whomever.
     #[must_use]
     pub fn is_open(&self, now: Timestamp) -> bool {
-        matches!(self.state, State::At(_)) && !self.is_late(now)
+        matches!(self.state, State::At(_)) && self.left_at.is_none() && !self.is_late(now)
     }
 
     /// Whether client and talent have to do with one another: as long as it is open, its contract goes on, or the talent is
-    /// ready for the client's next project.
+    /// in the client's cloud and ready for the next project.
     #[must_use]
     pub fn stands(&self, now: Timestamp) -> bool {
         match &self.state {
             State::At(_) => self.is_open(now),
             State::Accepted(contract) => contract.ended_at.is_none(),
-            State::Ready => true,
+            State::Ready => self.left_at.is_none(),
             State::Lapsed | State::Declined(_) => false,
         }
     }

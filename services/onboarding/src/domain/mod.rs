@@ -48,8 +48,8 @@ pub use acceptance::{
 };
 pub use agency::{Agency, Confirmed, Listing};
 pub use case::{
-    Brings, Case, Client, Contract, ContractEnd, ContractStart, Decline, HiringManager, Lapsed, Moved, Offer, Plan,
-    Refusal, State, Talent, TalentCloud,
+    Brings, Case, Client, CloudEnd, Contract, ContractEnd, ContractStart, Decline, HiringManager, Lapsed, Membership,
+    Moved, Offer, Plan, Refusal, State, Talent, TalentCloud,
 };
 pub use document::{
     ContentType, Document, DocumentRefusal, DocumentState, FileName, docx::ArchiveFault, sniffer::Unfit,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use vouch_primitives::{CaseId, PersonId, Timestamp};
+use vouch_primitives::{CaseId, ClientId, PersonId, RoomId, Timestamp, Uuid};
 
 use super::{Author, EmailHash};
 
@@ -11,14 +11,20 @@ use super::{Author, EmailHash};
 pub enum Counted {
     /// The verification mails that a person asks for.
     MailsAskedBy(PersonId),
-    /// The mails to an address that ask whoever has it to verify it, or tell them that somebody has named it.
+    /// The mails to an address that ask whoever has it to verify it, or tell them that somebody has named it, because somebody
+    /// has registered with it, who can be anybody.
     MailsTo(EmailHash),
+    /// The same, because people have asked for them who are signed in. They are counted apart, so that no stranger uses up what
+    /// the owner of an address needs.
+    MailsAskedTo(EmailHash),
     /// The letters that tell of changes of one offer. The changes themselves are not counted.
     LettersOfChanges(CaseId),
-    /// The notes that somebody writes in all their project rooms.
-    NotesOf(Author),
+    /// The notes that somebody writes in one project room.
+    NotesOf(Author, RoomId),
     /// The tax forms that a person hands in.
     TaxFormsOf(PersonId),
+    /// The versions of task templates that a client writes, or the platform.
+    TemplatesOf(Option<ClientId>),
 }
 
 impl Counted {
@@ -28,8 +34,9 @@ impl Counted {
         match self {
             Self::MailsAskedBy(_) => 5,
             Self::MailsTo(_) | Self::TaxFormsOf(_) => 10,
+            Self::MailsAskedTo(_) => 20,
             Self::LettersOfChanges(_) => 3,
-            Self::NotesOf(_) => 200,
+            Self::NotesOf(..) | Self::TemplatesOf(_) => 200,
         }
     }
 
@@ -39,24 +46,32 @@ impl Counted {
         match self {
             Self::MailsAskedBy(_) => "MAILS_ASKED_BY",
             Self::MailsTo(_) => "MAILS_TO",
+            Self::MailsAskedTo(_) => "MAILS_ASKED_TO",
             Self::LettersOfChanges(_) => "LETTERS_OF_CHANGES",
-            Self::NotesOf(Author::Talent(_)) => "NOTES_OF_TALENT",
-            Self::NotesOf(Author::Client(_)) => "NOTES_OF_CLIENT",
+            Self::NotesOf(Author::Talent(_), _) => "NOTES_OF_TALENT",
+            Self::NotesOf(Author::Client(_), _) => "NOTES_OF_CLIENT",
             Self::TaxFormsOf(_) => "TAX_FORMS_OF",
+            Self::TemplatesOf(_) => "TEMPLATES_OF",
         }
     }
 
-    /// Whom it is counted for: an id, or the SHA-256 of an address.
+    /// Whom it is counted for: an id, two of them, or the SHA-256 of an address.
     #[must_use]
     pub fn holder(&self) -> Vec<u8> {
-        match self {
-            Self::MailsTo(email) => email.0.to_vec(),
-            Self::LettersOfChanges(case) => case.as_uuid().as_bytes().to_vec(),
-            Self::NotesOf(Author::Client(client)) => client.as_uuid().as_bytes().to_vec(),
-            Self::MailsAskedBy(person) | Self::TaxFormsOf(person) | Self::NotesOf(Author::Talent(person)) => {
-                person.as_uuid().as_bytes().to_vec()
+        let id = match self {
+            Self::MailsTo(email) | Self::MailsAskedTo(email) => return email.0.to_vec(),
+            Self::NotesOf(author, room) => {
+                let author = match author {
+                    Author::Client(client) => client.as_uuid(),
+                    Author::Talent(person) => person.as_uuid(),
+                };
+                return [author, room.as_uuid()].map(Uuid::into_bytes).concat();
             }
-        }
+            Self::LettersOfChanges(case) => case.as_uuid(),
+            Self::MailsAskedBy(person) | Self::TaxFormsOf(person) => person.as_uuid(),
+            Self::TemplatesOf(client) => client.map_or(Uuid::nil(), ClientId::as_uuid),
+        };
+        id.as_bytes().to_vec()
     }
 }
 
@@ -64,10 +79,11 @@ impl fmt::Display for Counted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::MailsAskedBy(_) => "verification e-mails are sent",
-            Self::MailsTo(_) => "e-mails are sent to this address",
+            Self::MailsTo(_) | Self::MailsAskedTo(_) => "e-mails are sent to this address",
             Self::LettersOfChanges(_) => "letters tell of changes of this offer",
-            Self::NotesOf(_) => "notes are taken",
+            Self::NotesOf(..) => "notes are taken in this room",
             Self::TaxFormsOf(_) => "tax forms are taken",
+            Self::TemplatesOf(_) => "versions of task templates are taken",
         })
     }
 }
@@ -97,7 +113,7 @@ mod tests {
     fn an_address_may_get_more_than_one_person_may_ask_for() {
         let (by, to) = (
             Counted::MailsAskedBy(PersonId::new()),
-            Counted::MailsTo(EmailHash([0; 32])),
+            Counted::MailsAskedTo(EmailHash([0; 32])),
         );
         assert!(to.a_day() > by.a_day());
     }

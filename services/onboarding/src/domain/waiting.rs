@@ -19,6 +19,9 @@ pub fn waiting(case: &Case, tasks: &[Task]) -> Vec<Waiting> {
     let State::At(step) = case.state else {
         return vec![];
     };
+    if case.left_at.is_some() {
+        return vec![];
+    }
     if step != Step::CompleteTasks {
         let (owner, since) = (Owner::Talent, case.since);
         return vec![Waiting { owner, since }];

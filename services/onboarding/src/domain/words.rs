@@ -106,6 +106,15 @@ impl SkillKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Its words, by which the index finds all that may have the skill.
+    #[must_use]
+    pub fn words(&self) -> TextQuery {
+        TextQuery {
+            whole: words(&self.0),
+            last: None,
+        }
+    }
 }
 
 impl IndexedWords {

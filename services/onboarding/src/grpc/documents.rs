@@ -1,9 +1,12 @@
 //! `vouch.onboarding.v1.DocumentService`.
 
 use tonic::{Request, Response, Status, Streaming};
-use vouch_primitives::DocumentId;
+use vouch_primitives::{DocumentId, PersonId};
 use vouch_proto::onboarding::v1::{self as pb, document_service_server::DocumentService};
-use vouch_runtime::grpc::{parse_mutation, parse_query};
+use vouch_runtime::{
+    access::Caller,
+    grpc::{parse_mutation, parse_query},
+};
 
 use super::{
     convert::{Id, ListDocuments},
@@ -20,8 +23,8 @@ use crate::app::{
 #[derive(Clone, Debug)]
 pub struct Documents {
     app: App,
-    uploads: Slots,
-    downloads: Slots,
+    uploads: Slots<PersonId>,
+    downloads: Slots<Caller>,
 }
 
 impl Documents {
@@ -53,8 +56,10 @@ impl DocumentService for Documents {
         &self,
         request: Request<pb::DownloadDocumentRequest>,
     ) -> Result<Response<downloads::Parts>, Status> {
+        let caller = Caller::of(&request);
         let read: ReadDocument = parse_query(&self.app, request).await?;
-        Ok(Response::new(downloads::begin(&self.app, &self.downloads, read).await?))
+        let parts = downloads::begin(&self.app, &self.downloads, caller, read).await?;
+        Ok(Response::new(parts))
     }
 
     async fn get_document(

@@ -6,7 +6,7 @@ use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use vouch_proto::onboarding::v1::{self as pb, download_document_response::Part};
-use vouch_runtime::grpc::status;
+use vouch_runtime::{access::Caller, grpc::status};
 
 use super::slots::Slots;
 use crate::app::{
@@ -16,14 +16,14 @@ use crate::app::{
 
 /// How many downloads go on at a time; each holds a mebibyte.
 const DOWNLOADS: usize = 32;
-/// How many of them may be about the documents of one person.
+/// How many of them one caller may have: a client that reads takes nothing from whose documents it reads.
 const DOWNLOADS_OF_ONE: usize = 4;
 /// How large a piece is.
 const PIECE: usize = 64 * 1024;
-/// How long a download lasts, whether its caller reads or not.
+/// How long a download lasts at most.
 const AT_MOST: Duration = Duration::from_secs(600);
 
-/// How long is waited for a caller to hear that the download has failed.
+/// How long is waited for a caller to take the next piece, or to hear that the download has failed.
 const IDLE: Duration = Duration::from_secs(60);
 
 /// The document, and its pieces.
@@ -32,14 +32,19 @@ pub(super) type Parts = ReceiverStream<Result<pb::DownloadDocumentResponse, Stat
 type Told = mpsc::Sender<Result<pb::DownloadDocumentResponse, Status>>;
 
 /// The counter of downloads.
-pub(super) fn slots() -> Slots {
+pub(super) fn slots() -> Slots<Caller> {
     Slots::new(DOWNLOADS, DOWNLOADS_OF_ONE)
 }
 
 /// Begins a download. It goes only as fast as the caller reads, and ends when the caller leaves.
-pub(super) async fn begin(app: &App, slots: &Slots, read: ReadDocument) -> Result<Parts, Status> {
+pub(super) async fn begin(
+    app: &App,
+    slots: &Slots<Caller>,
+    caller: Caller,
+    read: ReadDocument,
+) -> Result<Parts, Status> {
     let download = app.begin_download(read).await?;
-    let slot = slots.take(download.document.person_id)?;
+    let slot = slots.take(caller)?;
     let (told, parts) = mpsc::channel(1);
     tokio::spawn(async move {
         let _slot = slot;
@@ -55,12 +60,12 @@ pub(super) async fn begin(app: &App, slots: &Slots, read: ReadDocument) -> Resul
 }
 
 async fn hand_out(mut download: Download, told: &Told) -> Result<(), Status> {
-    if !tell(told, Part::Document(download.document.clone().into())).await {
+    if !tell(told, Part::Document(download.document.clone().into()), IDLE).await? {
         return Ok(());
     }
     while let Some(bytes) = download.next().await? {
         for piece in bytes.chunks(PIECE) {
-            if !tell(told, Part::Data(piece.to_vec())).await {
+            if !tell(told, Part::Data(piece.to_vec()), IDLE).await? {
                 return Ok(());
             }
         }
@@ -68,8 +73,29 @@ async fn hand_out(mut download: Download, told: &Told) -> Result<(), Status> {
     Ok(())
 }
 
-/// Whether somebody is there to hear it.
-async fn tell(told: &Told, part: Part) -> bool {
+/// Whether somebody is there to hear it. Who takes nothing for long holds a place that others wait for.
+async fn tell(told: &Told, part: Part, limit: Duration) -> Result<bool, Status> {
     let part = Some(part);
-    told.send(Ok(pb::DownloadDocumentResponse { part })).await.is_ok()
+    let taken = timeout(limit, told.send(Ok(pb::DownloadDocumentResponse { part }))).await;
+    let taken = taken.map_err(|_| status::deadline_exceeded("the next piece of the file has not been taken"))?;
+    Ok(taken.is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_takes_nothing_is_not_waited_for() {
+        let (told, mut parts) = mpsc::channel(1);
+        let piece = || Part::Data(vec![1]);
+        assert!(tell(&told, piece(), IDLE).await.expect("room for one"));
+        let refused = tell(&told, piece(), Duration::from_millis(20)).await;
+        let refused = refused.expect_err("nobody takes it");
+        assert_eq!(refused.code(), tonic::Code::DeadlineExceeded);
+        parts.recv().await.expect("the first").expect("a piece");
+        assert!(tell(&told, piece(), IDLE).await.expect("room again"));
+        drop(parts);
+        assert!(!tell(&told, piece(), IDLE).await.expect("nobody is there"));
+    }
 }

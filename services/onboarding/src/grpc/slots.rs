@@ -2,30 +2,31 @@
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tonic::Status;
-use vouch_primitives::PersonId;
 use vouch_runtime::grpc::status;
 
-/// The streams of one kind. Clones share the count.
+/// The streams of one kind, counted for whom they are: for whose document it will be, or for who reads. Clones share the
+/// count.
 #[derive(Clone, Debug)]
-pub(super) struct Slots {
+pub(super) struct Slots<K> {
     all: usize,
     of_one: usize,
-    taken: Arc<Mutex<HashMap<PersonId, usize>>>,
+    taken: Arc<Mutex<HashMap<K, usize>>>,
 }
 
 /// One of them, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Slot {
-    slots: Slots,
-    person: PersonId,
+pub(super) struct Slot<K: Clone + Eq + Hash> {
+    slots: Slots<K>,
+    whose: K,
 }
 
-impl Slots {
-    /// At most `all` streams, and at most `of_one` about one person.
+impl<K: Clone + Eq + Hash> Slots<K> {
+    /// At most `all` streams, and at most `of_one` for one.
     pub(super) fn new(all: usize, of_one: usize) -> Self {
         Self {
             all,
@@ -34,35 +35,35 @@ impl Slots {
         }
     }
 
-    /// Takes one about this person.
-    pub(super) fn take(&self, person: PersonId) -> Result<Slot, Status> {
+    /// Takes one.
+    pub(super) fn take(&self, whose: K) -> Result<Slot<K>, Status> {
         let mut taken = self.lock();
-        let own = taken.get(&person).copied().unwrap_or_default();
+        let own = taken.get(&whose).copied().unwrap_or_default();
         if own >= self.of_one || taken.values().sum::<usize>() >= self.all {
             return Err(status::unavailable(
                 "there are as many of these streams as the service takes on",
                 status::OVERLOADED,
             ));
         }
-        taken.insert(person, own + 1);
+        taken.insert(whose.clone(), own + 1);
         Ok(Slot {
             slots: self.clone(),
-            person,
+            whose,
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<PersonId, usize>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, usize>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Slot {
+impl<K: Clone + Eq + Hash> Drop for Slot<K> {
     fn drop(&mut self) {
         let mut taken = self.slots.lock();
-        match taken.get_mut(&self.person) {
+        match taken.get_mut(&self.whose) {
             Some(own) if *own > 1 => *own -= 1,
             _ => {
-                taken.remove(&self.person);
+                taken.remove(&self.whose);
             }
         }
     }
@@ -70,6 +71,8 @@ impl Drop for Slot {
 
 #[cfg(test)]
 mod tests {
+    use vouch_primitives::PersonId;
+
     use super::*;
 
     #[test]

@@ -1,7 +1,7 @@
 //! `vouch.onboarding.v1.TaskService`.
 
 use tonic::{Request, Response, Status};
-use vouch_primitives::TaskId;
+use vouch_primitives::{CaseId, TaskId};
 use vouch_proto::onboarding::v1::{self as pb, task_service_server::TaskService};
 use vouch_runtime::{
     access::Caller,
@@ -15,6 +15,7 @@ use crate::{
         tasks::{ApproveTask, ClaimTask, ListReviewQueue, ListTasks, RejectTask, StartTask, SubmitTask},
     },
     domain::{Owner, Task},
+    error::Error,
 };
 
 /// The service, on its use cases.
@@ -30,14 +31,17 @@ impl TaskService for Tasks {
         let caller = Caller::of(&request);
         let query: ListTasks = parse_query(&self.0, request).await?;
         let listed = self.0.list_tasks(&query).await?;
-        let (tasks, next_page_token) = listed.messages(|task| task.id, |task| seen_by(&caller, task));
+        let seer = self.seer(caller, query.case_id).await?;
+        let (tasks, next_page_token) = listed.messages(|task| task.id, |task| seer.sees(task));
         Ok(Response::new(pb::ListTasksResponse { tasks, next_page_token }))
     }
 
     async fn get_task(&self, request: Request<pb::GetTaskRequest>) -> Result<Response<pb::GetTaskResponse>, Status> {
         let caller = Caller::of(&request);
         let Id::<TaskId>(id) = parse_query(&self.0, request).await?;
-        let task = Some(seen_by(&caller, self.0.get_task(id).await?));
+        let task = self.0.get_task(id).await?;
+        let seer = self.seer(caller, task.case_id).await?;
+        let task = Some(seer.sees(task));
         Ok(Response::new(pb::GetTaskResponse { task }))
     }
 
@@ -106,22 +110,39 @@ fn owner(caller: &Caller) -> Owner {
     }
 }
 
-/// What a caller may see of a task that they read: who reviews it, operators alone; why it was rejected, its owner; what was
-/// handed in, its owner, and a client what it is shown of the talent's. Who starts or hands in a task is its owner.
-fn seen_by(caller: &Caller, task: Task) -> pb::Task {
-    if matches!(caller, Caller::Operator(_)) {
-        return task.into();
+/// Somebody who reads tasks of a case.
+struct Seer {
+    caller: Caller,
+    /// It is a client that has let go of the talent.
+    has_let_go: bool,
+}
+
+impl Tasks {
+    async fn seer(&self, caller: Caller, case: CaseId) -> Result<Seer, Error> {
+        let has_let_go = matches!(caller, Caller::Client(_)) && self.0.is_left(case).await?;
+        Ok(Seer { caller, has_let_go })
     }
-    let is_own = task.owner == owner(caller);
-    let is_shown = is_own || (matches!(caller, Caller::Client(_)) && task.is_shown_to_client());
-    let mut task = pb::Task::from(task);
-    task.reviewer.clear();
-    task.claim_end_time = None;
-    if !is_shown {
-        task.submission = None;
+}
+
+impl Seer {
+    /// What a caller may see of a task that they read: who reviews it, operators alone; why it was rejected, its owner; what
+    /// was handed in, its owner, and a client what it is shown of the talent's. Who starts or hands in a task is its owner.
+    fn sees(&self, task: Task) -> pb::Task {
+        if matches!(self.caller, Caller::Operator(_)) {
+            return task.into();
+        }
+        let is_own = task.owner == owner(&self.caller);
+        let is_clients = matches!(self.caller, Caller::Client(_)) && !self.has_let_go;
+        let is_shown = is_own || (is_clients && task.is_shown_to_client());
+        let mut task = pb::Task::from(task);
+        task.reviewer.clear();
+        task.claim_end_time = None;
+        if !is_shown {
+            task.submission = None;
+        }
+        if !is_own {
+            task.reject_reason.clear();
+        }
+        task
     }
-    if !is_own {
-        task.reject_reason.clear();
-    }
-    task
 }

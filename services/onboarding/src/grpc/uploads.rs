@@ -5,9 +5,13 @@
 
 use std::{mem, time::Duration};
 
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout, timeout_at},
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status, Streaming};
+use vouch_primitives::PersonId;
 use vouch_proto::{Fields, onboarding::v1 as pb};
 use vouch_runtime::grpc::{parse_mutation, status};
 
@@ -21,8 +25,11 @@ use crate::app::{
 const UPLOADS: usize = 16;
 /// How many of them one person may have.
 const UPLOADS_OF_ONE: usize = 2;
-/// How long a caller may let the service wait for a piece.
+/// How long a caller may let the service wait for so many bytes: who sends a byte now and then holds a place that others wait
+/// for.
 const IDLE: Duration = Duration::from_secs(60);
+/// What has to come in that time, in bytes.
+const PROGRESS: usize = 64 * 1024;
 /// How long an upload may last: 25 MiB come in this time over half a megabit a second.
 const AT_MOST: Duration = Duration::from_secs(600);
 
@@ -32,12 +39,12 @@ pub(super) type Answer = ReceiverStream<Result<pb::UploadDocumentResponse, Statu
 type Pieces = Streaming<pb::UploadDocumentRequest>;
 
 /// The counter of uploads.
-pub(super) fn slots() -> Slots {
+pub(super) fn slots() -> Slots<PersonId> {
     Slots::new(UPLOADS, UPLOADS_OF_ONE)
 }
 
 /// Begins an upload.
-pub(super) async fn begin(app: &App, slots: &Slots, request: Request<Pieces>) -> Result<Answer, Status> {
+pub(super) async fn begin(app: &App, slots: &Slots<PersonId>, request: Request<Pieces>) -> Result<Answer, Status> {
     let (metadata, extensions, mut pieces) = request.into_parts();
     let mut first = pieces.message().await?.unwrap_or_default();
     let head = (mem::take(&mut first.data), mem::take(&mut first.last));
@@ -62,12 +69,14 @@ async fn take(
     (mut piece, mut last): (Vec<u8>, bool),
     mut pieces: Pieces,
 ) -> Result<pb::UploadDocumentResponse, Status> {
+    let mut pace = Pace::begin(Instant::now());
     loop {
         upload.take(&piece).await?;
         if last {
             return Ok(upload.finish().await?);
         }
-        (piece, last) = match timeout(IDLE, pieces.message()).await {
+        pace.came(piece.len(), Instant::now());
+        (piece, last) = match timeout_at(pace.due, pieces.message()).await {
             Ok(Ok(Some(message))) => (message.data, message.last),
             Ok(Ok(None)) => return Err(incomplete("ends before the piece that is marked as the last")),
             // What the house says has a reason; what the transport says has none.
@@ -78,8 +87,52 @@ async fn take(
     }
 }
 
+/// How fast a file comes.
+struct Pace {
+    /// When the next bytes have to be there.
+    due: Instant,
+    /// How many have come since that was said.
+    came: usize,
+}
+
+impl Pace {
+    fn begin(now: Instant) -> Self {
+        Self {
+            due: now + IDLE,
+            came: 0,
+        }
+    }
+
+    fn came(&mut self, bytes: usize, now: Instant) {
+        self.came = self.came.saturating_add(bytes);
+        if self.came >= PROGRESS {
+            *self = Self::begin(now);
+        }
+    }
+}
+
 fn incomplete(description: &str) -> Status {
     let mut fields = Fields::new();
     fields.refuse("data", "INCOMPLETE", description);
     status::invalid_argument(&fields.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_now_and_then_is_no_progress() {
+        let begun = Instant::now();
+        let mut pace = Pace::begin(begun);
+        for second in 1..60 {
+            pace.came(1, begun + Duration::from_secs(second));
+        }
+        assert_eq!(pace.due, begun + IDLE);
+        let late = begun + IDLE - Duration::from_secs(1);
+        pace.came(PROGRESS - 59, late);
+        assert_eq!(pace.due, late + IDLE);
+        pace.came(PROGRESS - 1, late);
+        assert_eq!(pace.due, late + IDLE);
+    }
 }

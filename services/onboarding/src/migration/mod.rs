@@ -9,6 +9,8 @@ mod m20261121_000206_onboarding_profile;
 mod m20261121_000207_onboarding_account;
 mod m20261121_000208_onboarding_task;
 mod m20261121_000210_onboarding_profile_left;
+mod m20261130_000211_onboarding_cloud;
+mod m20261130_000212_onboarding_quota;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -29,6 +31,8 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261121_000207_onboarding_account::Migration));
         all.push(Box::new(m20261121_000208_onboarding_task::Migration));
         all.push(Box::new(m20261121_000210_onboarding_profile_left::Migration));
+        all.push(Box::new(m20261130_000211_onboarding_cloud::Migration));
+        all.push(Box::new(m20261130_000212_onboarding_quota::Migration));
         all
     }
 }

@@ -4,6 +4,7 @@
 pub mod acceptances;
 pub mod agencies;
 pub mod cases;
+pub mod clouds;
 pub mod contracts;
 pub mod documents;
 pub mod people;

@@ -142,6 +142,11 @@ fn fitting(backend: DbBackend, wanted: &TalentQuery) -> SelectStatement {
         query.and_where(matches(backend, &wanted.text));
     }
     for skill in &wanted.skills {
+        // The index finds who has the words, so that only these are looked at for the skill as it is.
+        let words = skill.words();
+        if !words.is_empty() {
+            query.and_where(matches(backend, &words));
+        }
         query.and_where(of("skill_keys").like(containing(&format!("\n{}\n", skill.as_str()))));
     }
     if let Some(country) = wanted.country {

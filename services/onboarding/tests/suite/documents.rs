@@ -8,7 +8,7 @@ use vouch_runtime::access::Caller;
 use vouch_testkit::{S3Server, TestDatabase, on_both_databases};
 
 use crate::{
-    papers::{as_caller, files_below, messages, pdf, piece, sent_by, upload_for},
+    papers::{as_caller, docx, files_below, messages, pdf, piece, sent_by, upload_for},
     tables::{count, counts},
     world::{World, refusal, violations},
 };
@@ -157,6 +157,17 @@ async fn bad_files_are_refused_and_leave_nothing(database: TestDatabase) {
             &file[..file.len().min(20)]
         );
     }
+    let good_docx = docx("");
+    let lies = good_docx.iter().enumerate().map(|(at, byte)| match at {
+        // The name that the first part has where it lies, not in the directory.
+        30 => b'{',
+        _ => *byte,
+    });
+    let macros = docx("<Default Extension=\"bin\" ContentType=\"application/vnd.ms-office.vbaProject\"/>");
+    for file in [lies.collect::<Vec<_>>(), macros] {
+        let refused = world.upload(upload_for(&ada, "a.docx"), &file).await;
+        assert_eq!(violations(refused), ["data UNSAFE_FILE"]);
+    }
     // Without its last piece it was cut off, however whole it looks.
     let cut = messages(upload_for(&ada, "a.pdf"), &good)
         .into_iter()
@@ -180,6 +191,12 @@ async fn bad_files_are_refused_and_leave_nothing(database: TestDatabase) {
     for directory in ["documents", "uploads"] {
         assert_eq!(files_below(&world.directory().join(directory)), [""; 0]);
     }
+    let taken = world
+        .upload(upload_for(&ada, "a.docx"), &good_docx)
+        .await
+        .expect("a document");
+    let (_, file) = world.download(&taken.id, &as_caller(&ada)).await.expect("a file");
+    assert!(file == good_docx, "it is kept as it came");
     world.stop().await;
 }
 

@@ -6,6 +6,7 @@ mod activation;
 mod callers;
 mod changing;
 mod closing;
+mod clouds;
 mod crash;
 mod declining;
 mod documents;

@@ -1,7 +1,8 @@
 //! Files that people upload, and how a test sends and gets them.
 
-use std::{path::Path, time::Duration};
+use std::{io::Write, path::Path, time::Duration};
 
+use flate2::{Compression, write::DeflateEncoder};
 use futures::{Stream, stream};
 use tonic::{Request, Status};
 use vouch_proto::onboarding::v1::{self as pb, download_document_response::Part};
@@ -20,6 +21,51 @@ pub fn pdf(size: usize, seed: u8) -> Vec<u8> {
     let filling = (0..size).map(|nth| u8::try_from(nth * 31 % 251).expect("a byte").wrapping_add(seed));
     let begin = b"%PDF-1.7\n".iter().copied();
     begin.chain(filling).chain(b"\n%%EOF\n".iter().copied()).collect()
+}
+
+/// A DOCX whose list of content types says this besides, deflated; its document is stored.
+pub fn docx(declared: &str) -> Vec<u8> {
+    let types = format!(
+        "<Types><Override PartName=\"/word/document.xml\" ContentType=\"application/\
+         vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml\"/>{declared}</Types>"
+    );
+    let mut deflated = DeflateEncoder::new(Vec::new(), Compression::default());
+    deflated.write_all(types.as_bytes()).expect("in memory");
+    let deflated = deflated.finish().expect("in memory");
+    let entries = [
+        ("[Content_Types].xml", 8_u16, deflated, types.len()),
+        ("word/document.xml", 0, b"<w:document/>".to_vec(), 13),
+    ];
+    let small = |number: usize| u32::try_from(number).expect("small").to_le_bytes();
+    let short = |number: usize| u16::try_from(number).expect("short").to_le_bytes();
+    let (mut file, mut directory) = (Vec::new(), Vec::new());
+    for (name, method, data, unpacked) in &entries {
+        let fields = [
+            [0; 2].as_slice(),
+            &method.to_le_bytes(),
+            &[0; 8],
+            &small(data.len()),
+            &small(*unpacked),
+            &short(name.len()),
+            &[0; 2],
+        ]
+        .concat();
+        let offset = small(file.len());
+        file.extend([b"PK\x03\x04\x14\0", fields.as_slice(), name.as_bytes(), data].concat());
+        let place = [[0; 10].as_slice(), &offset].concat();
+        directory.extend([b"PK\x01\x02\x14\x03\x14\0", fields.as_slice(), &place, name.as_bytes()].concat());
+    }
+    let (size, offset, count) = (small(directory.len()), small(file.len()), short(entries.len()));
+    let end = [
+        b"PK\x05\x06\0\0\0\0".as_slice(),
+        &count,
+        &count,
+        &size,
+        &offset,
+        &[0; 2],
+    ]
+    .concat();
+    [file, directory, end].concat()
 }
 
 /// The first message of an upload.

@@ -4,10 +4,10 @@ use tonic::Code;
 use vouch_primitives::ClientId;
 use vouch_proto::{
     convert::to_wire_time,
-    onboarding::v1::{self as pb, case, task, task_form::Form},
+    onboarding::v1::{self as pb, case, document_service_client::DocumentServiceClient, task, task_form::Form},
     payments::v1::ContractEnded,
 };
-use vouch_runtime::access::Caller;
+use vouch_runtime::access::{Caller, Signed};
 use vouch_testkit::{TestDatabase, eventually, on_both_databases};
 
 use crate::{
@@ -23,6 +23,7 @@ on_both_databases! {
     proofs_of_identity_and_business_papers_are_the_platforms,
     who_shares_a_document_reads_it_through_their_own_case,
     a_client_reads_until_the_talent_leaves,
+    who_reads_takes_no_place_from_whose_it_is,
 }
 
 fn missing() -> (Code, String) {
@@ -43,9 +44,11 @@ async fn task_of(world: &World, case: &pb::Case) -> pb::Task {
 
 /// A new document of the talent is handed in for a task that they begin, or begin again.
 async fn hand_in(world: &World, talent: &pb::Person, task: &pb::Task, seed: u8) -> String {
-    let uploaded = world
-        .upload(upload_for(talent, "certificate.pdf"), &pdf(100, seed))
-        .await;
+    hand_in_of(world, talent, task, &pdf(100, seed)).await
+}
+
+async fn hand_in_of(world: &World, talent: &pb::Person, task: &pb::Task, file: &[u8]) -> String {
+    let uploaded = world.upload(upload_for(talent, "certificate.pdf"), file).await;
     let id = uploaded.expect("a document").id;
     let mut submission = pb::TaskSubmission {
         document_ids: vec![id.clone()],
@@ -297,5 +300,41 @@ async fn a_client_reads_until_the_talent_leaves(database: TestDatabase) {
         assert_eq!(refusal(read(&nobody).await), missing(), "{nobody}");
         assert_eq!(refusal(world.download(&id, &nobody).await), missing(), "{nobody}");
     }
+    world.stop().await;
+}
+
+// B20
+async fn who_reads_takes_no_place_from_whose_it_is(database: TestDatabase) {
+    let world = World::new(database).await;
+    world.require(certificate()).await;
+    let (ada, case) = world.ada().await;
+    world.review(&case.id).await.expect("reviewed");
+    let task = task_of(&world, &case).await;
+    // More than waits on the wires for somebody to take it.
+    let id = hand_in_of(&world, &ada, &task, &pdf(4_000_000, 1)).await;
+    confirm(&world, &task).await;
+    let begin = async |mut client: DocumentServiceClient<Signed>, task_id: &str| {
+        let request = pb::DownloadDocumentRequest {
+            document_id: id.clone(),
+            task_id: task_id.to_owned(),
+        };
+        client.download_document(request).await
+    };
+    let as_client = world.documents_as(acme());
+    let mut waiting = Vec::new();
+    for _ in 0..4 {
+        let begun = begin(as_client.clone(), &task.id).await;
+        waiting.push(begun.expect("a download").into_inner());
+    }
+    let overloaded = (Code::Unavailable, "OVERLOADED".to_owned());
+    assert_eq!(refusal(begin(as_client.clone(), &task.id).await), overloaded);
+    let hers = begin(world.documents_as(as_caller(&ada)), "").await;
+    hers.expect("a place of her own");
+    drop(waiting);
+    eventually("a free place", SOON, async || {
+        let begun = begin(as_client.clone(), &task.id).await;
+        begun.map(drop).map_err(|status| status.to_string())
+    })
+    .await;
     world.stop().await;
 }

@@ -9,12 +9,14 @@ use vouch_proto::{
 use vouch_testkit::{TestDatabase, on_both_databases};
 
 use crate::{
-    callers::{acme, answered, classification, nda, person, questionnaire},
+    callers::{acme, answered, classification, nda, operator, person, questionnaire},
     example::{activation, at, fixed_terms, request_id},
     tables::count,
     tasks::precondition,
     world::{World, refusal},
 };
+
+const ACME: &str = "019c0000-0000-7000-8000-00000000acae";
 
 on_both_databases! {
     a_case_gets_the_tasks_that_are_for_it,
@@ -22,6 +24,7 @@ on_both_databases! {
     a_classification_is_made_anew_and_not_too_soon,
     templates_are_versions,
     the_platform_writes_what_is_for_all,
+    a_preview_goes_on_behind_a_template_that_has_gone,
 }
 
 // B4, F16
@@ -77,6 +80,47 @@ async fn a_case_gets_the_tasks_that_are_for_it(database: TestDatabase) {
         "in Portugal",
     ];
     assert_eq!(titles, expected);
+    world.stop().await;
+}
+
+async fn a_preview_goes_on_behind_a_template_that_has_gone(database: TestDatabase) {
+    let world = World::new(database).await;
+    let mut all = Vec::new();
+    for (client, title) in [("", "everybody"), (ACME, "one"), (ACME, "two"), (ACME, "three")] {
+        let titled = pb::TaskTemplateContent {
+            title: title.to_owned(),
+            ..nda()
+        };
+        all.push(world.template(client, titled).await.expect("a template"));
+    }
+    for gone in [0, 1] {
+        let page = async |page_size, page_token: &str| {
+            let request = pb::PreviewTasksRequest {
+                client_id: ACME.to_owned(),
+                plan: Plan::Basic.into(),
+                talent_type: TalentType::Freelancer.into(),
+                work: pb::WorkKind::Fixed.into(),
+                country_code: "PT".to_owned(),
+                page_size,
+                page_token: page_token.to_owned(),
+            };
+            let answer = world.templates(acme()).preview_tasks(request).await;
+            answer.expect("a preview").into_inner()
+        };
+        let last = all.remove(gone);
+        let before = page(u32::try_from(gone).expect("small") + 1, "").await;
+        assert_eq!(before.next_page_token, last.id);
+        let retire = pb::RetireTaskTemplateRequest {
+            request_id: request_id(),
+            task_template_id: last.id,
+        };
+        let retired = world.templates(operator("jo")).retire_task_template(retire).await;
+        retired.expect("out of use");
+        let rest = page(0, &before.next_page_token).await.templates.into_iter();
+        let rest: Vec<_> = rest.map(|template| template.id).collect();
+        let expected: Vec<_> = all[gone..].iter().map(|template| template.id.clone()).collect();
+        assert_eq!(rest, expected, "behind the one that has gone");
+    }
     world.stop().await;
 }
 

@@ -58,6 +58,7 @@ fn case(way: Way, state: State) -> Case {
         opened_at: at("2026-03-01"),
         state,
         since: at("2026-03-01"),
+        left_at: None,
     }
 }
 
@@ -263,4 +264,11 @@ fn client_and_talent_part_when_the_offer_or_the_contract_ends() {
         ..contract()
     };
     assert!(!case(Way::FreelancerToContract, State::Accepted(ended)).stands(in_time));
+    for state in states(Way::FreelancerToCloud) {
+        let left = Case {
+            left_at: Some(in_time),
+            ..case(Way::FreelancerToCloud, state)
+        };
+        assert!(!left.stands(in_time) && !left.is_open(in_time), "{left:?}");
+    }
 }

@@ -1,9 +1,12 @@
-//! What a DOCX has in it. It is a ZIP archive, whose directory stands at its end; only that is read, and nothing is unpacked.
+//! What a DOCX has in it, as its directory says, which stands at the end of a ZIP archive. That the rest of the archive says
+//! the same is for [`super::parts`] to see.
 //!
 //! What is read here is less than ZIP allows, and more than programs that write DOCX use: one part, no comment, no bytes
 //! beside the entries, no large-file extension, no encryption, stored or deflated. So two readers cannot see two files.
 
 use std::{collections::HashSet, error::Error, fmt};
+
+use super::parts::Part;
 
 /// How many entries there may be: a long report with pictures has some hundreds.
 const MOST_ENTRIES: u16 = 2_000;
@@ -18,11 +21,11 @@ const END: [u8; 4] = *b"PK\x05\x06";
 const END_LENGTH: usize = 22;
 const ENTRY: [u8; 4] = *b"PK\x01\x02";
 /// The length of an entry's header before its own file in the archive.
-const LOCAL_HEADER: u64 = 30;
+pub(super) const LOCAL_HEADER: u64 = 30;
 /// Encrypted, strongly encrypted, or with masked headers.
-const ENCRYPTED: u16 = 1 | 1 << 6 | 1 << 13;
-const STORED: u16 = 0;
-const DEFLATED: u16 = 8;
+pub(super) const ENCRYPTED: u16 = 1 | 1 << 6 | 1 << 13;
+pub(super) const STORED: u16 = 0;
+pub(super) const DEFLATED: u16 = 8;
 const SYMLINK: u32 = 0xa000;
 
 /// What is wrong with an archive.
@@ -64,11 +67,11 @@ struct Entry<'a> {
     mode: u32,
 }
 
-/// Looks at an archive of `size` bytes by its end, which is all that is looked at.
+/// Looks at an archive of `size` bytes by its end, and tells which parts it should have, in their order.
 ///
 /// # Errors
 /// If it is no DOCX, or one that may do harm.
-pub fn check(size: u64, end: &[u8]) -> Result<(), ArchiveFault> {
+pub fn parts(size: u64, end: &[u8]) -> Result<Vec<Part>, ArchiveFault> {
     let before = end.len().checked_sub(END_LENGTH).ok_or(ArchiveFault::NoDirectory)?;
     let directory = read_end(&end[before..])?;
     let end_length = u64::try_from(END_LENGTH).unwrap_or(0);
@@ -150,8 +153,8 @@ fn read_entry(bytes: &[u8]) -> Option<(Entry<'_>, &[u8])> {
 #[derive(Default)]
 struct Contents {
     names: HashSet<String>,
-    /// From where to where each lies in the archive.
-    places: Vec<(u64, u64)>,
+    /// From where to where each lies in the archive, at least.
+    places: Vec<(u64, u64, Part)>,
     unpacked: u64,
 }
 
@@ -187,19 +190,28 @@ impl Contents {
         let end = [LOCAL_HEADER, name_length, entry.packed]
             .into_iter()
             .try_fold(entry.offset, u64::checked_add);
-        self.places.push((entry.offset, end.ok_or(ArchiveFault::Broken)?));
+        let part = Part {
+            name: entry.name.to_owned(),
+            offset: entry.offset,
+            until: 0,
+            flags: entry.flags,
+            method: entry.method,
+            packed: entry.packed,
+            unpacked: entry.unpacked,
+        };
+        self.places.push((entry.offset, end.ok_or(ArchiveFault::Broken)?, part));
         self.unpacked = self.unpacked.checked_add(entry.unpacked).ok_or(ArchiveFault::Bomb)?;
         Ok(())
     }
 
     /// Of an archive of `size` bytes, whose directory begins at `directory`.
-    fn finish(mut self, size: u64, directory: u64) -> Result<(), ArchiveFault> {
+    fn finish(mut self, size: u64, directory: u64) -> Result<Vec<Part>, ArchiveFault> {
         let most = size.saturating_mul(MOST_RATIO).clamp(SMALL, MOST_UNPACKED);
         if self.unpacked > most {
             return Err(ArchiveFault::Bomb);
         }
         // Entries that lie over one another are how a small archive says that it is a large one.
-        self.places.sort_unstable();
+        self.places.sort_unstable_by_key(|(from, until, _)| (*from, *until));
         let apart = self.places.windows(2).all(|pair| pair[0].1 <= pair[1].0);
         if !apart {
             return Err(ArchiveFault::Bomb);
@@ -212,20 +224,22 @@ impl Contents {
         let is_document = ["[content_types].xml", "word/document.xml"]
             .iter()
             .all(|name| self.names.contains(*name));
-        if is_document {
-            Ok(())
-        } else {
-            Err(ArchiveFault::NoDocument)
+        if !is_document {
+            return Err(ArchiveFault::NoDocument);
         }
+        let ends = self.places.iter().skip(1).map(|place| place.0).chain([directory]);
+        let ends: Vec<_> = ends.collect();
+        let parts = self.places.into_iter().zip(ends);
+        Ok(parts.map(|((_, _, part), until)| Part { until, ..part }).collect())
     }
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     let bytes = bytes.get(at..at.checked_add(2)?)?;
     Some(u16::from_le_bytes(bytes.try_into().ok()?))
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     let bytes = bytes.get(at..at.checked_add(4)?)?;
     Some(u32::from_le_bytes(bytes.try_into().ok()?))
 }
@@ -332,7 +346,7 @@ pub(in crate::domain) mod tests {
     }
 
     fn verdict(file: &[u8]) -> Result<(), ArchiveFault> {
-        check(u64::try_from(file.len()).expect("small"), file)
+        parts(u64::try_from(file.len()).expect("small"), file).map(drop)
     }
 
     fn with(entry: Entry) -> Result<(), ArchiveFault> {

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | [`sniffer`] | which type a file is of, while its bytes stream in |
 //! | [`docx`] | what a DOCX has in it, by the directory at its end |
+//! | [`parts`] | whether its parts are what the directory says, and no programs |
 
 pub mod docx;
+pub mod parts;
 pub mod sniffer;
 
 use std::{error::Error, fmt, ops::RangeInclusive, str::FromStr};

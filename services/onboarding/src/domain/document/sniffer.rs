@@ -6,6 +6,7 @@ use std::{error::Error, fmt};
 use super::{
     ContentType,
     docx::{self, ArchiveFault},
+    parts::Part,
 };
 
 /// So many bytes tell which type a file is of.
@@ -88,6 +89,18 @@ impl Sniffer {
         Ok(())
     }
 
+    /// The parts that a file at its end should have, if it is an archive; they are to be looked at.
+    ///
+    /// # Errors
+    /// If its directory is not that of a DOCX.
+    pub fn parts(&self) -> Result<Vec<Part>, Unfit> {
+        let end = &self.tail[self.tail.len().saturating_sub(self.kept())..];
+        match self.named {
+            ContentType::Docx if self.known => docx::parts(self.size, end).map_err(Unfit::Archive),
+            _ => Ok(vec![]),
+        }
+    }
+
     /// The file is at its end. Returns its size in bytes.
     ///
     /// # Errors
@@ -105,7 +118,7 @@ impl Sniffer {
         let end = &self.tail[self.tail.len().saturating_sub(self.kept())..];
         let ends = match self.named {
             ContentType::Docx => {
-                docx::check(self.size, end).map_err(Unfit::Archive)?;
+                docx::parts(self.size, end).map_err(Unfit::Archive)?;
                 return Ok(self.size);
             }
             ContentType::Pdf => contains(&end[end.len().saturating_sub(PDF_END)..], b"%%EOF"),

@@ -230,6 +230,7 @@ impl From<CaseFile> for pb::Case {
             create_time: Some(to_wire_time(case.opened_at)),
             talent_cloud: cloud(&case),
             state_time: Some(to_wire_time(case.since)),
+            leave_time: case.left_at.map(to_wire_time),
             waiting_for: waiting(&case, &tasks).into_iter().map(Into::into).collect(),
             task_count: count(tasks.len()),
             confirmed_task_count: count(tasks.iter().filter(|task| Task::is_confirmed(task)).count()),

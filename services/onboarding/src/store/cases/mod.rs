@@ -16,6 +16,7 @@ use vouch_storage::{StorageError, Txn};
 
 use self::entity::{case, offer};
 pub use self::row::{plan_from_text, talent_from_text};
+use super::clouds;
 use crate::domain::{Agency, Case, ContractStart, Step};
 
 /// Adds a case with its offer, if it has one; `agency` is whose case it is, if it is an agency's. `false` if there is one with this
@@ -197,6 +198,7 @@ pub fn open_ones() -> SelectStatement {
         .select_only()
         .column(case::Column::Id)
         .filter(case::Column::State.is_in(row::open_states()))
+        .filter(clouds::is_left().not())
         .into_query()
 }
 
@@ -255,11 +257,18 @@ async fn load(
     let of_cases = offer::Column::CaseId.is_in(cases.iter().map(|case| case.id));
     let offers = offer::Entity::find().filter(of_cases).all(conn).await?;
     let mut offers: HashMap<Uuid, offer::Model> = offers.into_iter().map(|offer| (offer.case_id, offer)).collect();
+    let places = cases
+        .iter()
+        .filter_map(|case| Some((case.talent_cloud_id?, case.person_id)));
+    let left = clouds::left(conn, &places.collect::<Vec<_>>()).await?;
     cases
         .into_iter()
-        .map(|case| {
-            let offer = offers.remove(&case.id);
-            row::from_rows(case, offer.as_ref())
+        .map(|row| {
+            let left_at = row.talent_cloud_id.and_then(|cloud| left.get(&(cloud, row.person_id)));
+            let offer = offers.remove(&row.id);
+            let (case, terms) = row::from_rows(row, offer.as_ref())?;
+            let left_at = left_at.copied();
+            Ok((Case { left_at, ..case }, terms))
         })
         .collect()
 }

@@ -123,6 +123,8 @@ pub fn from_rows(
         opened_at: Timestamp::from_micros(row.opened_at),
         state,
         since: Timestamp::from_micros(row.since),
+        // Invitation's word, which `store::clouds` keeps.
+        left_at: None,
     };
     Ok((case, terms))
 }

@@ -6,7 +6,10 @@ use vouch_onboarding::store::search;
 use vouch_primitives::{AccountId, PersonId};
 use vouch_proto::{
     common::v1::Money,
-    onboarding::v1::{self as pb, profile_service_client::ProfileServiceClient, save_section_request::Section},
+    onboarding::v1::{
+        self as pb, document_service_client::DocumentServiceClient, profile_service_client::ProfileServiceClient,
+        save_section_request::Section,
+    },
 };
 use vouch_runtime::access::{Caller, Signed, Signer};
 use vouch_storage::StorageError;
@@ -58,6 +61,12 @@ impl World {
     pub fn profiles_as(&self, caller: Caller) -> ProfileServiceClient<Signed> {
         let signer = Signer::new(&self.config.common.access, caller);
         ProfileServiceClient::new(signer.on(self.plain_channel()))
+    }
+
+    /// The service of documents as this caller sees it, over a connection of its own.
+    pub fn documents_as(&self, caller: Caller) -> DocumentServiceClient<Signed> {
+        let signer = Signer::new(&self.config.common.access, caller);
+        DocumentServiceClient::new(signer.on(self.plain_channel()))
     }
 
     /// The service as somebody sees it who comes without a token.
