@@ -37,6 +37,19 @@ pub enum LedgerAccountKind {
     Receivable,
 }
 
+/// The ledger accounts that hold an account's money in one currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// Earned, and not available yet.
+    pub pending: LedgerAccount,
+    /// Disputed.
+    pub held: LedgerAccount,
+    /// Free to be withdrawn.
+    pub available: LedgerAccount,
+    /// What the account owes.
+    pub receivable: LedgerAccount,
+}
+
 /// The side of a transfer that raises an account's balance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -111,6 +124,34 @@ impl LedgerAccount {
     pub fn id(self) -> Uuid {
         let name = format!("{}/{}", self.kind.name(), self.currency);
         Uuid::new_v5(&self.owner, name.as_bytes())
+    }
+}
+
+impl Parts {
+    /// Of this account.
+    #[must_use]
+    pub const fn of(account: AccountId, currency: Currency) -> Self {
+        Self {
+            pending: LedgerAccount::pending(account, currency),
+            held: LedgerAccount::held(account, currency),
+            available: LedgerAccount::available(account, currency),
+            receivable: LedgerAccount::receivable(account, currency),
+        }
+    }
+
+    /// All of them.
+    #[must_use]
+    pub const fn all(&self) -> [LedgerAccount; 4] {
+        [self.pending, self.held, self.available, self.receivable]
+    }
+}
+
+impl IntoIterator for Parts {
+    type Item = LedgerAccount;
+    type IntoIter = std::array::IntoIter<LedgerAccount, 4>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.all().into_iter()
     }
 }
 

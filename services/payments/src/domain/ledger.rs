@@ -6,7 +6,7 @@ use vouch_primitives::{AccountId, Currency, EarningId, Money, ReversalId, Timest
 
 use super::{
     Cause, Charge, Chargeback, Dispute, Earning, HoldReleased, JournalEntry, LedgerAccount, LedgerAccountKind,
-    Milestone, Refund, Reinstatement, RewardPosting, Source, Transfer, TransferKind, account::Side,
+    Milestone, Parts, Refund, Reinstatement, RewardPosting, Source, Transfer, TransferKind, account::Side,
 };
 
 /// The balances that were read and locked for a piece of work, and the movements that it makes.
@@ -64,16 +64,11 @@ impl Book {
         }
     }
 
-    /// What has to be opened for everything that touches the money of an account: pending, available, receivable and held,
-    /// always all four, so that the movements of one account stand in the ledger in the order of their commits.
+    /// What has to be opened for everything that touches the money of an account: always all of its parts, so that the
+    /// movements of one account stand in the ledger in the order of their commits.
     #[must_use]
-    pub fn accounts_of(account: AccountId, currency: Currency) -> [LedgerAccount; 4] {
-        [
-            LedgerAccount::pending(account, currency),
-            LedgerAccount::available(account, currency),
-            LedgerAccount::receivable(account, currency),
-            LedgerAccount::held(account, currency),
-        ]
+    pub const fn accounts_of(account: AccountId, currency: Currency) -> Parts {
+        Parts::of(account, currency)
     }
 
     /// What a client has paid goes into the contract's escrow.
@@ -126,7 +121,7 @@ impl Book {
         held: Money,
     ) -> Result<(), LedgerError> {
         self.begin(Source::EarningSettled(earning), at);
-        let [pending, available, ..] = Self::accounts_of(account, held.currency);
+        let Parts { pending, available, .. } = Self::accounts_of(account, held.currency);
         self.transfer(TransferKind::EarningSettled, pending, available, held.minor)?;
         self.repay_receivable(account, held.currency)
     }
@@ -137,7 +132,7 @@ impl Book {
     /// If less is pending.
     pub fn hold(&mut self, dispute: &Dispute, account: AccountId) -> Result<(), LedgerError> {
         self.begin(Source::DisputeOpened(dispute.id), dispute.opened_at);
-        let [pending, .., held] = Self::accounts_of(account, dispute.amount.currency);
+        let Parts { pending, held, .. } = Self::accounts_of(account, dispute.amount.currency);
         self.transfer(TransferKind::Held, pending, held, dispute.held_minor)
     }
 
@@ -148,9 +143,13 @@ impl Book {
     pub fn release(&mut self, released: &HoldReleased, account: AccountId) -> Result<(), LedgerError> {
         self.begin(Source::DisputeClosed(released.dispute_id), released.at);
         let currency = released.held.currency;
-        let [pending, available, _, held] = Self::accounts_of(account, currency);
-        let home = if released.pending { pending } else { available };
-        self.transfer(TransferKind::HoldReleased, held, home, released.held.minor)?;
+        let parts = Self::accounts_of(account, currency);
+        let home = if released.pending {
+            parts.pending
+        } else {
+            parts.available
+        };
+        self.transfer(TransferKind::HoldReleased, parts.held, home, released.held.minor)?;
         self.repay_receivable(account, currency)
     }
 
@@ -199,7 +198,7 @@ impl Book {
     pub fn reinstate(&mut self, reinstatement: &Reinstatement) -> Result<(), LedgerError> {
         self.begin(Source::ChargebackReversed(reinstatement.id), reinstatement.at);
         let (account, currency) = (reinstatement.account_id, reinstatement.amount.currency);
-        let [pending, available, ..] = Self::accounts_of(account, currency);
+        let Parts { pending, available, .. } = Self::accounts_of(account, currency);
         let home = if reinstatement.pending { pending } else { available };
         let clearing = LedgerAccount::platform(LedgerAccountKind::Clearing, currency);
         let fees = LedgerAccount::platform(LedgerAccountKind::Fees, currency);
@@ -225,7 +224,7 @@ impl Book {
         };
         self.begin(source, refund.at);
         let (account, currency) = (refund.account_id, refund.amount.currency);
-        let [pending, available, ..] = Self::accounts_of(account, currency);
+        let Parts { pending, available, .. } = Self::accounts_of(account, currency);
         let fees = LedgerAccount::platform(LedgerAccountKind::Fees, currency);
         let clearing = LedgerAccount::platform(LedgerAccountKind::Clearing, currency);
         let home = if refund.pending.is_some() { pending } else { available };
@@ -299,7 +298,9 @@ impl Book {
         to: LedgerAccount,
         amount_minor: i64,
     ) -> Result<(), LedgerError> {
-        let [_, available, receivable, _] = Self::accounts_of(account, to.currency);
+        let Parts {
+            available, receivable, ..
+        } = Self::accounts_of(account, to.currency);
         let there = amount_minor.min(self.balance(available)?);
         self.transfer(kind, available, to, there)?;
         self.transfer(kind, receivable, to, amount_minor - there)
@@ -307,7 +308,9 @@ impl Book {
 
     /// What has come in pays down what is owed, before anything else can happen to it.
     fn repay_receivable(&mut self, account: AccountId, currency: Currency) -> Result<(), LedgerError> {
-        let [_, available, receivable, _] = Self::accounts_of(account, currency);
+        let Parts {
+            available, receivable, ..
+        } = Self::accounts_of(account, currency);
         let amount = self.balance(available)?.min(self.balance(receivable)?);
         self.transfer(TransferKind::ReceivableRepaid, available, receivable, amount)
     }

@@ -44,7 +44,7 @@ mod tests;
 pub mod time_entry;
 pub mod week;
 
-pub use account::{LedgerAccount, LedgerAccountKind};
+pub use account::{LedgerAccount, LedgerAccountKind, Parts};
 pub use bonus::BonusPayment;
 pub use charge::Charge;
 pub use chargeback::{Chargeback, ChargebackError};

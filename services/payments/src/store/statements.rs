@@ -75,8 +75,9 @@ pub async fn lines(
     page: Page<LinePosition>,
 ) -> Result<Vec<StatementLine>, StorageError> {
     let parts: BTreeMap<Uuid, LedgerAccountKind> = Book::accounts_of(account, currency)
+        .into_iter()
         .map(|part| (part.id(), part.kind))
-        .into();
+        .collect();
     let (size, after) = (page.limit(), page.after);
     let from = after.map_or(0, |position| position.transfer);
     let Some(positions) = positions(&parts, from, size + 1) else {

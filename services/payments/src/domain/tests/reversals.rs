@@ -310,8 +310,8 @@ impl World {
                 "{account:?} differs from its transfers"
             );
         }
-        let accounts = Book::accounts_of(self.contract.account_id, Currency::USD);
-        let [pending, available, receivable, held] = accounts.map(|account| self.book.balances[&account]);
+        let parts = Book::accounts_of(self.contract.account_id, Currency::USD);
+        let [pending, held, available, receivable] = parts.all().map(|account| self.book.balances[&account]);
         let in_escrow = |m: &&Milestone| matches!(m.state, MilestoneState::Funded | MilestoneState::Submitted { .. });
         let escrow: i64 = self.milestones.iter().filter(in_escrow).map(|m| m.amount.minor).sum();
         assert_eq!(
@@ -404,7 +404,8 @@ fn what_was_held_is_held_less_the_fee_on_it() {
     world.fund(1_000);
     world.approve(0);
     world.hold(0, 40);
-    let accounts = Book::accounts_of(world.contract.account_id, Currency::USD);
+    let parts = Book::accounts_of(world.contract.account_id, Currency::USD);
+    let accounts = [parts.pending, parts.available, parts.receivable, parts.held];
     let shown = |world: &World| accounts.map(|account| world.book.balances[&account]);
     assert_eq!(shown(&world), [540, 0, 0, 360]);
     world.settle(0);

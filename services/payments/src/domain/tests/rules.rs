@@ -121,7 +121,12 @@ fn a_book_refuses_what_it_does_not_hold() {
         .unwrap()
         .unwrap();
     let escrow = LedgerAccount::escrow(contract.id, Currency::USD);
-    let [pending, available, receivable, _] = Book::accounts_of(contract.account_id, Currency::USD);
+    let Parts {
+        pending,
+        available,
+        receivable,
+        ..
+    } = Book::accounts_of(contract.account_id, Currency::USD);
     let book = |balances: &[(LedgerAccount, i64)]| Book::new(balances.iter().copied().collect());
     let poor = book(&[(escrow, 9_999), (pending, 0)]).approve(&earning);
     assert_eq!(poor, Err(LedgerError::TooLittle { account: escrow }));
