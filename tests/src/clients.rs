@@ -27,7 +27,7 @@ use vouch_proto::{
         bonus_service_client::BonusServiceClient, contract_service_client::ContractServiceClient,
         dispute_service_client::DisputeServiceClient, earning_service_client::EarningServiceClient,
         invoice_service_client::InvoiceServiceClient, ledger_service_client::LedgerServiceClient,
-        time_service_client::TimeServiceClient,
+        payout_service_client::PayoutServiceClient, time_service_client::TimeServiceClient,
     },
     referral::v1::referral_service_client::ReferralServiceClient,
 };
@@ -72,6 +72,8 @@ pub struct Clients {
     pub contracts: ContractServiceClient<Signed>,
     /// `vouch.payments.v1.BonusService`.
     pub bonuses: BonusServiceClient<Signed>,
+    /// `vouch.payments.v1.PayoutService`.
+    pub payouts: PayoutServiceClient<Signed>,
     /// `vouch.payments.v1.DisputeService`.
     pub disputes: DisputeServiceClient<Signed>,
     /// `vouch.payments.v1.EarningService`.
@@ -175,6 +177,7 @@ impl Clients {
             task_templates: TaskTemplateServiceClient::new(onboarding.clone()),
             contracts: ContractServiceClient::new(payments.clone()),
             bonuses: BonusServiceClient::new(payments.clone()),
+            payouts: PayoutServiceClient::new(payments.clone()),
             disputes: DisputeServiceClient::new(payments.clone()),
             earnings: EarningServiceClient::new(payments.clone()),
             times: TimeServiceClient::new(payments.clone()),

@@ -123,6 +123,8 @@ typed_ids! {
     PayoutId,
     /// Where talent's money goes.
     PayoutMethodId,
+    /// One day's payouts by schedule.
+    PayoutRunId,
     /// One human with one verified e-mail address.
     PersonId,
     /// Work that a client has to give.
@@ -163,8 +165,6 @@ typed_ids! {
     TimeEntryId,
     /// One movement of money between two ledger accounts.
     TransferId,
-    /// Money on its way from a balance to talent.
-    WithdrawalId,
 }
 
 #[cfg(test)]

@@ -101,6 +101,29 @@ impl Timestamp {
         Self(weeks.saturating_mul(7 * DAY).saturating_sub(3 * DAY))
     }
 
+    /// The first moment of its calendar month, UTC.
+    #[must_use]
+    pub fn start_of_month(self) -> Self {
+        self.first_of(|month| month)
+    }
+
+    /// The first moment of its quarter, which begins in January, April, July or October, UTC.
+    #[must_use]
+    pub fn start_of_quarter(self) -> Self {
+        self.first_of(|month| (month - 1) / 3 * 3 + 1)
+    }
+
+    /// The first moment of the month that `of` makes of its own, in the same year; the end of time beyond the calendar.
+    fn first_of(self, of: impl Fn(u8) -> u8) -> Self {
+        let first = |moment: OffsetDateTime| {
+            let month = Month::try_from(of(u8::from(moment.month()))).ok()?;
+            Date::from_calendar_date(moment.year(), month, 1).ok()
+        };
+        self.to_date_time()
+            .and_then(first)
+            .map_or(Self::MAX, |date| Self::from_date_time(date.midnight().assume_utc()))
+    }
+
     /// The same time of day `months` calendar months later; a day that the month does not have becomes its last
     /// one: 30 November + 3 months is 28 February, or 29 in a leap year [R26].
     #[must_use]
@@ -207,6 +230,23 @@ mod tests {
             assert!(edge.start_of_day() <= edge.max(Timestamp::from_micros(i64::MIN)));
             let _ = edge.start_of_week();
         }
+    }
+
+    #[test]
+    fn months_and_quarters_begin_on_their_first_day() {
+        for (moment, month, quarter) in [
+            ("2026-03-31T23:59:59.999999Z", "2026-03-01", "2026-01-01"),
+            ("2026-04-01T00:00:00Z", "2026-04-01", "2026-04-01"),
+            ("2028-02-29T12:00:00Z", "2028-02-01", "2028-01-01"),
+            ("2026-12-31T23:59:59Z", "2026-12-01", "2026-10-01"),
+            ("2027-01-01T00:00:00Z", "2027-01-01", "2027-01-01"),
+            ("1969-08-07T00:00:00Z", "1969-08-01", "1969-07-01"),
+        ] {
+            let moment = at(moment);
+            let begun = (moment.start_of_month(), moment.start_of_quarter());
+            assert_eq!(begun, (at(month), at(quarter)), "{moment}");
+        }
+        assert_eq!(Timestamp::from_micros(i64::MAX).start_of_month(), Timestamp::MAX);
     }
 
     #[test]

@@ -36,6 +36,7 @@ impl FailPointService for FailPoints {
             Wire::PublishedNotMarked => FailPoint::PublishedNotMarked,
             Wire::AppliedNotCommitted => FailPoint::AppliedNotCommitted,
             Wire::CommittedNotAcknowledged => FailPoint::CommittedNotAcknowledged,
+            Wire::AnsweredNotRecorded => FailPoint::AnsweredNotRecorded,
         };
         tracing::warn!(?point, "the process will end here");
         self.0.arm(point);

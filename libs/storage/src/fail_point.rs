@@ -16,6 +16,8 @@ pub enum FailPoint {
     AppliedNotCommitted,
     /// Facts are applied and committed; the bus has got no acknowledgement.
     CommittedNotAcknowledged,
+    /// A payment provider has answered; the answer is not written down.
+    AnsweredNotRecorded,
 }
 
 /// Which fail point is armed, if any.
@@ -30,6 +32,7 @@ impl FailPoint {
             Self::PublishedNotMarked => 2,
             Self::AppliedNotCommitted => 3,
             Self::CommittedNotAcknowledged => 4,
+            Self::AnsweredNotRecorded => 5,
         }
     }
 }

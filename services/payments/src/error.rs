@@ -8,7 +8,8 @@ use vouch_runtime::grpc::status;
 use vouch_storage::StorageError;
 
 use crate::domain::{
-    ChargebackError, ContractError, DisputeError, LedgerError, MilestoneError, RefundError, RewardError, TimeError,
+    ChargebackError, ContractError, DisputeError, LedgerError, MilestoneError, PayoutError, RefundError, RewardError,
+    TimeError,
 };
 
 /// A failure of this service.
@@ -51,6 +52,9 @@ pub enum Error {
     /// The chargeback refuses.
     #[error(transparent)]
     Chargeback(#[from] ChargebackError),
+    /// There is no payout, or it does not go this way.
+    #[error(transparent)]
+    Payout(#[from] PayoutError),
     /// The release contradicts what was posted.
     #[error(transparent)]
     Reward(#[from] RewardError),
@@ -101,6 +105,10 @@ impl From<Error> for Status {
             Error::Chargeback(ChargebackError::NotWhole { .. }) => refused("CHARGEBACK_NOT_WHOLE"),
             Error::Chargeback(ChargebackError::Exists) => refused("CHARGEBACK_EXISTS"),
             Error::Chargeback(ChargebackError::Reversed) => refused("CHARGEBACK_REVERSED"),
+            Error::Payout(refusal @ PayoutError::ProviderUnavailable) => {
+                status::unavailable(error.to_string(), reason_of_payout(refusal))
+            }
+            Error::Payout(refusal) => refused(reason_of_payout(refusal)),
             Error::Ledger(LedgerError::TooLarge { .. }) => refused("AMOUNT_TOO_LARGE"),
             // Rewards come by events alone, and the rest would be a mistake in this program.
             Error::Reward(_)
@@ -126,6 +134,23 @@ const fn reason_of(refusal: &ContractError) -> &'static str {
     }
 }
 
+/// The reason for which there is no payout.
+pub(crate) const fn reason_of_payout(refusal: &PayoutError) -> &'static str {
+    match refusal {
+        PayoutError::NoActiveMethod { .. } => "NO_ACTIVE_PAYOUT_METHOD",
+        PayoutError::TaxFormRequired => "TAX_FORM_REQUIRED",
+        PayoutError::OtherCurrency { .. } => "OTHER_CURRENCY",
+        PayoutError::BelowMinimum { .. } => "BELOW_MINIMUM",
+        PayoutError::TooLittleAvailable { .. } => "TOO_LITTLE_AVAILABLE",
+        PayoutError::NotOffered => "PAYOUT_NOT_OFFERED",
+        PayoutError::DestinationUnknown => "DESTINATION_UNKNOWN",
+        PayoutError::ProviderUnavailable => "PROVIDER_UNAVAILABLE",
+        PayoutError::MethodExists => "PAYOUT_METHOD_EXISTS",
+        PayoutError::NotCancellable { .. } => "PAYOUT_DISPATCHED",
+        PayoutError::Impossible { .. } => "PAYOUT_NOT_PAID",
+    }
+}
+
 impl From<&Error> for Verdict {
     fn from(error: &Error) -> Self {
         match error {
@@ -140,6 +165,7 @@ impl From<&Error> for Verdict {
             | Error::Refund(_)
             | Error::Dispute(_)
             | Error::Chargeback(_)
+            | Error::Payout(_)
             | Error::Reward(_)
             | Error::Ledger(_) => Self::Reject(error.to_string()),
         }

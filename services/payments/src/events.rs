@@ -1,11 +1,11 @@
 //! Facts in: which function takes which event of another service.
 
 use vouch_messaging::{Fact, Router};
-use vouch_primitives::Money;
+use vouch_primitives::{Money, PersonId};
 use vouch_proto::{
     Fields, Violations,
     common::v1::{FixedPay, HourlyPay},
-    onboarding::v1::{AccountRegistered, OfferAccepted, offer_accepted},
+    onboarding::v1::{AccountRegistered, OfferAccepted, PersonErased, offer_accepted},
     referral::v1::{RewardKind as WireRewardKind, RewardReleased},
 };
 
@@ -24,6 +24,12 @@ pub fn router() -> Router<App, Error> {
                 let accounts = facts.iter().map(|fact| registered_account(&fact.body));
                 app.on_accounts_registered(txn, &accounts.collect::<Result<Vec<_>, _>>()?)
                     .await
+            })
+        })
+        .on::<PersonErased>(|app, txn, facts| {
+            Box::pin(async move {
+                let people = facts.iter().map(|fact| erased_person(&fact.body));
+                app.on_people_erased(txn, &people.collect::<Result<Vec<_>, _>>()?).await
             })
         })
         .on::<OfferAccepted>(|app, txn, facts| {
@@ -49,6 +55,12 @@ fn registered_account(event: &AccountRegistered) -> Result<RegisteredAccount, Vi
         return Err(fields.into());
     };
     fields.finish(RegisteredAccount { id, person_id })
+}
+
+fn erased_person(event: &PersonErased) -> Result<PersonId, Violations> {
+    let mut fields = Fields::new();
+    let id = fields.id("person_id", &event.person_id);
+    id.ok_or_else(|| fields.into())
 }
 
 type Milestones = Vec<(String, Money)>;

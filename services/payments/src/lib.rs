@@ -4,7 +4,7 @@
 //! talent submits the work, and the client, or two weeks of silence, approves it: it is an earning, pending for five
 //! days and then available, less the service fee. Time that is worked by the hour is invoiced week by week, each Monday at
 //! noon, charged at once, and available ten days after the week. Refunds are the exact inverse; so are disputes that are
-//! decided for the client, and chargebacks, which may be won back. What the referral programme releases is
+//! decided for the client, and chargebacks, which may be won back. What is available is paid out, when asked for or by schedule. What the referral programme releases is
 //! posted to the referrer's balance, once. Every movement is a transfer from one ledger account to another.
 //!
 //! | module | holds |
@@ -20,7 +20,8 @@
 //! | [`config`] | the settings; every one stands in `config.default.toml` |
 //!
 //! Events out: `ContractStarted`, `ContractChanged`, `ContractEnded`, `InvoiceIssued`, `InvoicePaid`, `EarningSettled`,
-//! `EarningReversed`, `EarningReinstated`. Events in: onboarding's `OfferAccepted`, referral's `RewardReleased`.
+//! `EarningReversed`, `EarningReinstated`, `PayoutMethodAdded`, `PayoutRequested`, `PayoutDispatched`, `PayoutPaid`, `PayoutFailed`.
+//! Events in: onboarding's `AccountRegistered`, `OfferAccepted`, `PersonErased`, referral's `RewardReleased`.
 
 pub mod app;
 pub mod config;
@@ -39,7 +40,8 @@ use vouch_proto::payments::v1::{
     bonus_service_server::BonusServiceServer, contract_service_server::ContractServiceServer,
     dispute_service_server::DisputeServiceServer, earning_service_server::EarningServiceServer,
     invoice_service_server::InvoiceServiceServer, ledger_service_server::LedgerServiceServer,
-    tax_service_server::TaxServiceServer, time_service_server::TimeServiceServer,
+    payout_service_server::PayoutServiceServer, tax_service_server::TaxServiceServer,
+    time_service_server::TimeServiceServer,
 };
 use vouch_runtime::{Chassis, ChassisError, chassis};
 use vouch_storage::timers::Worker;
@@ -87,11 +89,15 @@ impl Service {
     #[must_use]
     pub fn build_with(chassis: Chassis, _config: &Config, gateway: Arc<dyn PaymentGateway>) -> Self {
         let app = App::new(chassis.commands(), gateway);
-        let (on_time, audit) = (app.clone(), Audit::new(app.clone()));
+        let (on_time, as_task, audit) = (app.clone(), app.clone(), Audit::new(app.clone()));
         let worker = Worker::new(
             chassis.db().clone(),
             chassis.clock(),
             Arc::new(move |txn, due| Box::pin(timers::fire(on_time.clone(), txn, due))),
+        )
+        .with_tasks(
+            timers::TASKS,
+            Arc::new(move |timer, now| Box::pin(timers::run(as_task.clone(), timer, now))),
         );
         let seal = chassis.seal();
         let chassis = chassis
@@ -100,6 +106,7 @@ impl Service {
             .grpc(DisputeServiceServer::new(grpc::Disputes(app.clone())))
             .grpc(EarningServiceServer::new(grpc::Earnings(app.clone())))
             .grpc(LedgerServiceServer::new(grpc::Ledger(app.clone())))
+            .grpc(PayoutServiceServer::new(grpc::Payouts(app.clone())))
             .grpc(TaxServiceServer::new(grpc::Taxes(app.clone(), seal)))
             .grpc(TimeServiceServer::new(grpc::Times(app.clone())))
             .grpc(InvoiceServiceServer::new(grpc::Invoices(app.clone())))

@@ -31,7 +31,7 @@ pub async fn things(story: &Story) -> Things {
     let amount = Money::new(100_000, "USD".parse().expect("a currency"));
     let company = story.company("Harbour", "Henri", "henri@harbour.example").await;
     let company = company.expect("a client");
-    let (rosa, hours) = hours(story, &company).await;
+    let (rosa, hours, payout) = hours(story, &company).await;
     let referrer = story.enrol(&rosa).await.expect("a referrer");
     let now = story.clock.now().await.expect("the time");
     let invitation = story.invite(&company, "Ada", "ada@talent.example", ("Logo", amount), now);
@@ -59,6 +59,8 @@ pub async fn things(story: &Story) -> Things {
     let ids = BTreeMap::from([
         ("bonus_payment_id", bonus_payment_id),
         ("dispute_id", dispute_id),
+        ("payout_id", payout.id),
+        ("payout_method_id", payout.payout_method_id),
         ("task_template_id", task_template_id),
         ("task_id", task_id),
         ("project_id", project_id),
@@ -115,8 +117,9 @@ struct Hours {
     invoice_id: String,
 }
 
-/// Rosa, who has worked by the hour for this company until now: Monday noon, a week after everything began.
-async fn hours(story: &Story, company: &Company) -> (onboarding::Person, Hours) {
+/// Rosa, who has worked by the hour for this company until now: Monday noon, a week after everything began. What she was
+/// given meanwhile is on its way out.
+async fn hours(story: &Story, company: &Company) -> (onboarding::Person, Hours, payments::Payout) {
     let now = story.clock.now().await.expect("the time");
     let rate = Money::new(6_000, "USD".parse().expect("a currency"));
     let by_the_hour = common::contract_terms::Pay::Hourly(common::HourlyPay {
@@ -141,6 +144,7 @@ async fn hours(story: &Story, company: &Company) -> (onboarding::Person, Hours) 
     invitations.send_invitation(request).await.expect("an invitation");
     let (rosa, case) = story.activate("Rosa", email, "").await.expect("an account");
     let contract_id = story.accept(&case, "Hello").await.expect("a contract").id;
+    let payout_method = payout_method(story, &rosa.account_id, &contract_id).await;
     let hour = Duration::from_secs(3_600);
     let (first, monday) = (now.saturating_add(hour), now.add_days(7).saturating_add(3 * hour));
     let mut entries = Vec::new();
@@ -168,7 +172,8 @@ async fn hours(story: &Story, company: &Company) -> (onboarding::Person, Hours) 
         time_entry_id: entries.remove(1).id,
         invoice_id: listed.expect("a list").into_inner().invoices.remove(0).id,
     };
-    (rosa, hours)
+    let payout = payout(story, &payout_method).await;
+    (rosa, hours, payout)
 }
 
 /// Who has accepted this invitation, in a talent cloud.
@@ -287,6 +292,46 @@ async fn bonus_in_dispute(story: &Story, contract_id: &str, amount: Money) -> (S
     let opened = story.clients.disputes.clone().open_dispute(request).await;
     let dispute = opened.expect("opened").into_inner().dispute.expect("a dispute");
     (bonus.id, dispute.id)
+}
+
+/// A way out for this account's money, and some money, which is available five days later.
+async fn payout_method(story: &Story, account_id: &str, contract_id: &str) -> payments::PayoutMethod {
+    tax_form(story, account_id).await;
+    let request = payments::PayBonusRequest {
+        request_id: RequestId::new().to_string(),
+        contract_id: contract_id.to_owned(),
+        amount: Some(money(100_000)),
+        message: "Welcome".to_owned(),
+    };
+    story.clients.bonuses.clone().pay_bonus(request).await.expect("paid");
+    let request = payments::AddPayoutMethodRequest {
+        request_id: RequestId::new().to_string(),
+        account_id: account_id.to_owned(),
+        kind: payments::PayoutMethodKind::BankTransfer.into(),
+        currency_code: "USD".to_owned(),
+        provider_token: "btok-rosa".to_owned(),
+    };
+    let added = story.clients.payouts.clone().add_payout_method(request).await;
+    added.expect("added").into_inner().payout_method.expect("a method")
+}
+
+/// Money on its way to this method.
+async fn payout(story: &Story, method: &payments::PayoutMethod) -> payments::Payout {
+    let request = payments::WithdrawRequest {
+        request_id: RequestId::new().to_string(),
+        account_id: method.account_id.clone(),
+        payout_method_id: method.id.clone(),
+        what: Some(payments::withdraw_request::What::Amount(money(50_000))),
+    };
+    let withdrawn = story.clients.payouts.clone().withdraw(request).await;
+    withdrawn.expect("withdrawn").into_inner().payout.expect("a payout")
+}
+
+fn money(minor_units: i64) -> common::Money {
+    common::Money {
+        currency_code: "USD".to_owned(),
+        minor_units,
+    }
 }
 
 /// A tax form of this account.

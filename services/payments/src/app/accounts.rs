@@ -24,4 +24,14 @@ impl App {
         let owners: Vec<_> = accounts.iter().map(|account| (account.id, account.person_id)).collect();
         Ok(store::accounts::insert(txn, &owners).await?)
     }
+
+    /// These people were erased: nothing more is paid to where their money went, and what could be shown of it is gone. The
+    /// books stay, and what is on its way goes on.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn on_people_erased(&self, txn: &Txn, people: &[PersonId]) -> Result<(), Error> {
+        store::payout_schedules::stop(txn, people).await?;
+        Ok(store::payout_methods::erase(txn, people, self.commands.now()).await?)
+    }
 }

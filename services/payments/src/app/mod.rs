@@ -15,6 +15,10 @@
 //! | [`disputes`] | what is disputed is held until operators decide |
 //! | [`chargebacks`] | payments that providers take back, and give again |
 //! | [`earnings`] | settled when available, refunded |
+//! | [`payout_methods`] | where talent's money goes, and how often |
+//! | [`payouts`] | money is withdrawn, a payout called off |
+//! | [`payout_dispatch`] | payouts leave, and what becomes of them is learned |
+//! | [`payout_runs`] | payouts by schedule |
 //! | [`rewards`] | what the referral programme releases is posted |
 //! | [`ledger`] | balances, statements, the trial balance |
 //! | [`tax`] | tax forms, kept |
@@ -37,6 +41,10 @@ pub mod invoices;
 pub mod ledger;
 pub mod milestones;
 mod owners;
+pub mod payout_dispatch;
+pub mod payout_methods;
+pub mod payout_runs;
+pub mod payouts;
 pub mod rewards;
 pub mod tax;
 pub mod time_entries;

@@ -1,7 +1,8 @@
 //! Whose things are.
 
 use vouch_primitives::{
-    AccountId, BonusPaymentId, ContractId, DisputeId, EarningId, InvoiceId, MilestoneId, TimeEntryId, Uuid,
+    AccountId, BonusPaymentId, ContractId, DisputeId, EarningId, InvoiceId, MilestoneId, PayoutId, PayoutMethodId,
+    TimeEntryId, Uuid,
 };
 use vouch_runtime::access::{FindOwners, Owners};
 use vouch_storage::StorageError;
@@ -38,9 +39,14 @@ impl FindOwners for App {
                 let found = store::disputes::find(conn, DisputeId::from_uuid(id)).await?;
                 found.map(|dispute| dispute.contract_id)
             }
-            "account_id" => {
-                let person = store::accounts::person_of(conn, AccountId::from_uuid(id)).await?;
-                return Ok(person.map(Owners::person));
+            "account_id" => return self.owner_of(Some(AccountId::from_uuid(id))).await,
+            "payout_method_id" => {
+                let found = store::payout_methods::find(conn, &[PayoutMethodId::from_uuid(id)]).await?;
+                return self.owner_of(found.first().map(|method| method.account_id)).await;
+            }
+            "payout_id" => {
+                let found = store::payouts::find(conn, &[PayoutId::from_uuid(id)]).await?;
+                return self.owner_of(found.first().map(|payout| payout.account_id)).await;
             }
             _ => None,
         };
@@ -50,5 +56,16 @@ impl FindOwners for App {
         let found = store::contracts::find(conn, &[contract]).await?;
         let both = |contract: &Contract| Owners::both(contract.client_id, contract.person_id);
         Ok(found.first().map(both))
+    }
+}
+
+impl App {
+    /// The person whose an account is.
+    async fn owner_of(&self, account: Option<AccountId>) -> Result<Option<Owners>, StorageError> {
+        let Some(account) = account else {
+            return Ok(None);
+        };
+        let person = store::accounts::person_of(self.commands.db().reader(), account).await?;
+        Ok(person.map(Owners::person))
     }
 }

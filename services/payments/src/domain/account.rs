@@ -19,7 +19,7 @@ pub struct LedgerAccount {
 /// transaction locks would be the slowest place of the whole ledger. All others have one that is never negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LedgerAccountKind {
-    /// Of the platform: money that clients bring in and get back.
+    /// Of the platform: money that clients bring in and get back, and that talent is paid.
     Clearing,
     /// Of the platform: service fees.
     Fees,
@@ -33,6 +33,8 @@ pub enum LedgerAccountKind {
     Held,
     /// Of an account: free to be withdrawn.
     Available,
+    /// Of an account: has left what is available, and is not known to have arrived.
+    InTransit,
     /// Of an account: what it owes the platform because a reversal found too little. The only one that a debit raises.
     Receivable,
 }
@@ -46,6 +48,8 @@ pub struct Parts {
     pub held: LedgerAccount,
     /// Free to be withdrawn.
     pub available: LedgerAccount,
+    /// On its way out.
+    pub in_transit: LedgerAccount,
     /// What the account owes.
     pub receivable: LedgerAccount,
 }
@@ -105,6 +109,12 @@ impl LedgerAccount {
         Self::of(account, LedgerAccountKind::Available, currency)
     }
 
+    /// What is on its way out of an account.
+    #[must_use]
+    pub const fn in_transit(account: AccountId, currency: Currency) -> Self {
+        Self::of(account, LedgerAccountKind::InTransit, currency)
+    }
+
     /// What an account owes.
     #[must_use]
     pub const fn receivable(account: AccountId, currency: Currency) -> Self {
@@ -135,20 +145,27 @@ impl Parts {
             pending: LedgerAccount::pending(account, currency),
             held: LedgerAccount::held(account, currency),
             available: LedgerAccount::available(account, currency),
+            in_transit: LedgerAccount::in_transit(account, currency),
             receivable: LedgerAccount::receivable(account, currency),
         }
     }
 
     /// All of them.
     #[must_use]
-    pub const fn all(&self) -> [LedgerAccount; 4] {
-        [self.pending, self.held, self.available, self.receivable]
+    pub const fn all(&self) -> [LedgerAccount; 5] {
+        [
+            self.pending,
+            self.held,
+            self.available,
+            self.in_transit,
+            self.receivable,
+        ]
     }
 }
 
 impl IntoIterator for Parts {
     type Item = LedgerAccount;
-    type IntoIter = std::array::IntoIter<LedgerAccount, 4>;
+    type IntoIter = std::array::IntoIter<LedgerAccount, 5>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.all().into_iter()
@@ -157,7 +174,7 @@ impl IntoIterator for Parts {
 
 impl LedgerAccountKind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Clearing,
         Self::Fees,
         Self::RewardExpense,
@@ -165,6 +182,7 @@ impl LedgerAccountKind {
         Self::Pending,
         Self::Held,
         Self::Available,
+        Self::InTransit,
         Self::Receivable,
     ];
 
@@ -179,6 +197,7 @@ impl LedgerAccountKind {
             Self::Pending => "PENDING",
             Self::Held => "HELD",
             Self::Available => "AVAILABLE",
+            Self::InTransit => "IN_TRANSIT",
             Self::Receivable => "RECEIVABLE",
         }
     }

@@ -1,6 +1,6 @@
 //! The movements of money.
 
-use vouch_primitives::{ChargeId, DisputeId, EarningId, MilestoneId, ReversalId, Timestamp, Uuid};
+use vouch_primitives::{ChargeId, DisputeId, EarningId, MilestoneId, PayoutId, ReversalId, Timestamp, Uuid};
 
 use super::{LedgerAccount, RewardKey};
 
@@ -54,6 +54,14 @@ pub enum Source {
     ChargedBack(ReversalId),
     /// It has given again what it took, under this id.
     ChargebackReversed(ReversalId),
+    /// Money leaves a balance.
+    PayoutRequested(PayoutId),
+    /// It has been sent.
+    PayoutPaid(PayoutId),
+    /// It was not sent: the payout failed, or was called off.
+    PayoutUndone(PayoutId),
+    /// It was sent and came back.
+    PayoutReturned(PayoutId),
     /// The referral programme released a reward.
     RewardReleased {
         /// Of which total.
@@ -90,6 +98,18 @@ pub enum TransferKind {
     ChargebackReversed,
     /// A rest of rounded fees that nothing is left to wait for becomes available.
     RoundingReleased,
+    /// Money leaves a balance for a payout method.
+    Payout,
+    /// The fee of a payout is taken.
+    PayoutFee,
+    /// It has been sent.
+    PayoutPaid,
+    /// It was not sent, and is in the balance again.
+    PayoutUndone,
+    /// It came back, and is in the balance again.
+    PayoutReturned,
+    /// The fee of a payout that came to nothing goes back.
+    PayoutFeeReturned,
     /// The referral programme pays, or takes back.
     Reward,
     /// What has come in pays down what is owed.
@@ -110,6 +130,10 @@ impl Source {
             Self::DisputeClosed(_) => "dispute.closed",
             Self::ChargedBack(_) => "charge.charged_back",
             Self::ChargebackReversed(_) => "chargeback.reversed",
+            Self::PayoutRequested(_) => "payout.requested",
+            Self::PayoutPaid(_) => "payout.paid",
+            Self::PayoutUndone(_) => "payout.undone",
+            Self::PayoutReturned(_) => "payout.returned",
             Self::RewardReleased { .. } => "reward.released",
         }
     }
@@ -126,7 +150,7 @@ impl Source {
         }
     }
 
-    /// The thing that it is about: a charge, a milestone, an earning, a dispute, a reversal or a tie.
+    /// The thing that it is about: a charge, a milestone, an earning, a dispute, a reversal, a payout or a tie.
     #[must_use]
     pub const fn subject_id(&self) -> Uuid {
         match self {
@@ -135,6 +159,9 @@ impl Source {
             Self::EarningApproved(id) | Self::EarningSettled(id) => id.as_uuid(),
             Self::EarningRefunded(id) | Self::ChargedBack(id) | Self::ChargebackReversed(id) => id.as_uuid(),
             Self::DisputeOpened(id) | Self::DisputeClosed(id) => id.as_uuid(),
+            Self::PayoutRequested(id) | Self::PayoutPaid(id) | Self::PayoutUndone(id) | Self::PayoutReturned(id) => {
+                id.as_uuid()
+            }
             Self::RewardReleased { key, .. } => key.tie_id,
         }
     }
@@ -156,6 +183,12 @@ impl TransferKind {
             Self::Chargeback => "CHARGEBACK",
             Self::ChargebackReversed => "CHARGEBACK_REVERSED",
             Self::RoundingReleased => "ROUNDING_RELEASED",
+            Self::Payout => "PAYOUT",
+            Self::PayoutFee => "PAYOUT_FEE",
+            Self::PayoutPaid => "PAYOUT_PAID",
+            Self::PayoutUndone => "PAYOUT_UNDONE",
+            Self::PayoutReturned => "PAYOUT_RETURNED",
+            Self::PayoutFeeReturned => "PAYOUT_FEE_RETURNED",
             Self::Reward => "REWARD",
             Self::ReceivableRepaid => "RECEIVABLE_REPAID",
         }

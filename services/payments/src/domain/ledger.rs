@@ -6,7 +6,7 @@ use vouch_primitives::{AccountId, Currency, EarningId, Money, ReversalId, Timest
 
 use super::{
     Cause, Charge, Chargeback, Dispute, Earning, HoldReleased, JournalEntry, LedgerAccount, LedgerAccountKind,
-    Milestone, Parts, Refund, Reinstatement, RewardPosting, Source, Transfer, TransferKind, account::Side,
+    Milestone, Parts, Payout, Refund, Reinstatement, RewardPosting, Source, Transfer, TransferKind, account::Side,
 };
 
 /// The balances that were read and locked for a piece of work, and the movements that it makes.
@@ -261,6 +261,82 @@ impl Book {
         }
         let available = LedgerAccount::available(account, currency);
         self.transfer(TransferKind::Reward, expense, available, difference)?;
+        self.repay_receivable(account, currency)
+    }
+
+    /// What an account could withdraw: what is available, once what it owes is paid.
+    ///
+    /// # Errors
+    /// If the account was not opened.
+    pub fn withdrawable(&self, account: AccountId, currency: Currency) -> Result<Money, LedgerError> {
+        let Parts {
+            available, receivable, ..
+        } = Self::accounts_of(account, currency);
+        let left = self.balance(available)?.saturating_sub(self.balance(receivable)?);
+        Ok(Money::new(left.max(0), currency))
+    }
+
+    /// Money leaves what is available: the fee is taken, the rest is on its way. What is owed is paid first.
+    ///
+    /// # Errors
+    /// If less is available.
+    pub fn withdraw(&mut self, payout: &Payout) -> Result<(), LedgerError> {
+        self.begin(Source::PayoutRequested(payout.id), payout.requested_at);
+        let (account, currency) = (payout.account_id, payout.amount.currency);
+        let Parts {
+            available, in_transit, ..
+        } = Self::accounts_of(account, currency);
+        let fees = LedgerAccount::platform(LedgerAccountKind::Fees, currency);
+        self.repay_receivable(account, currency)?;
+        self.transfer(TransferKind::Payout, available, in_transit, payout.sent().minor)?;
+        self.transfer(TransferKind::PayoutFee, available, fees, payout.fee_minor)
+    }
+
+    /// What was on its way has been sent.
+    ///
+    /// # Errors
+    /// If less was on its way.
+    pub fn pay_out(&mut self, payout: &Payout, at: Timestamp) -> Result<(), LedgerError> {
+        self.begin(Source::PayoutPaid(payout.id), at);
+        let [in_transit, clearing] = Self::between_transit_and_talent(payout);
+        self.transfer(TransferKind::PayoutPaid, in_transit, clearing, payout.sent().minor)
+    }
+
+    /// The exact inverse of [`Self::withdraw`]: what was on its way is available again, and so is the fee.
+    ///
+    /// # Errors
+    /// If less was on its way, or the balance would not fit.
+    pub fn undo_withdrawal(&mut self, payout: &Payout, at: Timestamp) -> Result<(), LedgerError> {
+        self.begin(Source::PayoutUndone(payout.id), at);
+        let [in_transit, _] = Self::between_transit_and_talent(payout);
+        self.give_back(TransferKind::PayoutUndone, in_transit, payout)
+    }
+
+    /// The exact inverse of [`Self::withdraw`] and [`Self::pay_out`] together: what was sent is available again, and so
+    /// is the fee.
+    ///
+    /// # Errors
+    /// If the balance would not fit.
+    pub fn take_return(&mut self, payout: &Payout, at: Timestamp) -> Result<(), LedgerError> {
+        self.begin(Source::PayoutReturned(payout.id), at);
+        let [_, clearing] = Self::between_transit_and_talent(payout);
+        self.give_back(TransferKind::PayoutReturned, clearing, payout)
+    }
+
+    fn between_transit_and_talent(payout: &Payout) -> [LedgerAccount; 2] {
+        let currency = payout.amount.currency;
+        [
+            LedgerAccount::in_transit(payout.account_id, currency),
+            LedgerAccount::platform(LedgerAccountKind::Clearing, currency),
+        ]
+    }
+
+    fn give_back(&mut self, kind: TransferKind, from: LedgerAccount, payout: &Payout) -> Result<(), LedgerError> {
+        let (account, currency) = (payout.account_id, payout.amount.currency);
+        let available = LedgerAccount::available(account, currency);
+        let fees = LedgerAccount::platform(LedgerAccountKind::Fees, currency);
+        self.transfer(kind, from, available, payout.sent().minor)?;
+        self.transfer(TransferKind::PayoutFeeReturned, fees, available, payout.fee_minor)?;
         self.repay_receivable(account, currency)
     }
 

@@ -16,6 +16,9 @@
 //! | [`dispute`] | [`Dispute`]: what holds an earning's money until it ends |
 //! | [`chargeback`] | [`Chargeback`]: a payment that its provider has taken back |
 //! | [`reward`] | [`Release`]: from a cumulative amount to the difference that is posted |
+//! | [`payout_method`] | [`PayoutMethod`]: where talent's money goes, and what that costs |
+//! | [`payout_schedule`] | [`PayoutSchedule`]: when it goes by itself |
+//! | [`payout`] | [`Payout`]: money on its way out |
 //! | [`account`] | [`LedgerAccount`]: between what money moves |
 //! | [`journal`] | [`JournalEntry`], [`Transfer`]: the movements |
 //! | [`ledger`] | [`Book`]: every way in which money may move, checked |
@@ -35,6 +38,9 @@ pub mod journal;
 pub mod ledger;
 pub mod limit;
 pub mod milestone;
+pub mod payout;
+pub mod payout_method;
+pub mod payout_schedule;
 pub mod refusal;
 pub mod reward;
 pub mod statement;
@@ -59,6 +65,9 @@ pub use journal::{JournalEntry, Source, Transfer, TransferKind};
 pub use ledger::{Book, LedgerError};
 pub use limit::WeeklyLimits;
 pub use milestone::{Milestone, MilestoneError, MilestoneEvent, MilestoneEventKind, MilestoneState, Transition};
+pub use payout::{Ask, Payout, PayoutError, PayoutState, PayoutStep};
+pub use payout_method::{PayoutKind, PayoutMethod, PayoutMethodState, Tariff};
+pub use payout_schedule::{Frequency, PayoutRun, PayoutSchedule, PayoutSkip};
 pub use refusal::Refusal;
 pub use reward::{Release, RewardError, RewardKey, RewardKind, RewardPosting, RewardTotal};
 pub use statement::{Balances, CurrencyTotal, Part, StatementLine};

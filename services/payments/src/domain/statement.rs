@@ -15,6 +15,8 @@ pub struct Balances {
     pub held_minor: i64,
     /// Free to be withdrawn, in minor units.
     pub available_minor: i64,
+    /// On its way to a payout method, in minor units.
+    pub in_transit_minor: i64,
     /// What the account owes, in minor units.
     pub receivable_minor: i64,
 }
@@ -28,6 +30,8 @@ pub enum Part {
     Held,
     /// Money that is available.
     Available,
+    /// Money that is on its way to a payout method.
+    InTransit,
     /// What the account owes the platform.
     Receivable,
 }
@@ -49,7 +53,7 @@ pub struct StatementLine {
     pub balance_after: Money,
     /// The name of the kind of movement.
     pub kind: String,
-    /// What caused it: an earning, a dispute, a reversal or a tie.
+    /// What caused it: an earning, a dispute, a reversal, a payout or a tie.
     pub source_id: Uuid,
 }
 

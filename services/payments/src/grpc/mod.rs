@@ -7,6 +7,7 @@ mod disputes;
 mod earnings;
 mod invoices;
 mod ledger;
+mod payouts;
 mod taxes;
 mod times;
 
@@ -16,5 +17,6 @@ pub use disputes::Disputes;
 pub use earnings::Earnings;
 pub use invoices::Invoices;
 pub use ledger::Ledger;
+pub use payouts::Payouts;
 pub use taxes::Taxes;
 pub use times::Times;

@@ -12,6 +12,8 @@ mod m20261122_000109_payments_invoice;
 mod m20261122_000119_payments_milestone_event;
 mod m20261122_000120_payments_bonus_payment;
 mod m20261122_000121_payments_dispute;
+mod m20261130_000140_payments_in_transit;
+mod m20261130_000141_payments_payout;
 
 use sea_orm_migration::prelude::*;
 
@@ -35,6 +37,8 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261122_000119_payments_milestone_event::Migration));
         all.push(Box::new(m20261122_000120_payments_bonus_payment::Migration));
         all.push(Box::new(m20261122_000121_payments_dispute::Migration));
+        all.push(Box::new(m20261130_000140_payments_in_transit::Migration));
+        all.push(Box::new(m20261130_000141_payments_payout::Migration));
         all
     }
 }

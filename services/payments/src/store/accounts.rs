@@ -1,6 +1,11 @@
 //! `account`: whose an account is.
 
-use sea_orm::{ActiveValue::Set, ConnectionTrait, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set,
+    ConnectionTrait, QuerySelect, QueryTrait,
+    entity::prelude::*,
+    sea_query::{OnConflict, SelectStatement},
+};
 use vouch_primitives::{AccountId, PersonId};
 use vouch_storage::{StorageError, Txn};
 
@@ -12,6 +17,15 @@ pub(super) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub person_id: Uuid,
+}
+
+/// The ids of the accounts of these people, for a query about accounts.
+pub(super) fn ids_of(people: &[PersonId]) -> SelectStatement {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::PersonId.is_in(people.iter().map(|person| person.as_uuid())))
+        .into_query()
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -16,10 +16,15 @@
 //! | [`ledger`] | `ledger_account`, `balance`, `journal_entry`, `transfer`: opening and saving a book |
 //! | [`statements`] | the same, as they are read |
 //! | [`rewards`] | `reward_total`, `reward_posting` |
+//! | [`payout_methods`] | `payout_method` |
+//! | [`payout_schedules`] | `payout_schedule` |
+//! | [`payout_runs`] | `payout_run`, `payout_skip` |
+//! | [`payouts`] | `payout` |
 //! | [`tax_forms`] | `tax_form` |
 //!
 //! Locks are always taken in the same order, so that no two transactions wait for one another: the contract's row (or
-//! the totals of rewards), which guards all that belongs to it, then the balances; several of a kind in ascending id.
+//! the totals of rewards), which guards all that belongs to it, then the balances; several of a kind in ascending id. Payouts
+//! belong to no contract: a run's row comes first, then schedules, then methods, then payouts, then the balances.
 
 pub mod accounts;
 pub mod bonuses;
@@ -31,6 +36,10 @@ pub mod invoices;
 pub mod ledger;
 pub mod limits;
 pub mod milestones;
+pub mod payout_methods;
+pub mod payout_runs;
+pub mod payout_schedules;
+pub mod payouts;
 pub mod rewards;
 pub mod statements;
 pub mod tax_forms;

@@ -18,10 +18,11 @@ use super::{
 };
 use crate::domain::{Balances, Book, CurrencyTotal, LedgerAccountKind, Part, StatementLine, statement::LinePosition};
 
-const PARTS: [(LedgerAccountKind, Part); 4] = [
+const PARTS: [(LedgerAccountKind, Part); 5] = [
     (LedgerAccountKind::Pending, Part::Pending),
     (LedgerAccountKind::Held, Part::Held),
     (LedgerAccountKind::Available, Part::Available),
+    (LedgerAccountKind::InTransit, Part::InTransit),
     (LedgerAccountKind::Receivable, Part::Receivable),
 ];
 
@@ -52,12 +53,14 @@ pub async fn balances(conn: &impl ConnectionTrait, account: AccountId) -> Result
             pending_minor: 0,
             held_minor: 0,
             available_minor: 0,
+            in_transit_minor: 0,
             receivable_minor: 0,
         });
         match part(&row.kind)? {
             Part::Pending => balances.pending_minor = amount,
             Part::Held => balances.held_minor = amount,
             Part::Available => balances.available_minor = amount,
+            Part::InTransit => balances.in_transit_minor = amount,
             Part::Receivable => balances.receivable_minor = amount,
         }
     }

@@ -1,5 +1,7 @@
 //! `tax_form`.
 
+use std::collections::BTreeSet;
+
 use prost::Message;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
 use vouch_primitives::{AccountId, TaxFormId};
@@ -57,6 +59,25 @@ pub async fn newest_of(conn: &impl ConnectionTrait, account: AccountId) -> Resul
         tin_last_four,
         submitted_at: time(submitted_at),
     }))
+}
+
+/// Which of these accounts have a form.
+///
+/// # Errors
+/// When the database fails.
+pub async fn accounts_with_one(
+    conn: &impl ConnectionTrait,
+    accounts: &[AccountId],
+) -> Result<BTreeSet<AccountId>, StorageError> {
+    let with_one: Vec<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::AccountId)
+        .distinct()
+        .filter(Column::AccountId.is_in(accounts.iter().map(|account| account.as_uuid())))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    Ok(with_one.into_iter().map(AccountId::from_uuid).collect())
 }
 
 mod entity {

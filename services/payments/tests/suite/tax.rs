@@ -22,7 +22,7 @@ on_both_databases! {
     the_table_holds_its_rules,
 }
 
-fn form(form: Form) -> Option<TaxForm> {
+pub fn form(form: Form) -> Option<TaxForm> {
     Some(TaxForm {
         form: Some(form),
         signature: "Ada Lovelace".to_owned(),
@@ -49,7 +49,7 @@ fn w9() -> Form {
     })
 }
 
-fn w8ben() -> Form {
+pub fn w8ben() -> Form {
     Form::W8ben(W8BenForm {
         name: "Ada Lovelace".to_owned(),
         citizenship_country_code: "GB".to_owned(),

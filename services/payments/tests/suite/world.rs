@@ -7,7 +7,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, transport::Channel};
 use vouch_messaging::{Bus, Envelope, MemoryBus};
-use vouch_payments::{Config, DEFAULTS, Migrator, NAME, Service};
+use vouch_payments::{
+    Config, DEFAULTS, Migrator, NAME, Service,
+    app::gateway::{PaymentGateway, sandbox::Sandbox},
+};
 use vouch_primitives::{
     AccountId, ClientId, Clock, ContractId, EventId, InvitationId, OfferId, PersonId, RequestId, TestClock, Timestamp,
     Uuid,
@@ -20,14 +23,15 @@ use vouch_proto::{
         self as pb, bonus_service_client::BonusServiceClient, contract_service_client::ContractServiceClient,
         dispute_service_client::DisputeServiceClient, earning_service_client::EarningServiceClient,
         invoice_service_client::InvoiceServiceClient, ledger_service_client::LedgerServiceClient,
-        tax_service_client::TaxServiceClient, time_service_client::TimeServiceClient,
+        payout_service_client::PayoutServiceClient, tax_service_client::TaxServiceClient,
+        time_service_client::TimeServiceClient,
     },
     referral::v1::{RewardKind, RewardReleased},
 };
 use vouch_runtime::{
     Chassis, ChassisError, ServiceClock,
     access::{Caller, Signed, Signer},
-    config::Layers,
+    config::{Common, Layers},
 };
 use vouch_storage::{DatabaseConfig, Db};
 use vouch_testkit::{TestDatabase, eventually};
@@ -47,6 +51,7 @@ pub struct World {
     pub disputes: DisputeServiceClient<Signed>,
     pub earnings: EarningServiceClient<Signed>,
     pub ledger: LedgerServiceClient<Signed>,
+    pub payouts: PayoutServiceClient<Signed>,
     pub taxes: TaxServiceClient<Signed>,
     pub times: TimeServiceClient<Signed>,
     pub invoices: InvoiceServiceClient<Signed>,
@@ -56,6 +61,52 @@ pub struct World {
     stop: CancellationToken,
     service: JoinHandle<Result<(), ChassisError>>,
     _database: TestDatabase,
+}
+
+/// All that a service needs, and that outlives it.
+#[derive(Clone)]
+pub struct Place {
+    access: DatabaseConfig,
+    pub db: Db,
+    pub clock: Arc<TestClock>,
+    bus: Arc<MemoryBus>,
+    gateway: Arc<dyn PaymentGateway>,
+}
+
+impl Place {
+    pub async fn new(database: &TestDatabase, bus: MemoryBus, gateway: Arc<dyn PaymentGateway>) -> Self {
+        let access = DatabaseConfig {
+            url: database.url().to_owned(),
+            max_connections: 8,
+        };
+        let db = Db::connect(&access).await.expect("a database");
+        vouch_storage::migrate::<Migrator>(&db).await.expect("tables");
+        Self {
+            access,
+            db,
+            clock: Arc::new(TestClock::new(start())),
+            bus: Arc::new(bus),
+            gateway,
+        }
+    }
+
+    /// A service that shares no connection with any other.
+    pub async fn another_service(&self) -> Service {
+        let db = Db::connect(&self.access).await.expect("a database");
+        self.service(db).await.0
+    }
+
+    /// A service on this database, and its configuration.
+    pub async fn service(&self, db: Db) -> (Service, Common) {
+        let loaded = Layers::new(NAME, DEFAULTS).load(Config::validate);
+        let mut config = loaded.expect("good defaults").config;
+        config.common.server.listen.set_port(0);
+        config.common.access.keys = KEYS.to_owned();
+        let test_clock = ServiceClock::test(self.clock.clone());
+        let chassis = Chassis::with(NAME, &config.common, db, self.bus.clone(), test_clock);
+        let service = Service::build_with(chassis.await.expect("a free port"), &config, self.gateway.clone());
+        (service, config.common)
+    }
 }
 
 /// When the clock begins.
@@ -78,38 +129,36 @@ impl World {
 
     /// A service on this bus.
     pub async fn on(database: TestDatabase, bus: MemoryBus) -> Self {
-        let loaded = Layers::new(NAME, DEFAULTS).load(Config::validate);
-        let mut config = loaded.expect("good defaults").config;
-        config.common.server.listen.set_port(0);
-        config.common.access.keys = KEYS.to_owned();
-        let access = DatabaseConfig {
-            url: database.url().to_owned(),
-            max_connections: 8,
-        };
-        let db = Db::connect(&access).await.expect("a database");
-        vouch_storage::migrate::<Migrator>(&db).await.expect("tables");
-        let (bus, clock) = (Arc::new(bus), Arc::new(TestClock::new(start())));
-        let test_clock = ServiceClock::test(clock.clone());
-        let chassis = Chassis::with(NAME, &config.common, db.clone(), bus.clone(), test_clock);
-        let service = Service::build_on(chassis.await.expect("a free port"), &config);
-        let service = service.await.expect("a service");
+        Self::with(database, bus, Arc::new(Sandbox)).await
+    }
+
+    /// A service on this bus, with this payment provider.
+    pub async fn with(database: TestDatabase, bus: MemoryBus, gateway: Arc<dyn PaymentGateway>) -> Self {
+        let place = Place::new(&database, bus, gateway).await;
+        Self::at(place, database).await
+    }
+
+    /// A service where everything else is there already.
+    pub async fn at(place: Place, database: TestDatabase) -> Self {
+        let (service, access) = place.service(place.db.clone()).await;
         let address = format!("http://{}", service.address());
         let stop = CancellationToken::new();
         let service = tokio::spawn(service.run(stop.clone()));
         let channel = Channel::from_shared(address).expect("an address").connect_lazy();
-        let channel = Signer::new(&config.common.access, Caller::Operator("test".to_owned())).on(channel);
+        let channel = Signer::new(&access.access, Caller::Operator("test".to_owned())).on(channel);
         Self {
             contracts: ContractServiceClient::new(channel.clone()),
             bonuses: BonusServiceClient::new(channel.clone()),
             disputes: DisputeServiceClient::new(channel.clone()),
             earnings: EarningServiceClient::new(channel.clone()),
             ledger: LedgerServiceClient::new(channel.clone()),
+            payouts: PayoutServiceClient::new(channel.clone()),
             taxes: TaxServiceClient::new(channel.clone()),
             times: TimeServiceClient::new(channel.clone()),
             invoices: InvoiceServiceClient::new(channel),
-            db,
-            clock,
-            bus,
+            db: place.db,
+            clock: place.clock,
+            bus: place.bus,
             stop,
             service,
             _database: database,

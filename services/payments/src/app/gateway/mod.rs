@@ -99,6 +99,15 @@ pub struct Instrument {
     pub verified: bool,
 }
 
+/// What a provider knows of where a payout could go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// What may be shown of it, such as `•••• 6789`.
+    pub label: String,
+    /// The same for all tokens that lead to the same place.
+    pub fingerprint: String,
+}
+
 /// A payment provider. Nothing here is called inside a transaction.
 ///
 /// `find_…` answers what became of an order, and `None` if the provider has never heard of it, nor will of a call that was made
@@ -107,6 +116,13 @@ pub struct Instrument {
 pub trait PaymentGateway: Send + Sync + Debug {
     /// What the provider knows of an instrument of a client; `None` if it knows no such instrument.
     async fn find_instrument(&self, client: ClientId, instrument: &str) -> Result<Option<Instrument>, GatewayError>;
+
+    /// What the provider knows of a destination that an account's money could go to; `None` if it knows no such destination.
+    async fn find_destination(
+        &self,
+        account: AccountId,
+        destination: &str,
+    ) -> Result<Option<Destination>, GatewayError>;
 
     /// Makes a client pay, once for each order.
     async fn charge(&self, order: &ChargeOrder) -> Result<Answer, GatewayError>;

@@ -18,6 +18,7 @@
 //!
 //! | destination of a payout | what becomes of it |
 //! |---|---|
+//! | `sandbox-unknown` | cannot be added |
 //! | `sandbox-fails` | is refused |
 //! | `sandbox-late` | is pending, and succeeds by the time that it is asked for |
 //! | `sandbox-late-fails` | is pending, and is refused by the time that it is asked for |
@@ -27,9 +28,9 @@
 //! | any other | succeeds at once |
 
 use async_trait::async_trait;
-use vouch_primitives::{ClientId, Timestamp, Uuid};
+use vouch_primitives::{AccountId, ClientId, Timestamp, Uuid};
 
-use super::{Answer, ChargeOrder, GatewayError, Instrument, PaymentGateway, PayoutOrder, RefundOrder};
+use super::{Answer, ChargeOrder, Destination, GatewayError, Instrument, PaymentGateway, PayoutOrder, RefundOrder};
 use crate::domain::Refusal;
 
 /// A charge of `sandbox-charges-back` is taken back after so many days.
@@ -127,6 +128,20 @@ impl PaymentGateway for Sandbox {
     async fn find_instrument(&self, _client: ClientId, instrument: &str) -> Result<Option<Instrument>, GatewayError> {
         let verified = instrument != "sandbox-unverified";
         Ok(knows(instrument).then_some(Instrument { verified }))
+    }
+
+    /// Each destination is a place of its own, and shows its last four characters.
+    async fn find_destination(
+        &self,
+        _account: AccountId,
+        destination: &str,
+    ) -> Result<Option<Destination>, GatewayError> {
+        let hidden = destination.chars().count().saturating_sub(4);
+        let shown: String = destination.chars().skip(hidden).collect();
+        Ok((destination != "sandbox-unknown").then(|| Destination {
+            label: format!("•••• {shown}"),
+            fingerprint: destination.to_owned(),
+        }))
     }
 
     async fn charge(&self, order: &ChargeOrder) -> Result<Answer, GatewayError> {

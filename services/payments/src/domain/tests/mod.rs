@@ -2,8 +2,10 @@
 
 mod books;
 mod hours;
+mod payouts;
 mod reversals;
 mod rules;
+mod withdrawals;
 
 use vouch_primitives::{
     AccountId, BasisPoints, ChargeId, ClientId, ContractId, Currency, MilestoneId, Money, OfferId, PersonId, Timestamp,

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use vouch_primitives::{AccountId, Currency, DisputeId, EarningId, Money, ReversalId};
 
-use super::{NOON, charge, contract, milestone};
+use super::{
+    NOON, charge, contract, milestone,
+    withdrawals::{Payouts, payout_step},
+};
 use crate::domain::{account::Side, *};
 
 /// One thing that happens; numbers choose what it happens to, modulo what there is.
@@ -22,6 +25,7 @@ enum Step {
     ChargeBack(usize, i64),
     WinBack(usize),
     Withdraw(i64),
+    MovePayout(usize, PayoutStep),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -38,7 +42,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (index.clone(), share.clone()).prop_map(|(of, share)| Step::Refund(of, share)),
         3 => (index.clone(), share.clone()).prop_map(|(of, share)| Step::ChargeBack(of, share)),
         2 => index.prop_map(Step::WinBack),
-        1 => share.prop_map(Step::Withdraw),
+        2 => share.prop_map(Step::Withdraw),
+        3 => (0..100_usize, payout_step()).prop_map(|(of, step)| Step::MovePayout(of, step)),
     ]
 }
 
@@ -48,9 +53,8 @@ struct World {
     earnings: Vec<Earning>,
     disputes: Vec<Dispute>,
     chargebacks: Vec<Chargeback>,
+    payouts: Payouts,
     book: Book,
-    /// What has left the available money by a way that this test does not look at.
-    withdrawn: i64,
 }
 
 /// So many hundredths, at least one unit; all of it from 100 on.
@@ -74,8 +78,8 @@ impl World {
             earnings: vec![],
             disputes: vec![],
             chargebacks: vec![],
+            payouts: Payouts::default(),
             book: Book::new(balances),
-            withdrawn: 0,
         }
     }
 
@@ -115,6 +119,9 @@ impl World {
                 .into_iter()
                 .for_each(|i| self.win_back(i)),
             Step::Withdraw(share) => self.withdraw(share),
+            Step::MovePayout(index, step) => among(self.payouts.len(), index)
+                .into_iter()
+                .for_each(|i| self.payouts.step(&mut self.book, i, step)),
         }
     }
 
@@ -261,12 +268,8 @@ impl World {
     }
 
     fn withdraw(&mut self, share: i64) {
-        let available = LedgerAccount::available(self.contract.account_id, Currency::USD);
-        let amount = part(self.book.balances[&available], share);
-        self.book
-            .balances
-            .insert(available, self.book.balances[&available] - amount);
-        self.withdrawn += amount;
+        let account = self.contract.account_id;
+        self.payouts.withdraw(&mut self.book, account, |most| part(most, share));
     }
 
     /// What the transfers alone say, positive on the normal side; platform accounts by credit.
@@ -298,20 +301,16 @@ impl World {
 
     fn check(&self) {
         for (account, balance) in &self.book.balances {
-            let left = if account.kind == LedgerAccountKind::Available {
-                self.withdrawn
-            } else {
-                0
-            };
             assert!(*balance >= 0, "{account:?} is negative");
             assert_eq!(
                 *balance,
-                self.booked(*account) - left,
+                self.booked(*account),
                 "{account:?} differs from its transfers"
             );
         }
         let parts = Book::accounts_of(self.contract.account_id, Currency::USD);
-        let [pending, held, available, receivable] = parts.all().map(|account| self.book.balances[&account]);
+        let [pending, held, available, in_transit, receivable] =
+            parts.all().map(|account| self.book.balances[&account]);
         let in_escrow = |m: &&Milestone| matches!(m.state, MilestoneState::Funded | MilestoneState::Submitted { .. });
         let escrow: i64 = self.milestones.iter().filter(in_escrow).map(|m| m.amount.minor).sum();
         assert_eq!(
@@ -340,13 +339,20 @@ impl World {
         assert_eq!(self.contract.net_gross_minor, net);
         assert_eq!(self.earnings.iter().map(|earning| earning.fee_minor).sum::<i64>(), fee);
         let platform = |kind| self.booked(LedgerAccount::platform(kind, Currency::USD));
-        assert_eq!(platform(LedgerAccountKind::Fees), fee);
+        let ((moving, moving_fees), (arrived, arrived_fees)) = (
+            self.payouts.sent(&["REQUESTED", "DISPATCHED"]),
+            self.payouts.sent(&["PAID"]),
+        );
+        let payout_fees = moving_fees + arrived_fees;
+        assert_eq!(in_transit, moving, "what is on its way is in transit");
+        assert_eq!(platform(LedgerAccountKind::Fees), fee + payout_fees);
         assert_eq!(
             platform(LedgerAccountKind::Clearing),
-            -(escrow + net),
+            arrived - (escrow + net),
             "clients have paid what is there"
         );
-        assert_eq!(pending + held + available - receivable + self.withdrawn, net - fee);
+        let all = pending + held + available + in_transit - receivable;
+        assert_eq!(all + arrived + payout_fees, net - fee);
         assert!(
             available == 0 || receivable == 0,
             "owes {receivable} and has {available}"
@@ -354,6 +360,8 @@ impl World {
     }
 
     fn undo_everything(&mut self) {
+        self.payouts.undo(&mut self.book);
+        self.check();
         (0..self.disputes.len()).for_each(|index| self.close(index, 110));
         (0..self.chargebacks.len()).for_each(|index| self.win_back(index));
         (0..self.milestones.len()).for_each(|index| self.give_up(index));
@@ -390,10 +398,8 @@ proptest! {
             world.check();
         }
         world.undo_everything();
-        let receivable = LedgerAccount::receivable(world.contract.account_id, Currency::USD);
         for (account, balance) in &world.book.balances {
-            let owed = if *account == receivable { world.withdrawn } else { 0 };
-            prop_assert_eq!(*balance, owed, "{:?} is not back at zero", account);
+            prop_assert_eq!(*balance, 0, "{:?} is not back at zero", account);
         }
     }
 }
@@ -411,6 +417,9 @@ fn what_was_held_is_held_less_the_fee_on_it() {
     world.settle(0);
     assert_eq!(shown(&world), [0, 540, 0, 360]);
     world.withdraw(100);
+    [PayoutStep::Dispatch, PayoutStep::Pay]
+        .into_iter()
+        .for_each(|step| world.payouts.step(&mut world.book, 0, step));
     world.charge_back(0, 100);
     assert_eq!(shown(&world), [0, 0, 540, 0], "what is not there any more is owed");
     world.win_back(0);

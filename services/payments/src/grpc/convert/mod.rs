@@ -3,6 +3,8 @@
 mod disputes;
 mod hours;
 mod milestones;
+mod payout_methods;
+mod payouts;
 mod requests;
 mod responses;
 mod taxes;
@@ -10,6 +12,8 @@ mod taxes;
 pub use disputes::{ListDisputeNotes, ListDisputes};
 pub use hours::{ListInvoices, ListTimeEntries};
 pub use milestones::{ListBonusPayments, ListMilestoneEvents};
+pub use payout_methods::{ListPayoutMethods, tariffs};
+pub use payouts::{ListPayoutRuns, ListPayoutSkips, ListPayouts};
 pub use requests::{Id, ListContracts, ListEarnings, ListRewardPostings, ListStatementLines};
 use std::ops::RangeInclusive;
 

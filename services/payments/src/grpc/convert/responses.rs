@@ -121,6 +121,7 @@ impl From<Balances> for pb::Balance {
             pending: money(balances.pending_minor),
             held: money(balances.held_minor),
             available: money(balances.available_minor),
+            in_transit: money(balances.in_transit_minor),
             receivable: money(balances.receivable_minor),
         }
     }
@@ -133,6 +134,7 @@ impl From<StatementLine> for pb::StatementLine {
             Part::Pending => Wire::Pending,
             Part::Held => Wire::Held,
             Part::Available => Wire::Available,
+            Part::InTransit => Wire::InTransit,
             Part::Receivable => Wire::Receivable,
         };
         Self {
