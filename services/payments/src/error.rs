@@ -83,6 +83,8 @@ impl From<Error> for Status {
             Error::Contract(refusal)
             | Error::Milestone(MilestoneError::Contract(refusal))
             | Error::Time(TimeError::Contract(refusal)) => refused(reason_of(refusal)),
+            Error::Time(TimeError::WhilePaused { .. }) => refused("TIME_WHILE_PAUSED"),
+            Error::Time(TimeError::AfterEnd { .. }) => refused("TIME_AFTER_END"),
             Error::Time(TimeError::InFuture) => refused("TIME_IN_FUTURE"),
             Error::Time(TimeError::BeforeContract { .. }) => refused("TIME_BEFORE_CONTRACT"),
             Error::Time(TimeError::WeekClosed { .. }) => refused("WEEK_CLOSED"),
@@ -92,9 +94,9 @@ impl From<Error> for Status {
             Error::Milestone(MilestoneError::NotFunded { .. }) => refused("MILESTONE_NOT_FUNDED"),
             Error::Milestone(MilestoneError::NotSubmitted { .. }) => refused("MILESTONE_NOT_SUBMITTED"),
             Error::Milestone(MilestoneError::NotInEscrow { .. }) => refused("MILESTONE_NOT_IN_ESCROW"),
-            Error::Refund(RefundError::OtherCurrency { .. }) | Error::Dispute(DisputeError::OtherCurrency { .. }) => {
-                refused("OTHER_CURRENCY")
-            }
+            Error::Refund(RefundError::OtherCurrency { .. })
+            | Error::Dispute(DisputeError::OtherCurrency { .. })
+            | Error::Chargeback(ChargebackError::OtherCurrency { .. }) => refused("OTHER_CURRENCY"),
             Error::Refund(RefundError::TooLarge { .. }) => refused("REFUND_TOO_LARGE"),
             Error::Refund(RefundError::TooLate { .. }) => refused("REFUND_TOO_LATE"),
             Error::Dispute(DisputeError::TooLarge { .. }) => refused("DISPUTE_TOO_LARGE"),
@@ -102,7 +104,6 @@ impl From<Error> for Status {
             Error::Dispute(DisputeError::Exists) => refused("DISPUTE_EXISTS"),
             Error::Dispute(DisputeError::Closed { .. }) => refused("DISPUTE_CLOSED"),
             Error::Dispute(DisputeError::NoShare { .. }) => refused("SHARE_OUT_OF_RANGE"),
-            Error::Chargeback(ChargebackError::NotWhole { .. }) => refused("CHARGEBACK_NOT_WHOLE"),
             Error::Chargeback(ChargebackError::Exists) => refused("CHARGEBACK_EXISTS"),
             Error::Chargeback(ChargebackError::Reversed) => refused("CHARGEBACK_REVERSED"),
             Error::Payout(refusal @ PayoutError::ProviderUnavailable) => {
@@ -127,6 +128,7 @@ const fn reason_of(refusal: &ContractError) -> &'static str {
         ContractError::NotHourly => "CONTRACT_NOT_HOURLY",
         ContractError::Paused => "CONTRACT_PAUSED",
         ContractError::Ended => "CONTRACT_ENDED",
+        ContractError::PausedByOther { .. } => "CONTRACT_PAUSED_BY_OTHER",
         ContractError::FundedMilestones { .. } => "FUNDED_MILESTONES",
         ContractError::OtherCurrency { .. } => "OTHER_CURRENCY",
         ContractError::TooManyMilestones => "TOO_MANY_MILESTONES",

@@ -297,12 +297,21 @@ async fn timers_fire_in_the_order_of_their_moments(database: TestDatabase) {
     )
     .await;
     let handler: Handler = {
-        let seen = Arc::clone(&seen);
+        let (seen, db) = (Arc::clone(&seen), db.clone());
         Arc::new(move |_txn, batch: Batch| {
             assert_eq!(batch.now, at(9));
             let moments: Vec<_> = batch.timers.iter().map(|timer| timer.due).collect();
             seen.lock().unwrap().push((batch.kind, moments));
-            async { Ok(()) }.boxed()
+            let (seen, db) = (Arc::clone(&seen), db.clone());
+            async move {
+                // What was carried out before has been committed: each transaction has one kind, and so one order of locks.
+                let left = timers::list(db.reader(), None, None, 10).await?.len();
+                let carried_out: usize = seen.lock().unwrap().iter().map(|(_, moments)| moments.len()).sum();
+                let now = seen.lock().unwrap().last().map_or(0, |(_, moments)| moments.len());
+                assert_eq!(left + carried_out - now, 5);
+                Ok(())
+            }
+            .boxed()
         })
     };
     let _worker = start(&db, &Arc::new(TestClock::new(at(9))), handler);

@@ -18,7 +18,7 @@ use super::{
     contracts::{ContractView, locked},
 };
 use crate::{
-    domain::{Contract, ContractError, Halt, Transition},
+    domain::{Author, Contract, ContractError, Halt, Transition},
     error::Error,
     store,
 };
@@ -57,11 +57,13 @@ impl App {
         &self,
         key: &RequestKey,
         command: &HaltContract,
+        by: Author,
     ) -> Result<pb::PauseContractResponse, Error> {
         let work = |txn: Arc<Txn>, now| async move {
             let mut contract = locked(&txn, command.contract_id).await?;
-            if contract.pause(command.halt(now))? == Transition::Moved {
+            if contract.pause(command.halt(now, by))? == Transition::Moved {
                 store::contracts::save_state(&txn, &contract).await?;
+                store::pauses::begin(&txn, contract.id, now).await?;
                 outbox::append(&txn, now, &[changed(&contract, Change::Paused(Paused {}), now)]).await?;
             }
             Ok(pb::PauseContractResponse {
@@ -71,7 +73,7 @@ impl App {
         self.commands.once(key, work).await
     }
 
-    /// Work goes on.
+    /// Work goes on, if whoever has paused it says so.
     ///
     /// # Errors
     /// [`Error::NotFound`], and whatever the contract refuses.
@@ -79,11 +81,13 @@ impl App {
         &self,
         key: &RequestKey,
         command: ResumeContract,
+        by: Author,
     ) -> Result<pb::ResumeContractResponse, Error> {
         let work = |txn: Arc<Txn>, now| async move {
             let mut contract = locked(&txn, command.contract_id).await?;
-            if contract.resume()? == Transition::Moved {
+            if contract.resume(by)? == Transition::Moved {
                 store::contracts::save_state(&txn, &contract).await?;
+                store::pauses::end(&txn, contract.id, now).await?;
                 outbox::append(&txn, now, &[changed(&contract, Change::Resumed(Resumed {}), now)]).await?;
             }
             Ok(pb::ResumeContractResponse {
@@ -101,13 +105,15 @@ impl App {
         &self,
         key: &RequestKey,
         command: &HaltContract,
+        by: Author,
     ) -> Result<pb::EndContractResponse, Error> {
         let work = |txn: Arc<Txn>, now| async move {
             let mut contract = locked(&txn, command.contract_id).await?;
             let mut milestones = store::milestones::of_contract(&*txn, contract.id).await?;
-            if contract.end(command.halt(now), &mut milestones)? == Transition::Moved {
+            if contract.end(command.halt(now, by), &mut milestones)? == Transition::Moved {
                 store::milestones::save(&txn, &milestones).await?;
                 store::contracts::save_state(&txn, &contract).await?;
+                store::pauses::end(&txn, contract.id, now).await?;
                 outbox::append(&txn, now, &[ended(&contract, now)]).await?;
             }
             Ok(pb::EndContractResponse {
@@ -152,9 +158,12 @@ impl App {
 }
 
 impl HaltContract {
-    fn halt(&self, at: Timestamp) -> Halt {
-        let reason = self.reason.clone();
-        Halt { at, reason }
+    fn halt(&self, at: Timestamp, by: Author) -> Halt {
+        Halt {
+            at,
+            reason: self.reason.clone(),
+            by: Some(by),
+        }
     }
 }
 

@@ -152,6 +152,7 @@ fn agreed(offer: &AcceptedOffer) -> impl Iterator<Item = Milestone> {
         contract_id: offer.contract_id,
         title: title.clone(),
         amount: *amount,
+        taken_minor: 0,
         state: MilestoneState::Agreed,
     })
 }

@@ -99,6 +99,7 @@ impl App {
                 contract_id: id,
                 title: command.title.clone(),
                 amount: command.amount,
+                taken_minor: 0,
                 state: MilestoneState::Agreed,
             };
             store::milestones::save(&txn, slice::from_ref(&milestone)).await?;
@@ -152,12 +153,7 @@ impl App {
                 store::milestones::save(&txn, slice::from_ref(&milestone)).await?;
                 let said = said(&milestone, MilestoneEventKind::Submitted, &command.message, now);
                 store::milestones::insert_event(&txn, &said).await?;
-                let timer = milestone.auto_approve_at().map(|due| NewTimer {
-                    kind: AUTO_APPROVE,
-                    key: milestone.id.as_uuid(),
-                    due,
-                });
-                timers::schedule(&txn, timer.as_slice()).await?;
+                await_silence(&txn, &milestone).await?;
             }
             Ok(pb::SubmitMilestoneResponse {
                 milestone: Some(milestone.into()),
@@ -220,10 +216,11 @@ impl App {
     ) -> Result<pb::RefundEscrowResponse, Error> {
         let work = |txn: Arc<Txn>, now| async move {
             let mut milestone = without_timer(&txn, command.milestone_id).await?.0;
-            if milestone.refund_escrow(now)? == Transition::Moved {
-                let escrow = LedgerAccount::escrow(milestone.contract_id, milestone.amount.currency);
+            let back = milestone.refund_escrow(now)?;
+            if back.minor > 0 {
+                let escrow = LedgerAccount::escrow(milestone.contract_id, back.currency);
                 let mut book = store::ledger::open(&txn, [escrow]).await?;
-                book.refund_escrow(now, &milestone)?;
+                book.refund_escrow(now, &milestone, back)?;
                 store::milestones::save(&txn, slice::from_ref(&milestone)).await?;
                 store::ledger::save(&txn, now, &book).await?;
             }
@@ -275,7 +272,7 @@ impl App {
     }
 
     /// Silence has approved these: each counts from its own due moment, however late the timer is. Where the client was
-    /// quicker, nothing changes.
+    /// quicker, or the work was submitted anew meanwhile, nothing changes.
     ///
     /// # Errors
     /// When the database fails, or an amount does not fit.
@@ -283,8 +280,19 @@ impl App {
         let ids: Vec<MilestoneId> = due.iter().map(|timer| MilestoneId::from_uuid(timer.key)).collect();
         let mut contracts = store::contracts::lock_of_milestones(txn, &ids).await?;
         let mut milestones = store::milestones::find(txn, &ids).await?;
+        milestones.retain(|milestone| milestone.is_approved_by_silence(now));
         approve(txn, now, &mut milestones, &mut contracts).await
     }
+}
+
+/// Has silence approve what is submitted, when its time has come.
+pub(super) async fn await_silence(txn: &Txn, milestone: &Milestone) -> Result<(), Error> {
+    let timer = milestone.auto_approve_at().map(|due| NewTimer {
+        kind: AUTO_APPROVE,
+        key: milestone.id.as_uuid(),
+        due,
+    });
+    Ok(timers::schedule(txn, timer.as_slice()).await?)
 }
 
 /// Clients have paid these into escrow.

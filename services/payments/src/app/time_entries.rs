@@ -51,7 +51,7 @@ pub struct RemoveTimeEntry {
 }
 
 impl App {
-    /// Adds time that was worked; the first entry of a week sets the timer that closes it.
+    /// Adds time that was worked, and has its week closed when that is due.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Time`].
@@ -165,21 +165,20 @@ async fn check_open(txn: &Txn, now: Timestamp, entry: &TimeEntry) -> Result<(), 
     Err(TimeError::WeekClosed { at }.into())
 }
 
-/// Lets an entry into its week, whose closing is set with the first one. The person's contracts are locked.
+/// Lets an entry into its week, whose closing is set with every one: whichever others there are, they may be gone by the time
+/// at which the timer that they had set is carried out. The person's contracts are locked.
 async fn admit(txn: &Txn, now: Timestamp, contract: &Contract, entry: &TimeEntry) -> Result<(), Error> {
-    let others = store::time_entries::count_others(txn, entry).await?;
-    entry.check(contract, others, now)?;
+    let others = store::time_entries::others(txn, entry).await?;
+    let pauses = store::pauses::meeting(txn, contract.id, entry.span).await?;
+    entry.check(contract, &pauses, others, now)?;
     check_open(txn, now, entry).await?;
     if let Some(other) = store::time_entries::overlapping(txn, entry).await? {
         return Err(TimeError::Overlaps { other }.into());
     }
-    if others == 0 {
-        let timer = NewTimer {
-            kind: CLOSE_WEEK,
-            key: entry.invoice_id().as_uuid(),
-            due: entry.span.week().closes_at(),
-        };
-        timers::schedule(txn, &[timer]).await?;
-    }
-    Ok(())
+    let timer = NewTimer {
+        kind: CLOSE_WEEK,
+        key: entry.invoice_id().as_uuid(),
+        due: entry.span.week().closes_at(),
+    };
+    Ok(timers::schedule(txn, &[timer]).await?)
 }

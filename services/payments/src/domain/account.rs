@@ -25,6 +25,8 @@ pub enum LedgerAccountKind {
     Fees,
     /// Of the platform: what the referral programme costs.
     RewardExpense,
+    /// Of the platform: what providers took back when neither escrow nor earning had it any more.
+    Losses,
     /// Of a contract: what the client has paid and nobody has earned yet.
     Escrow,
     /// Of an account: earned, and not available yet.
@@ -76,9 +78,9 @@ impl LedgerAccount {
 
     /// All accounts of the platform in a currency.
     #[must_use]
-    pub fn all_of_platform(currency: Currency) -> [Self; 3] {
-        use LedgerAccountKind::{Clearing, Fees, RewardExpense};
-        [Clearing, Fees, RewardExpense].map(|kind| Self::platform(kind, currency))
+    pub fn all_of_platform(currency: Currency) -> [Self; 4] {
+        use LedgerAccountKind::{Clearing, Fees, Losses, RewardExpense};
+        [Clearing, Fees, RewardExpense, Losses].map(|kind| Self::platform(kind, currency))
     }
 
     /// The escrow of a contract.
@@ -174,10 +176,11 @@ impl IntoIterator for Parts {
 
 impl LedgerAccountKind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Clearing,
         Self::Fees,
         Self::RewardExpense,
+        Self::Losses,
         Self::Escrow,
         Self::Pending,
         Self::Held,
@@ -193,6 +196,7 @@ impl LedgerAccountKind {
             Self::Clearing => "CLEARING",
             Self::Fees => "FEES",
             Self::RewardExpense => "REWARD_EXPENSE",
+            Self::Losses => "LOSSES",
             Self::Escrow => "ESCROW",
             Self::Pending => "PENDING",
             Self::Held => "HELD",
@@ -205,7 +209,7 @@ impl LedgerAccountKind {
     /// Whether a balance is stored, which is then never negative.
     #[must_use]
     pub const fn has_balance(self) -> bool {
-        !matches!(self, Self::Clearing | Self::Fees | Self::RewardExpense)
+        !matches!(self, Self::Clearing | Self::Fees | Self::RewardExpense | Self::Losses)
     }
 
     /// The side that raises the stored balance.

@@ -1,6 +1,6 @@
 //! A payment of a client that its provider has taken back, and may give again.
 
-use vouch_primitives::{ContractId, EarningId, Money, ReversalId, Timestamp};
+use vouch_primitives::{ContractId, Currency, EarningId, Money, ReversalId, Timestamp};
 
 use super::EarningSource;
 
@@ -15,6 +15,8 @@ pub struct Chargeback {
     pub contract_id: ContractId,
     /// How much was taken back, above zero.
     pub amount: Money,
+    /// How much of it was no longer there to be taken, neither in escrow nor of the earning: the platform's loss.
+    pub lost_minor: i64,
     /// The earning that it was taken from; `None` if it was taken from escrow.
     pub earning_id: Option<EarningId>,
     /// The provider's name for it; one chargeback each.
@@ -28,11 +30,11 @@ pub struct Chargeback {
 /// What a chargeback refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChargebackError {
-    /// From escrow all is taken that is there for a milestone, or nothing: half a milestone is none.
-    #[error("{whole} is in escrow, of which nothing less can be taken back")]
-    NotWhole {
-        /// What is in escrow.
-        whole: Money,
+    /// The amount is in another currency than the payment.
+    #[error("the client has paid in {paid}")]
+    OtherCurrency {
+        /// That of the payment.
+        paid: Currency,
     },
     /// The provider has another chargeback of this name.
     #[error("a chargeback of this reference is recorded")]
@@ -43,6 +45,12 @@ pub enum ChargebackError {
 }
 
 impl Chargeback {
+    /// How much was taken from escrow or from the earning.
+    #[must_use]
+    pub const fn taken_minor(&self) -> i64 {
+        self.amount.minor - self.lost_minor
+    }
+
     /// It was won back, under this id.
     ///
     /// # Errors

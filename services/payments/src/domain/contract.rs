@@ -2,7 +2,7 @@
 
 use vouch_primitives::{AccountId, ClientId, ContractId, Currency, Money, OfferId, PersonId, Timestamp};
 
-use super::{FeeTerms, Milestone, MilestoneState, Transition};
+use super::{Author, FeeTerms, Milestone, MilestoneState, Transition};
 
 /// How many milestones a contract may have.
 pub const MOST_MILESTONES: u64 = 500;
@@ -52,6 +52,8 @@ pub struct Halt {
     pub at: Timestamp,
     /// Why, in the words of who stopped it; not empty.
     pub reason: String,
+    /// Who; `None` for what was stopped before this was kept.
+    pub by: Option<Author>,
 }
 
 /// How the work is paid.
@@ -86,6 +88,12 @@ pub enum ContractError {
     /// Nothing new is taken any more.
     #[error("the contract has ended")]
     Ended,
+    /// Only who has paused a contract, or an operator, lets it go on.
+    #[error("the contract was paused by the {}, who lets it go on", by.name().to_lowercase())]
+    PausedByOther {
+        /// Who has.
+        by: Author,
+    },
     /// The client has paid for work that has not been submitted.
     #[error(
         "{count} milestones are funded and not submitted: the talent submits their work first, or gives back what is in \
@@ -122,6 +130,12 @@ impl Contract {
             Pay::Hourly { rate, .. } => rate.currency,
             Pay::Fixed { currency } => currency,
         }
+    }
+
+    /// The first moment of which work is billed: when it may begin, and the contract has begun.
+    #[must_use]
+    pub fn begins_at(&self) -> Timestamp {
+        self.start_at.max(self.created_at)
     }
 
     /// Whether a milestone of this amount may be added to the `count` that there are.
@@ -195,13 +209,16 @@ impl Contract {
         }
     }
 
-    /// Work goes on.
+    /// Work goes on, if whoever has paused it says so, or an operator.
     ///
     /// # Errors
-    /// If it has ended.
-    pub fn resume(&mut self) -> Result<Transition, ContractError> {
-        match self.state {
-            ContractState::Paused(_) => {
+    /// If somebody else has paused it, or it has ended.
+    pub fn resume(&mut self, by: Author) -> Result<Transition, ContractError> {
+        match &self.state {
+            ContractState::Paused(halt) => {
+                if let Some(other) = halt.by.filter(|other| *other != by && by != Author::Operator) {
+                    return Err(ContractError::PausedByOther { by: other });
+                }
                 self.state = ContractState::Active;
                 Ok(Transition::Moved)
             }
@@ -218,8 +235,11 @@ impl Contract {
         if let ContractState::Ended(_) = self.state {
             return Ok(Transition::AlreadyDone);
         }
-        let funded = milestones.iter().filter(|one| one.state == MilestoneState::Funded);
-        let count = funded.count();
+        let waits = |one: &&Milestone| match one.state {
+            MilestoneState::Submitted { .. } => false,
+            _ => one.in_escrow().minor > 0,
+        };
+        let count = milestones.iter().filter(waits).count();
         if count > 0 {
             return Err(ContractError::FundedMilestones { count });
         }

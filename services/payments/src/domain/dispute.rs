@@ -119,7 +119,7 @@ pub struct DisputeNote {
     pub at: Timestamp,
 }
 
-/// Who says something about a dispute.
+/// Who says something about a dispute, or halts a contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Author {
     /// The client.
@@ -145,10 +145,10 @@ pub enum DisputeError {
         /// What is left.
         left: Money,
     },
-    /// The money is available.
+    /// The review is over, or the money is available.
     #[error("the earning could be disputed until {until}")]
     TooLate {
-        /// When it became available.
+        /// The last moment of the review.
         until: Timestamp,
     },
     /// Another dispute about the earning is open.
@@ -169,11 +169,11 @@ pub enum DisputeError {
 }
 
 impl Dispute {
-    /// The client disputes a part or all of what is left of an earning, before it is available: what the account would
+    /// The client disputes a part or all of what is left of an earning while it may review it: what the account would
     /// have of that part is held.
     ///
     /// # Errors
-    /// If another dispute is open, the amount is wrong, or the money is available.
+    /// If another dispute is open, the amount is wrong, or the review is over.
     pub fn open(
         id: DisputeId,
         earning: &mut Earning,
@@ -188,11 +188,11 @@ impl Dispute {
         if amount.currency != earning.gross.currency {
             return Err(DisputeError::OtherCurrency { gross: earning.gross });
         }
-        let until = earning.available_at;
+        let until = earning.review_until();
         let EarningState::Pending { held_minor: pending } = &mut earning.state else {
             return Err(DisputeError::TooLate { until });
         };
-        if until <= at {
+        if at > until {
             return Err(DisputeError::TooLate { until });
         }
         let left = Money::new(earning.gross.minor - earning.refunded_minor, amount.currency);

@@ -5,7 +5,7 @@ use vouch_primitives::{
     Timestamp, Uuid,
 };
 
-use super::{Contract, ContractError};
+use super::{Contract, ContractError, Week, week::STEP};
 
 /// An earning becomes available so long after its approval, or its payment, at the earliest [F6].
 pub(super) const AVAILABILITY_DAYS: u32 = 5;
@@ -38,8 +38,8 @@ pub struct Earning {
     pub disputed_minor: i64,
     /// Where it stands.
     pub state: EarningState,
-    /// When it was earned: the submission that was approved, or the Monday that the week of work began with. Windows and
-    /// rates are judged by it.
+    /// When it was earned: the submission that was approved, or the Monday that the week of work began with (the contract's
+    /// beginning, where that lies in the week). Windows and rates are judged by it.
     pub occurred_at: Timestamp,
     /// When it came to be owed: the approval by the client or by silence, or the payment.
     pub approved_at: Timestamp,
@@ -249,6 +249,16 @@ impl Earning {
         Some(held_minor)
     }
 
+    /// The last microsecond in which the client may dispute it: of an invoice as long as that is reviewed, of all else before
+    /// it is available.
+    #[must_use]
+    pub fn review_until(&self) -> Timestamp {
+        match self.source {
+            EarningSource::Invoice(_) => Week::of(self.occurred_at).review_until(Some(self.approved_at)),
+            EarningSource::Milestone(_) | EarningSource::Bonus(_) => self.available_at.saturating_sub(STEP),
+        }
+    }
+
     /// What is neither refunded nor disputed of the gross amount.
     #[must_use]
     pub const fn left(&self) -> Money {
@@ -278,20 +288,18 @@ impl Earning {
         Ok(self.take_back(contract, id, Cause::Refund, amount, at))
     }
 
-    /// The provider of the client's payment takes `amount` back, whenever it likes. An open dispute has to be ended
-    /// before.
-    ///
-    /// # Errors
-    /// If the amount is in another currency or more than is left.
+    /// The provider of the client's payment takes `amount_minor` back, whenever it likes, of which the earning gives what it
+    /// has left. An open dispute has to be ended before. `None` if nothing is left.
     pub fn charge_back(
         &mut self,
         contract: &mut Contract,
         id: ReversalId,
-        amount: Money,
+        amount_minor: i64,
         at: Timestamp,
-    ) -> Result<Refund, RefundError> {
-        self.check_left(amount)?;
-        Ok(self.take_back(contract, id, Cause::Chargeback, amount, at))
+    ) -> Option<Refund> {
+        let left = self.left();
+        let amount = Money::new(amount_minor.min(left.minor), left.currency);
+        (amount.minor > 0).then(|| self.take_back(contract, id, Cause::Chargeback, amount, at))
     }
 
     /// What a chargeback had taken comes back: it is earned again, under the contract's running total.

@@ -118,10 +118,10 @@ impl FromStr for InvoicePosition {
     }
 }
 
-/// What minutes at a rate for one hour come to, **rounded down** once: `floor(minutes × rate / 60)`. `None` if this does not
-/// fit 64 bits.
-fn amount_rounded_down(minutes: u32, rate_minor: i64) -> Option<i64> {
-    i64::try_from((i128::from(minutes) * i128::from(rate_minor)).div_euclid(60)).ok()
+/// What minutes at a rate for one hour come to, **rounded down** once: `floor(minutes × rate / 60)`, or as much as fits 64 bits.
+pub(super) fn worth_rounded_down(minutes: u64, rate: Money) -> Money {
+    let minor = (i128::from(minutes) * i128::from(rate.minor)).div_euclid(60);
+    Money::new(i64::try_from(minor).unwrap_or(i64::MAX), rate.currency)
 }
 
 impl Invoice {
@@ -136,7 +136,7 @@ impl Invoice {
     /// of the week; each line has what it adds to that, so that the lines sum up to it. `None` if it would come to nothing.
     ///
     /// # Errors
-    /// If the contract is not hourly, or the amount does not fit.
+    /// If the contract is not hourly.
     pub fn of_week(
         contract: &Contract,
         week: Week,
@@ -155,7 +155,7 @@ impl Invoice {
             let over = entry.span.minutes() - invoiced;
             minutes += invoiced;
             minutes_over += over;
-            let sum = amount_rounded_down(minutes, rate.minor).ok_or(ContractError::TotalTooLarge)?;
+            let sum = worth_rounded_down(minutes.into(), rate).minor;
             lines.push(InvoiceLine {
                 entry_id: entry.id,
                 span: entry.span,
@@ -202,7 +202,8 @@ impl Invoice {
         self.week.closes_at()
     }
 
-    /// The client has paid: it becomes the earning `earning_id`, which occurred on the Monday that the week began with, and is
+    /// The client has paid: it becomes the earning `earning_id`, which occurred on the Monday that the week began with, or when
+    /// the contract began within the week, as nothing of it was worked before. It is
     /// available at the later of the week's Wednesday and five days after the payment [F6]. `None` if it was paid before.
     ///
     /// # Errors
@@ -219,7 +220,7 @@ impl Invoice {
         let earned = Earned {
             source: EarningSource::Invoice(self.id),
             gross: self.amount,
-            occurred_at: self.week.start(),
+            occurred_at: self.week.start().max(contract.begins_at()),
             approved_at: at,
             available_at: self.week.available_at().max(at.add_days(AVAILABILITY_DAYS)),
         };

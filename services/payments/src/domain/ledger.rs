@@ -87,12 +87,11 @@ impl Book {
     ///
     /// # Errors
     /// If the escrow has too little.
-    pub fn refund_escrow(&mut self, at: Timestamp, milestone: &Milestone) -> Result<(), LedgerError> {
+    pub fn refund_escrow(&mut self, at: Timestamp, milestone: &Milestone, back: Money) -> Result<(), LedgerError> {
         self.begin(Source::EscrowRefunded(milestone.id), at);
-        let currency = milestone.amount.currency;
-        let escrow = LedgerAccount::escrow(milestone.contract_id, currency);
-        let clearing = LedgerAccount::platform(LedgerAccountKind::Clearing, currency);
-        self.transfer(TransferKind::Refund, escrow, clearing, milestone.amount.minor)
+        let escrow = LedgerAccount::escrow(milestone.contract_id, back.currency);
+        let clearing = LedgerAccount::platform(LedgerAccountKind::Clearing, back.currency);
+        self.transfer(TransferKind::Refund, escrow, clearing, back.minor)
     }
 
     /// An approved earning leaves escrow and is pending, less the service fee.
@@ -153,41 +152,59 @@ impl Book {
         self.repay_receivable(account, currency)
     }
 
-    /// A provider takes back what a client had paid into escrow.
+    /// A provider takes back what a client had paid: of the earning as `taken` says, otherwise from escrow. What neither has
+    /// any more is the platform's loss.
+    ///
+    /// # Errors
+    /// If less is there than the chargeback says, or a balance would not fit.
+    pub fn charge_back(&mut self, chargeback: &Chargeback, taken: Option<&Refund>) -> Result<(), LedgerError> {
+        let [escrow, clearing, losses] = Self::around(chargeback);
+        if let Some(taken) = taken {
+            self.refund(taken)?;
+        } else {
+            self.begin(Source::ChargedBack(chargeback.id), chargeback.charged_back_at);
+            self.transfer(TransferKind::Chargeback, escrow, clearing, chargeback.taken_minor())?;
+        }
+        self.transfer(TransferKind::Chargeback, losses, clearing, chargeback.lost_minor)
+    }
+
+    /// What a provider took is there again: of the earning as `given` says, otherwise in escrow. With it the platform's loss
+    /// is made good.
+    ///
+    /// # Errors
+    /// If a balance would not fit.
+    pub fn win_back(
+        &mut self,
+        chargeback: &Chargeback,
+        given: Option<&Reinstatement>,
+        (id, at): (ReversalId, Timestamp),
+    ) -> Result<(), LedgerError> {
+        let kind = TransferKind::ChargebackReversed;
+        let [escrow, clearing, losses] = Self::around(chargeback);
+        if let Some(given) = given {
+            self.reinstate(given)?;
+        } else {
+            self.begin(Source::ChargebackReversed(id), at);
+            self.transfer(kind, clearing, escrow, chargeback.taken_minor())?;
+        }
+        self.transfer(kind, clearing, losses, chargeback.lost_minor)
+    }
+
+    /// What has just come back into escrow goes on to the client, as the milestone was given up meanwhile.
     ///
     /// # Errors
     /// If the escrow has too little.
-    pub fn charge_back_escrow(&mut self, chargeback: &Chargeback) -> Result<(), LedgerError> {
-        self.begin(Source::ChargedBack(chargeback.id), chargeback.charged_back_at);
-        let [escrow, clearing] = Self::between_escrow_and_client(chargeback);
-        self.transfer(TransferKind::Chargeback, escrow, clearing, chargeback.amount.minor)
+    pub fn hand_on(&mut self, chargeback: &Chargeback) -> Result<(), LedgerError> {
+        let [escrow, clearing, _] = Self::around(chargeback);
+        self.transfer(TransferKind::Refund, escrow, clearing, chargeback.taken_minor())
     }
 
-    /// What a provider took from escrow is there again.
-    ///
-    /// # Errors
-    /// If the escrow would not fit.
-    pub fn win_back_escrow(
-        &mut self,
-        chargeback: &Chargeback,
-        id: ReversalId,
-        at: Timestamp,
-    ) -> Result<(), LedgerError> {
-        self.begin(Source::ChargebackReversed(id), at);
-        let [escrow, clearing] = Self::between_escrow_and_client(chargeback);
-        self.transfer(
-            TransferKind::ChargebackReversed,
-            clearing,
-            escrow,
-            chargeback.amount.minor,
-        )
-    }
-
-    fn between_escrow_and_client(chargeback: &Chargeback) -> [LedgerAccount; 2] {
+    fn around(chargeback: &Chargeback) -> [LedgerAccount; 3] {
         let currency = chargeback.amount.currency;
         [
             LedgerAccount::escrow(chargeback.contract_id, currency),
             LedgerAccount::platform(LedgerAccountKind::Clearing, currency),
+            LedgerAccount::platform(LedgerAccountKind::Losses, currency),
         ]
     }
 

@@ -80,6 +80,14 @@ mod tests {
         assert_eq!(limits.change(3_000, sunday), Some(present));
         assert_eq!(limits.waiting(sunday), None);
         assert_eq!((limits.in_week(present), limits.in_week(next)), (3_000, 3_000));
+        // Over the end of a year with 53 weeks, and over a leap day.
+        for (sunday, next) in [("2027-01-03T23:59:59Z", "2027-01-04"), ("2028-02-29", "2028-03-06")] {
+            let mut limits = WeeklyLimits::new(2_400, []);
+            let present = Week::of(at(sunday));
+            assert_eq!(limits.change(60, at(sunday)), Some(week(next)));
+            assert_eq!((limits.in_week(present), limits.in_week(week(next))), (2_400, 60));
+            assert_eq!(limits.change(2_401, at(sunday)), Some(present));
+        }
         // To what is in force: nothing waits any more.
         assert_eq!(limits.change(60, now), Some(next));
         assert_eq!(limits.change(3_000, now), Some(present));

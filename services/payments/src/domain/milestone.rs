@@ -21,6 +21,8 @@ pub struct Milestone {
     pub title: String,
     /// What is paid for it, above zero.
     pub amount: Money,
+    /// How much of it providers have taken back out of escrow and not given again.
+    pub taken_minor: i64,
     /// Where it stands.
     pub state: MilestoneState,
 }
@@ -36,11 +38,15 @@ pub enum MilestoneState {
     Submitted {
         /// When; windows and rates are judged by it.
         submitted_at: Timestamp,
+        /// Since when the client is silent: the submission, or the end of a chargeback after it.
+        silent_since: Timestamp,
     },
     /// The work was approved; the earning exists.
     Approved {
         /// When it was submitted.
         submitted_at: Timestamp,
+        /// Since when the client had been silent.
+        silent_since: Timestamp,
         /// When it was approved, by the client or by silence.
         approved_at: Timestamp,
         /// The earning that this made.
@@ -48,8 +54,11 @@ pub enum MilestoneState {
     },
     /// Given up, with nothing in escrow.
     Cancelled,
-    /// The provider has taken the client's payment back from escrow.
-    ChargedBack,
+    /// The provider has taken the client's payment back from escrow, or a part of it. Nothing goes on until it is won back.
+    ChargedBack {
+        /// When the work had been submitted, if it had been.
+        submitted_at: Option<Timestamp>,
+    },
 }
 
 /// Something that was said with a milestone's work.
@@ -140,7 +149,10 @@ impl Milestone {
     pub fn submit(&mut self, at: Timestamp) -> Result<Transition, MilestoneError> {
         match self.state {
             MilestoneState::Funded => {
-                self.state = MilestoneState::Submitted { submitted_at: at };
+                self.state = MilestoneState::Submitted {
+                    submitted_at: at,
+                    silent_since: at,
+                };
                 Ok(Transition::Moved)
             }
             MilestoneState::Submitted { .. } => Ok(Transition::AlreadyDone),
@@ -161,14 +173,17 @@ impl Milestone {
         earning_id: EarningId,
         at: Timestamp,
     ) -> Result<Option<Earning>, MilestoneError> {
-        let submitted_at = match self.state {
-            MilestoneState::Submitted { submitted_at } => submitted_at,
+        let (submitted_at, silent_since) = match self.state {
+            MilestoneState::Submitted {
+                submitted_at,
+                silent_since,
+            } => (submitted_at, silent_since),
             MilestoneState::Approved { .. } => return Ok(None),
             other => {
                 return Err(MilestoneError::NotSubmitted { state: other.name() });
             }
         };
-        let approved_at = at.min(submitted_at.add_days(AUTO_APPROVAL_DAYS));
+        let approved_at = at.min(silent_since.add_days(AUTO_APPROVAL_DAYS));
         let earned = Earned {
             source: EarningSource::Milestone(self.id),
             gross: self.amount,
@@ -179,6 +194,7 @@ impl Milestone {
         let earning = Earning::of(contract, earning_id, earned)?;
         self.state = MilestoneState::Approved {
             submitted_at,
+            silent_since,
             approved_at,
             earning_id,
         };
@@ -216,49 +232,80 @@ impl Milestone {
         }
     }
 
-    /// The talent gives it up: what is in escrow for it goes back to the client.
+    /// What is in escrow for it.
+    #[must_use]
+    pub const fn in_escrow(&self) -> Money {
+        let minor = match self.state {
+            MilestoneState::Funded | MilestoneState::Submitted { .. } | MilestoneState::ChargedBack { .. } => {
+                self.amount.minor - self.taken_minor
+            }
+            MilestoneState::Agreed | MilestoneState::Approved { .. } | MilestoneState::Cancelled => 0,
+        };
+        Money::new(minor, self.amount.currency)
+    }
+
+    /// The talent gives it up. Returns what goes back to the client: what is in escrow for it; zero if it was given up before.
     ///
     /// # Errors
     /// If nothing is in escrow, or silence has approved it by then.
-    pub fn refund_escrow(&mut self, at: Timestamp) -> Result<Transition, MilestoneError> {
+    pub fn refund_escrow(&mut self, at: Timestamp) -> Result<Money, MilestoneError> {
+        let back = self.in_escrow();
         if self.state == MilestoneState::Cancelled {
-            return Ok(Transition::AlreadyDone);
+            return Ok(back);
         }
-        self.leave_escrow(MilestoneState::Cancelled, at)?;
-        Ok(Transition::Moved)
+        if back.minor == 0 || self.is_approved_by_silence(at) {
+            return Err(self.not_in_escrow(at));
+        }
+        self.state = MilestoneState::Cancelled;
+        Ok(back)
     }
 
-    /// The provider has taken back what the client had paid into escrow.
+    /// The provider has taken `amount_minor` of the client's payment back, whatever is left of it. Returns how much of that is
+    /// taken from escrow, which is all that it has at most.
     ///
     /// # Errors
-    /// If nothing is in escrow, or silence has approved it by then.
-    pub fn charge_back(&mut self, at: Timestamp) -> Result<(), MilestoneError> {
-        self.leave_escrow(MilestoneState::ChargedBack, at)
+    /// If it was not paid, or is an earning by then.
+    pub fn charge_back(&mut self, amount_minor: i64, at: Timestamp) -> Result<i64, MilestoneError> {
+        let submitted_at = match self.state {
+            MilestoneState::Funded => None,
+            MilestoneState::Submitted { submitted_at, .. } if !self.is_approved_by_silence(at) => Some(submitted_at),
+            MilestoneState::ChargedBack { submitted_at } => submitted_at,
+            // Given up: the client has had the money back already.
+            MilestoneState::Cancelled => return Ok(0),
+            _ => return Err(self.not_in_escrow(at)),
+        };
+        let taken_minor = amount_minor.min(self.in_escrow().minor);
+        self.taken_minor += taken_minor;
+        self.state = MilestoneState::ChargedBack { submitted_at };
+        Ok(taken_minor)
     }
 
-    /// What was taken back is in escrow again; work that had been submitted is submitted anew.
+    /// What was taken from escrow has come back: once all of it has, the milestone stands where it stood, and the silence
+    /// after a submission begins anew. Returns whether it stays in escrow; for one that was given up meanwhile it goes on to
+    /// the client.
     ///
     /// # Errors
-    /// If nothing was taken back.
-    pub fn win_back(&mut self) -> Result<(), MilestoneError> {
-        if self.state != MilestoneState::ChargedBack {
-            return Err(MilestoneError::NotInEscrow {
-                state: self.state.name(),
+    /// If less was taken.
+    pub fn win_back(&mut self, taken_minor: i64, at: Timestamp) -> Result<bool, MilestoneError> {
+        if taken_minor > self.taken_minor {
+            return Err(self.not_in_escrow(at));
+        }
+        self.taken_minor -= taken_minor;
+        let MilestoneState::ChargedBack { submitted_at } = self.state else {
+            return Ok(false);
+        };
+        if self.taken_minor == 0 {
+            self.state = submitted_at.map_or(MilestoneState::Funded, |submitted_at| MilestoneState::Submitted {
+                submitted_at,
+                silent_since: at,
             });
         }
-        self.state = MilestoneState::Funded;
-        Ok(())
+        Ok(true)
     }
 
-    fn leave_escrow(&mut self, to: MilestoneState, at: Timestamp) -> Result<(), MilestoneError> {
-        match self.state {
-            MilestoneState::Funded | MilestoneState::Submitted { .. } if !self.is_approved_by_silence(at) => {
-                self.state = to;
-                Ok(())
-            }
-            _ => Err(MilestoneError::NotInEscrow {
-                state: self.state_at(at),
-            }),
+    fn not_in_escrow(&self, at: Timestamp) -> MilestoneError {
+        MilestoneError::NotInEscrow {
+            state: self.state_at(at),
         }
     }
 
@@ -277,10 +324,10 @@ impl Milestone {
         }
     }
 
-    /// When silence approves it, or would have; `None` before it is submitted.
+    /// When silence approves it, or would have; `None` unless it is submitted or approved.
     #[must_use]
     pub fn auto_approve_at(&self) -> Option<Timestamp> {
-        self.state.submitted_at().map(|at| at.add_days(AUTO_APPROVAL_DAYS))
+        self.state.silent_since().map(|at| at.add_days(AUTO_APPROVAL_DAYS))
     }
 }
 
@@ -294,7 +341,7 @@ impl MilestoneState {
             Self::Submitted { .. } => "submitted",
             Self::Approved { .. } => "approved",
             Self::Cancelled => "cancelled",
-            Self::ChargedBack => "charged back",
+            Self::ChargedBack { .. } => "charged back",
         }
     }
 
@@ -302,8 +349,18 @@ impl MilestoneState {
     #[must_use]
     pub const fn submitted_at(self) -> Option<Timestamp> {
         match self {
-            Self::Submitted { submitted_at } | Self::Approved { submitted_at, .. } => Some(submitted_at),
-            Self::Agreed | Self::Funded | Self::Cancelled | Self::ChargedBack => None,
+            Self::Submitted { submitted_at, .. } | Self::Approved { submitted_at, .. } => Some(submitted_at),
+            Self::ChargedBack { submitted_at } => submitted_at,
+            Self::Agreed | Self::Funded | Self::Cancelled => None,
+        }
+    }
+
+    /// Since when the client is silent about what was submitted, or had been when it was approved.
+    #[must_use]
+    pub const fn silent_since(self) -> Option<Timestamp> {
+        match self {
+            Self::Submitted { silent_since, .. } | Self::Approved { silent_since, .. } => Some(silent_since),
+            Self::Agreed | Self::Funded | Self::Cancelled | Self::ChargedBack { .. } => None,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`fee`] | [`FeeTerms`]: the service fee on a contract's running total |
 //! | [`contract`] | [`Contract`]: who pays whom, whether work goes on, and the running total |
+//! | [`pause`] | [`Pause`]: a time in which no work went on under a contract |
 //! | [`week`] | [`Week`]: of hourly work, and the moments that follow from it |
 //! | [`limit`] | [`WeeklyLimits`]: how many minutes of a week may be invoiced |
 //! | [`time_entry`] | [`TimeEntry`]: time worked by the hour |
@@ -38,6 +39,7 @@ pub mod journal;
 pub mod ledger;
 pub mod limit;
 pub mod milestone;
+pub mod pause;
 pub mod payout;
 pub mod payout_method;
 pub mod payout_schedule;
@@ -65,6 +67,7 @@ pub use journal::{JournalEntry, Source, Transfer, TransferKind};
 pub use ledger::{Book, LedgerError};
 pub use limit::WeeklyLimits;
 pub use milestone::{Milestone, MilestoneError, MilestoneEvent, MilestoneEventKind, MilestoneState, Transition};
+pub use pause::Pause;
 pub use payout::{Ask, Payout, PayoutError, PayoutState, PayoutStep};
 pub use payout_method::{PayoutKind, PayoutMethod, PayoutMethodState, Tariff};
 pub use payout_schedule::{Frequency, PayoutRun, PayoutSchedule, PayoutSkip};
@@ -72,5 +75,5 @@ pub use refusal::Refusal;
 pub use reward::{Release, RewardError, RewardKey, RewardKind, RewardPosting, RewardTotal};
 pub use statement::{Balances, CurrencyTotal, Part, StatementLine};
 pub use tax::TaxForm;
-pub use time_entry::{Span, SpanError, TimeEntry, TimeError};
+pub use time_entry::{Others, Span, SpanError, TimeEntry, TimeError};
 pub use week::Week;

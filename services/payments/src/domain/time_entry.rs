@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use vouch_primitives::{ContractId, InvoiceId, PersonId, TimeEntryId, Timestamp};
 
-use super::{Contract, ContractError, Invoice, Pay, Week};
+use super::{Contract, ContractError, ContractState, Invoice, Pause, Pay, Week, invoice::worth_rounded_down};
 
 /// How many entries of one week a contract may have.
 pub const MOST_ENTRIES: u64 = 500;
@@ -52,12 +52,33 @@ pub struct TimeEntry {
     pub created_at: Timestamp,
 }
 
+/// What else is written of the week of an entry, under its contract.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Others {
+    /// How many entries.
+    pub entries: u64,
+    /// Their minutes, all together.
+    pub minutes: u64,
+}
+
 /// Why time cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
     /// The contract refuses it.
     #[error(transparent)]
     Contract(#[from] ContractError),
+    /// No work went on under the contract then.
+    #[error("the contract was paused from {from} on")]
+    WhilePaused {
+        /// Since when it was.
+        from: Timestamp,
+    },
+    /// Nobody works any more once the contract has ended.
+    #[error("the contract ended at {at}")]
+    AfterEnd {
+        /// When it did.
+        at: Timestamp,
+    },
     /// Work is written once it is done.
     #[error("the time is not over yet")]
     InFuture,
@@ -141,27 +162,47 @@ impl TimeEntry {
         Invoice::id_of(self.contract_id, self.span.week())
     }
 
-    /// Whether this time may be written at `now` under its contract, whose week has so many `others`.
+    /// Whether this time may be written at `now` under its contract, which was paused at these times, and whose week has these
+    /// `others`. What counts is whether work went on when it was done, not when it is written.
     ///
     /// # Errors
-    /// If the contract takes no time or not this one, the time is not over, or its week is closed or full.
-    pub fn check(&self, contract: &Contract, others: u64, now: Timestamp) -> Result<(), TimeError> {
-        let Pay::Hourly { .. } = contract.pay else {
+    /// If the contract takes no time or not this one, the time is not over, or its week is closed, full, or would be worth more
+    /// than may be paid at once.
+    pub fn check(
+        &self,
+        contract: &Contract,
+        pauses: &[Pause],
+        others: Others,
+        now: Timestamp,
+    ) -> Result<(), TimeError> {
+        let Pay::Hourly { rate, .. } = contract.pay else {
             return Err(ContractError::NotHourly.into());
         };
-        contract.check_active()?;
         self.check_open(now)?;
         if self.span.end > now {
             return Err(TimeError::InFuture);
         }
-        let from = contract.start_at.max(contract.created_at);
+        let from = contract.begins_at();
         if self.span.start < from {
             return Err(TimeError::BeforeContract { from });
         }
-        if others >= MOST_ENTRIES {
+        if let Some(pause) = pauses.iter().find(|pause| pause.meets(self.span)) {
+            return Err(TimeError::WhilePaused { from: pause.from });
+        }
+        match &contract.state {
+            ContractState::Ended(halt) if self.span.end > halt.at => {
+                return Err(TimeError::AfterEnd { at: halt.at });
+            }
+            _ => {}
+        }
+        if others.entries >= MOST_ENTRIES {
             return Err(TimeError::TooMany);
         }
-        Ok(())
+        // Whatever the limit is on Monday, the invoice can be made.
+        Ok(contract.check_amount(worth_rounded_down(
+            others.minutes + u64::from(self.span.minutes()),
+            rate,
+        ))?)
     }
 
     /// Whether its week is open at `now`: at Monday 12:00 it no longer is.

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use vouch_primitives::Timestamp;
 
+use super::earning::AVAILABILITY_DAYS;
+
 /// Half a day: a week is closed at noon.
 const NOON: Duration = Duration::from_secs(12 * 3_600);
 /// One microsecond, the smallest step of a moment.
-const STEP: Duration = Duration::from_micros(1);
+pub(super) const STEP: Duration = Duration::from_micros(1);
 
 /// A week: from Monday 00:00 up to, and without, the next Monday 00:00, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,10 +46,15 @@ impl Week {
         self.end().saturating_add(NOON)
     }
 
-    /// The last microsecond in which the client may review its invoice: that of the Friday after it.
+    /// The last microsecond in which the client may review its invoice, and dispute it: that of the Friday after it. One that was
+    /// paid later than that is reviewed until its money is available, five days after the payment.
     #[must_use]
-    pub fn review_until(self) -> Timestamp {
-        self.end().add_days(5).saturating_sub(STEP)
+    pub fn review_until(self, paid_at: Option<Timestamp>) -> Timestamp {
+        let friday = self.end().add_days(5).saturating_sub(STEP);
+        let late = paid_at.filter(|paid_at| *paid_at > friday);
+        late.map_or(friday, |paid_at| {
+            paid_at.add_days(AVAILABILITY_DAYS).saturating_sub(STEP)
+        })
     }
 
     /// When its money is available at the earliest: Wednesday 00:00, ten days after its Sunday [F6].
@@ -131,9 +138,18 @@ mod tests {
             assert_eq!(week.end(), at(closes), "{moment}");
             assert_eq!(week.closes_at(), at(&format!("{closes}T12:00:00Z")), "{moment}");
             let friday = at(&format!("{friday}T23:59:59.999999Z"));
-            assert_eq!(week.review_until(), friday, "{moment}");
+            assert_eq!(week.review_until(None), friday, "{moment}");
             assert_eq!(week.available_at(), at(wednesday), "{moment}");
             assert_eq!(Week::of(week.end()), week.next(), "{moment}");
         }
+    }
+
+    #[test]
+    fn what_is_paid_late_is_reviewed_until_it_is_available() {
+        let week = Week::of(at("2026-12-31"));
+        let friday = at("2027-01-08T23:59:59.999999Z");
+        assert_eq!(week.review_until(Some(friday)), friday);
+        let saturday = friday.saturating_add(STEP);
+        assert_eq!(week.review_until(Some(saturday)), at("2027-01-13T23:59:59.999999Z"));
     }
 }

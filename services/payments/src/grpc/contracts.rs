@@ -5,7 +5,10 @@ use vouch_primitives::ContractId;
 use vouch_proto::payments::v1::{self as pb, contract_service_server::ContractService};
 use vouch_runtime::grpc::{parse_mutation, parse_query};
 
-use super::convert::{Id, ListContracts, ListMilestoneEvents};
+use super::{
+    author,
+    convert::{Id, ListContracts, ListMilestoneEvents},
+};
 use crate::app::{App, contract_changes::HaltContract};
 
 /// The service, on its use cases.
@@ -73,24 +76,27 @@ impl ContractService for Contracts {
         &self,
         request: Request<pb::PauseContractRequest>,
     ) -> Result<Response<pb::PauseContractResponse>, Status> {
+        let by = author(&request);
         let (key, command) = parse_mutation::<_, HaltContract>(&self.0, request).await?;
-        Ok(Response::new(self.0.pause_contract(&key, &command).await?))
+        Ok(Response::new(self.0.pause_contract(&key, &command, by).await?))
     }
 
     async fn resume_contract(
         &self,
         request: Request<pb::ResumeContractRequest>,
     ) -> Result<Response<pb::ResumeContractResponse>, Status> {
+        let by = author(&request);
         let (key, command) = parse_mutation(&self.0, request).await?;
-        Ok(Response::new(self.0.resume_contract(&key, command).await?))
+        Ok(Response::new(self.0.resume_contract(&key, command, by).await?))
     }
 
     async fn end_contract(
         &self,
         request: Request<pb::EndContractRequest>,
     ) -> Result<Response<pb::EndContractResponse>, Status> {
+        let by = author(&request);
         let (key, command) = parse_mutation::<_, HaltContract>(&self.0, request).await?;
-        Ok(Response::new(self.0.end_contract(&key, &command).await?))
+        Ok(Response::new(self.0.end_contract(&key, &command, by).await?))
     }
 
     async fn change_weekly_limit(

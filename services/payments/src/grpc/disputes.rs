@@ -3,16 +3,13 @@
 use tonic::{Request, Response, Status};
 use vouch_primitives::DisputeId;
 use vouch_proto::payments::v1::{self as pb, dispute_service_server::DisputeService};
-use vouch_runtime::{
-    access::Caller,
-    grpc::{parse_mutation, parse_query},
-};
+use vouch_runtime::grpc::{parse_mutation, parse_query};
 
-use super::convert::{Id, ListDisputeNotes, ListDisputes};
-use crate::{
-    app::{App, disputes::AddDisputeNote},
-    domain::Author,
+use super::{
+    author,
+    convert::{Id, ListChargebacks, ListDisputeNotes, ListDisputes},
 };
+use crate::app::{App, disputes::AddDisputeNote};
 
 /// The service, on its use cases.
 #[derive(Clone, Debug)]
@@ -55,11 +52,7 @@ impl DisputeService for Disputes {
         &self,
         request: Request<pb::AddDisputeNoteRequest>,
     ) -> Result<Response<pb::AddDisputeNoteResponse>, Status> {
-        let author = match Caller::of(&request) {
-            Caller::Client(_) => Author::Client,
-            Caller::Person(_) => Author::Talent,
-            _ => Author::Operator,
-        };
+        let author = author(&request);
         let (key, command) = parse_mutation::<_, AddDisputeNote>(&self.0, request).await?;
         Ok(Response::new(self.0.add_dispute_note(&key, &command, author).await?))
     }
@@ -98,6 +91,18 @@ impl DisputeService for Disputes {
     ) -> Result<Response<pb::RecordChargebackResponse>, Status> {
         let (key, command) = parse_mutation(&self.0, request).await?;
         Ok(Response::new(self.0.record_chargeback(&key, &command).await?))
+    }
+
+    async fn list_chargebacks(
+        &self,
+        request: Request<pb::ListChargebacksRequest>,
+    ) -> Result<Response<pb::ListChargebacksResponse>, Status> {
+        let ListChargebacks { filter, page } = parse_query(&self.0, request).await?;
+        let listed = self.0.list_chargebacks(filter, page).await?;
+        Ok(Response::new(pb::ListChargebacksResponse {
+            next_page_token: listed.next_page_token(),
+            chargebacks: listed.items.into_iter().map(Into::into).collect(),
+        }))
     }
 
     async fn reverse_chargeback(

@@ -11,6 +11,9 @@ mod payouts;
 mod taxes;
 mod times;
 
+use tonic::Request;
+use vouch_runtime::access::Caller;
+
 pub use bonuses::Bonuses;
 pub use contracts::Contracts;
 pub use disputes::Disputes;
@@ -20,3 +23,14 @@ pub use ledger::Ledger;
 pub use payouts::Payouts;
 pub use taxes::Taxes;
 pub use times::Times;
+
+use crate::domain::Author;
+
+/// On which side the caller is.
+fn author<T>(request: &Request<T>) -> Author {
+    match Caller::of(request) {
+        Caller::Client(_) => Author::Client,
+        Caller::Person(_) => Author::Talent,
+        _ => Author::Operator,
+    }
+}

@@ -1,12 +1,18 @@
 //! `vouch.payments.v1.TimeService`.
 
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 use vouch_primitives::TimeEntryId;
 use vouch_proto::payments::v1::{self as pb, time_service_server::TimeService};
-use vouch_runtime::grpc::{parse_mutation, parse_query};
+use vouch_runtime::grpc::{parse_mutation, parse_query, status};
 
-use super::convert::{Id, ListTimeEntries};
-use crate::app::App;
+use super::{
+    author,
+    convert::{Id, ListTimeEntries},
+};
+use crate::{
+    app::{App, time_entries::AddTimeEntry},
+    domain::Author,
+};
 
 /// The service, on its use cases.
 #[derive(Clone, Debug)]
@@ -18,7 +24,12 @@ impl TimeService for Times {
         &self,
         request: Request<pb::AddTimeEntryRequest>,
     ) -> Result<Response<pb::AddTimeEntryResponse>, Status> {
-        let (key, command) = parse_mutation(&self.0, request).await?;
+        let by_hand = author(&request) == Author::Talent;
+        let (key, command) = parse_mutation::<_, AddTimeEntry>(&self.0, request).await?;
+        if by_hand && command.tracked {
+            let why = "only a tracker says that time was tracked";
+            return Err(status::with_reason(Code::PermissionDenied, "TRACKER_ONLY", why));
+        }
         Ok(Response::new(self.0.add_time_entry(&key, &command).await?))
     }
 

@@ -14,6 +14,9 @@ mod m20261122_000120_payments_bonus_payment;
 mod m20261122_000121_payments_dispute;
 mod m20261130_000140_payments_in_transit;
 mod m20261130_000141_payments_payout;
+mod m20261130_000160_payments_losses;
+mod m20261130_000161_payments_pause;
+mod widen;
 
 use sea_orm_migration::prelude::*;
 
@@ -39,6 +42,8 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261122_000121_payments_dispute::Migration));
         all.push(Box::new(m20261130_000140_payments_in_transit::Migration));
         all.push(Box::new(m20261130_000141_payments_payout::Migration));
+        all.push(Box::new(m20261130_000160_payments_losses::Migration));
+        all.push(Box::new(m20261130_000161_payments_pause::Migration));
         all
     }
 }

@@ -1,7 +1,8 @@
 //! `chargeback`.
 
-use sea_orm::{ActiveValue::Set, PaginatorTrait, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, PaginatorTrait, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 use vouch_primitives::{ContractId, EarningId, Money, ReversalId};
+use vouch_proto::Page;
 use vouch_storage::{StorageError, Txn};
 
 use self::entity::{ActiveModel, Column, Entity, Model};
@@ -9,6 +10,15 @@ use super::{currency, time, unreadable};
 use crate::domain::{Chargeback, EarningSource};
 
 const TABLE: &str = "chargeback";
+
+/// Which chargebacks are listed; each part that is there narrows it down.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of this contract.
+    pub contract_id: Option<ContractId>,
+    /// The one that its provider calls so.
+    pub provider_reference: Option<String>,
+}
 
 /// The chargeback, if there is one.
 ///
@@ -26,6 +36,28 @@ pub async fn find(conn: &impl ConnectionTrait, id: ReversalId) -> Result<Option<
 pub async fn is_known(conn: &impl ConnectionTrait, provider_reference: &str) -> Result<bool, StorageError> {
     let of_name = Entity::find().filter(Column::ProviderReference.eq(provider_reference));
     Ok(of_name.count(conn).await? > 0)
+}
+
+/// One page of chargebacks, the oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    conn: &impl ConnectionTrait,
+    filter: Filter,
+    page: Page<ReversalId>,
+) -> Result<Vec<Chargeback>, StorageError> {
+    let mut query = Entity::find().order_by_asc(Column::Id).limit(page.limit());
+    if let Some(contract) = filter.contract_id {
+        query = query.filter(Column::ContractId.eq(contract.as_uuid()));
+    }
+    if let Some(reference) = filter.provider_reference {
+        query = query.filter(Column::ProviderReference.eq(reference));
+    }
+    if let Some(after) = page.after {
+        query = query.filter(Column::Id.gt(after.as_uuid()));
+    }
+    query.all(conn).await?.into_iter().map(Chargeback::try_from).collect()
 }
 
 /// Inserts a new chargeback, or saves that one was won back; nothing else about it can change.
@@ -52,6 +84,7 @@ fn row(chargeback: &Chargeback) -> ActiveModel {
         contract_id: Set(chargeback.contract_id.as_uuid()),
         currency: Set(chargeback.amount.currency.code().to_owned()),
         amount_minor: Set(chargeback.amount.minor),
+        lost_minor: Set(chargeback.lost_minor),
         earning_id: Set(chargeback.earning_id.map(EarningId::as_uuid)),
         provider_reference: Set(chargeback.provider_reference.clone()),
         charged_back_at: Set(chargeback.charged_back_at.as_micros()),
@@ -72,6 +105,7 @@ impl TryFrom<Model> for Chargeback {
             payment,
             contract_id: ContractId::from_uuid(model.contract_id),
             amount: Money::new(model.amount_minor, currency(TABLE, &model.currency)?),
+            lost_minor: model.lost_minor,
             earning_id: model.earning_id.map(EarningId::from_uuid),
             provider_reference: model.provider_reference,
             charged_back_at: time(model.charged_back_at),
@@ -93,6 +127,7 @@ mod entity {
         pub contract_id: Uuid,
         pub currency: String,
         pub amount_minor: i64,
+        pub lost_minor: i64,
         pub earning_id: Option<Uuid>,
         pub provider_reference: String,
         pub charged_back_at: i64,

@@ -17,7 +17,7 @@ use vouch_storage::{StorageError, Txn};
 
 use self::entity::{ActiveModel, Column, Entity, Model};
 use super::{ROWS, currency, time, unreadable};
-use crate::domain::{Contract, ContractState, FeeTerms, Halt, Pay};
+use crate::domain::{Author, Contract, ContractState, FeeTerms, Halt, Pay};
 
 const TABLE: &str = "contract";
 
@@ -203,6 +203,7 @@ pub async fn save_state(txn: &Txn, contract: &Contract) -> Result<(), StorageErr
         .col_expr(Column::State, Expr::value(contract.state.name()))
         .col_expr(Column::StateAt, Expr::value(halt.map(|halt| halt.at.as_micros())))
         .col_expr(Column::StateReason, Expr::value(halt.map(|halt| halt.reason.clone())))
+        .col_expr(Column::HaltedBy, Expr::value(halted_by(contract)))
         .filter(Column::Id.eq(contract.id.as_uuid()))
         .exec(txn)
         .await?;
@@ -264,7 +265,13 @@ fn row(contract: &Contract) -> Result<ActiveModel, StorageError> {
         state: Set(contract.state.name().to_owned()),
         state_at: Set(contract.state.halt().map(|halt| halt.at.as_micros())),
         state_reason: Set(contract.state.halt().map(|halt| halt.reason.clone())),
+        halted_by: Set(halted_by(contract)),
     })
+}
+
+fn halted_by(contract: &Contract) -> Option<String> {
+    let by = contract.state.halt().and_then(|halt| halt.by);
+    by.map(|by| by.name().to_owned())
 }
 
 fn small(number: u32) -> Result<i32, StorageError> {
@@ -285,7 +292,13 @@ impl TryFrom<Model> for Contract {
             _ => Pay::Fixed { currency },
         };
         let halt = model.state_at.zip(model.state_reason);
-        let halt = halt.map(|(at, reason)| Halt { at: time(at), reason });
+        let by = model.halted_by.as_deref();
+        let by = by.and_then(|name| Author::ALL.into_iter().find(|author| author.name() == name));
+        let halt = halt.map(|(at, reason)| Halt {
+            at: time(at),
+            reason,
+            by,
+        });
         let state = match (model.state.as_str(), halt) {
             ("ACTIVE", None) => ContractState::Active,
             ("PAUSED", Some(halt)) => ContractState::Paused(halt),
@@ -335,6 +348,7 @@ mod entity {
         pub state: String,
         pub state_at: Option<i64>,
         pub state_reason: Option<String>,
+        pub halted_by: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

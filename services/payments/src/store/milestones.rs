@@ -51,7 +51,9 @@ pub async fn save(txn: &Txn, milestones: &[Milestone]) -> Result<(), StorageErro
         let state = OnConflict::column(Column::Id)
             .update_columns([
                 Column::State,
+                Column::TakenMinor,
                 Column::SubmittedAt,
+                Column::SilentSince,
                 Column::ApprovedAt,
                 Column::EarningId,
             ])
@@ -120,7 +122,9 @@ fn row(milestone: &Milestone) -> ActiveModel {
         amount_minor: Set(milestone.amount.minor),
         currency: Set(milestone.amount.currency.code().to_owned()),
         state: Set(milestone.state.name().to_uppercase().replace(' ', "_")),
+        taken_minor: Set(milestone.taken_minor),
         submitted_at: Set(milestone.state.submitted_at().map(|at| at.as_micros())),
+        silent_since: Set(milestone.state.silent_since().map(|at| at.as_micros())),
         approved_at: Set(approved_at),
         earning_id: Set(earning_id),
     }
@@ -131,19 +135,26 @@ impl TryFrom<Model> for Milestone {
 
     fn try_from(model: Model) -> Result<Self, StorageError> {
         let approval = model.approved_at.zip(model.earning_id);
-        let state = match (model.state.as_str(), model.submitted_at, approval) {
+        let submission = model.submitted_at.zip(model.silent_since);
+        let state = match (model.state.as_str(), submission, approval) {
             ("AGREED", None, None) => MilestoneState::Agreed,
             ("FUNDED", None, None) => MilestoneState::Funded,
-            ("SUBMITTED", Some(submitted_at), None) => MilestoneState::Submitted {
+            ("SUBMITTED", Some((submitted_at, silent_since)), None) => MilestoneState::Submitted {
                 submitted_at: time(submitted_at),
+                silent_since: time(silent_since),
             },
-            ("APPROVED", Some(submitted_at), Some((approved_at, earning_id))) => MilestoneState::Approved {
-                submitted_at: time(submitted_at),
-                approved_at: time(approved_at),
-                earning_id: EarningId::from_uuid(earning_id),
-            },
+            ("APPROVED", Some((submitted_at, silent_since)), Some((approved_at, earning_id))) => {
+                MilestoneState::Approved {
+                    submitted_at: time(submitted_at),
+                    silent_since: time(silent_since),
+                    approved_at: time(approved_at),
+                    earning_id: EarningId::from_uuid(earning_id),
+                }
+            }
             ("CANCELLED", None, None) => MilestoneState::Cancelled,
-            ("CHARGED_BACK", None, None) => MilestoneState::ChargedBack,
+            ("CHARGED_BACK", None, None) => MilestoneState::ChargedBack {
+                submitted_at: model.submitted_at.map(time),
+            },
             (state, ..) => return Err(unreadable(TABLE, state)),
         };
         Ok(Self {
@@ -151,6 +162,7 @@ impl TryFrom<Model> for Milestone {
             contract_id: ContractId::from_uuid(model.contract_id),
             title: model.title,
             amount: Money::new(model.amount_minor, currency(TABLE, &model.currency)?),
+            taken_minor: model.taken_minor,
             state,
         })
     }
@@ -205,7 +217,9 @@ mod entity {
         pub amount_minor: i64,
         pub currency: String,
         pub state: String,
+        pub taken_minor: i64,
         pub submitted_at: Option<i64>,
+        pub silent_since: Option<i64>,
         pub approved_at: Option<i64>,
         pub earning_id: Option<Uuid>,
     }

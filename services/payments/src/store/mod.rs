@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`accounts`] | `account` |
 //! | [`contracts`] | `contract` |
-//! | [`milestones`] | `milestone` |
+//! | [`pauses`] | `contract_pause` |
 //! | [`limits`] | `weekly_limit` |
 //! | [`time_entries`] | `time_entry` |
 //! | [`invoices`] | `invoice`, `invoice_line` |
@@ -36,6 +36,7 @@ pub mod invoices;
 pub mod ledger;
 pub mod limits;
 pub mod milestones;
+pub mod pauses;
 pub mod payout_methods;
 pub mod payout_runs;
 pub mod payout_schedules;

@@ -2,7 +2,7 @@
 
 use sea_orm::{
     ActiveValue::Set,
-    ExprTrait as _, PaginatorTrait, QueryOrder, QuerySelect, Select,
+    ExprTrait as _, QueryOrder, QuerySelect, Select,
     entity::prelude::*,
     sea_query::{Query, SelectStatement},
 };
@@ -12,7 +12,7 @@ use vouch_storage::{StorageError, Txn};
 
 use self::entity::{ActiveModel, Column, Entity, Model};
 use super::{contracts::Party, time, unreadable};
-use crate::domain::{Span, TimeEntry, Week};
+use crate::domain::{Others, Span, TimeEntry, Week};
 
 const TABLE: &str = "time_entry";
 
@@ -44,15 +44,27 @@ pub async fn of_invoices(conn: &impl ConnectionTrait, ids: &[InvoiceId]) -> Resu
     all(conn, Entity::find().filter(Column::InvoiceId.is_in(ids))).await
 }
 
-/// How many entries other than `entry` the week of `entry` has.
+/// What the week of `entry` has beside it.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn count_others(conn: &impl ConnectionTrait, entry: &TimeEntry) -> Result<u64, StorageError> {
-    let others = Entity::find()
+pub async fn others(conn: &impl ConnectionTrait, entry: &TimeEntry) -> Result<Others, StorageError> {
+    // A week has few enough entries to read them all.
+    let others: Vec<(i64, i64)> = Entity::find()
+        .select_only()
+        .columns([Column::StartAt, Column::EndAt])
         .filter(Column::InvoiceId.eq(entry.invoice_id().as_uuid()))
-        .filter(Column::Id.ne(entry.id.as_uuid()));
-    Ok(others.count(conn).await?)
+        .filter(Column::Id.ne(entry.id.as_uuid()))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    let minutes = others
+        .iter()
+        .map(|(start, end)| time(*end).since(time(*start)).as_secs() / 60);
+    Ok(Others {
+        entries: others.len() as u64,
+        minutes: minutes.sum(),
+    })
 }
 
 /// An entry of the same person, of whatever contract, other than `entry` and at the same time.

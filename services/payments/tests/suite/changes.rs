@@ -42,7 +42,7 @@ impl World {
         Ok(answer.into_inner().milestone.expect("a milestone"))
     }
 
-    async fn cancel(&self, milestone: &str) -> Result<pb::Milestone, Status> {
+    pub async fn cancel(&self, milestone: &str) -> Result<pb::Milestone, Status> {
         let request = pb::CancelMilestoneRequest {
             request_id: request_id(),
             milestone_id: milestone.to_owned(),
@@ -51,7 +51,7 @@ impl World {
         Ok(answer.into_inner().milestone.expect("a milestone"))
     }
 
-    async fn give_back(&self, milestone: &str) -> Result<pb::Milestone, Status> {
+    pub async fn give_back(&self, milestone: &str) -> Result<pb::Milestone, Status> {
         let request = pb::RefundEscrowRequest {
             request_id: request_id(),
             milestone_id: milestone.to_owned(),

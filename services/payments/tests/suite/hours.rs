@@ -7,8 +7,9 @@ use vouch_proto::{
     common::v1 as common,
     convert::to_wire_time,
     onboarding::v1::{OfferAccepted, offer_accepted::Pay},
-    payments::v1::{self as pb, list_time_entries_request::Party},
+    payments::v1::{self as pb, list_time_entries_request::Party, time_service_client::TimeServiceClient},
 };
+use vouch_runtime::access::Caller;
 use vouch_testkit::{TestDatabase, on_both_databases};
 
 use crate::{
@@ -22,6 +23,7 @@ on_both_databases! {
     nobody_works_twice_at_a_time,
     a_week_is_open_until_monday_noon,
     time_is_listed_in_pages,
+    only_a_tracker_says_that_time_was_tracked,
 }
 
 /// A contract at this rate, whose work may begin at the start of the test.
@@ -194,6 +196,31 @@ async fn time_that_cannot_be_is_refused_and_nothing_written(database: TestDataba
         );
     }
     assert_eq!(counts(&world.db).await, before);
+    world.stop().await;
+}
+
+// F4, B8: protection rests on it, so that talent's own word is not enough.
+async fn only_a_tracker_says_that_time_was_tracked(database: TestDatabase) {
+    let world = World::new(database).await;
+    let contract = hourly(&world, PersonId::new(), AccountId::new(), usd(6_000), 2_400).await;
+    world.clock.set(at("2026-03-04T18:00:00Z")).expect("forwards");
+    let as_of = |caller| TimeServiceClient::new(world.channel(caller));
+    let mut talent = as_of(Caller::Person(contract.person_id.parse().expect("an id")));
+    let hour = |start: u32, tracked| pb::AddTimeEntryRequest {
+        tracked,
+        ..time(
+            &contract.id,
+            &format!("2026-03-04T{start}:00:00Z"),
+            &format!("2026-03-04T{}:00:00Z", start + 1),
+        )
+    };
+    let own_word = refusal(talent.add_time_entry(hour(10, true)).await);
+    assert_eq!(own_word, (Code::PermissionDenied, "TRACKER_ONLY".to_owned()));
+    let by_hand = talent.add_time_entry(hour(10, false)).await.expect("by hand");
+    assert!(!by_hand.into_inner().time_entry.expect("an entry").tracked);
+    let mut tracker = as_of(Caller::Service("tracker".to_owned()));
+    let tracked = tracker.add_time_entry(hour(12, true)).await.expect("tracked");
+    assert!(tracked.into_inner().time_entry.expect("an entry").tracked);
     world.stop().await;
 }
 

@@ -6,10 +6,12 @@ use vouch_proto::{
     convert::to_wire_time,
     payments::v1::{
         self as pb, WeeklyLimit,
-        contract::{Pay, State},
+        contract::{Author, Pay, State},
         contract_changed::{Change, Paused, Resumed, WeeklyLimitChanged},
+        contract_service_client::ContractServiceClient,
     },
 };
+use vouch_runtime::access::Caller;
 use vouch_testkit::{TestDatabase, on_both_databases};
 
 use crate::{
@@ -20,6 +22,7 @@ use crate::{
 
 on_both_databases! {
     a_paused_contract_takes_nothing_new_and_goes_on,
+    who_has_paused_a_contract_lets_it_go_on,
     an_ended_contract_stays_ended_and_is_told,
     a_contract_with_escrow_does_not_end,
     a_weekly_limit_rises_at_once_and_falls_on_monday,
@@ -87,12 +90,21 @@ async fn a_paused_contract_takes_nothing_new_and_goes_on(database: TestDatabase)
     assert_eq!(paused.state_time, Some(to_wire_time(at("2026-03-03T12:00:00Z"))));
     world.clock.set(at("2026-03-03T13:00:00Z")).expect("forwards");
     assert_eq!(pause(&world, &contract.id).await.expect("paused already"), paused);
-    let noon = || time(&contract.id, "2026-03-03T10:00:00Z", "2026-03-03T11:00:00Z");
-    assert_eq!(refusal(add(&world, noon()).await), refused("CONTRACT_PAUSED"));
+    let before = || time(&contract.id, "2026-03-03T11:00:00Z", "2026-03-03T12:00:00Z");
+    add(&world, before()).await.expect("worked before the pause");
+    let within = || time(&contract.id, "2026-03-03T12:00:00Z", "2026-03-03T13:00:00Z");
+    assert_eq!(refusal(add(&world, within()).await), refused("TIME_WHILE_PAUSED"));
     remove(&world, &morning).await.expect("less is no new time");
     assert_eq!(resume(&world, &contract.id).await.expect("resumed"), contract);
     assert_eq!(resume(&world, &contract.id).await.expect("active already"), contract);
-    add(&world, noon()).await.expect("added");
+    assert_eq!(
+        refusal(add(&world, within()).await),
+        refused("TIME_WHILE_PAUSED"),
+        "then, too"
+    );
+    world.clock.set(at("2026-03-03T14:00:00Z")).expect("forwards");
+    let after = time(&contract.id, "2026-03-03T13:00:00Z", "2026-03-03T14:00:00Z");
+    add(&world, after).await.expect("worked after the pause");
     assert_eq!(
         changes(&world).await,
         [Change::Paused(Paused {}), Change::Resumed(Resumed {})]
@@ -107,6 +119,37 @@ async fn a_paused_contract_takes_nothing_new_and_goes_on(database: TestDatabase)
     );
     world.submit(funded).await.expect("submitted");
     world.approve(funded).await.expect("approved");
+    world.stop().await;
+}
+
+// B6
+async fn who_has_paused_a_contract_lets_it_go_on(database: TestDatabase) {
+    let world = World::new(database).await;
+    let contract = hourly(&world, PersonId::new(), AccountId::new(), usd(6_000), 2_400).await;
+    let as_of = |caller| ContractServiceClient::new(world.channel(caller));
+    let mut client = as_of(Caller::Client(contract.client_id.parse().expect("an id")));
+    let mut talent = as_of(Caller::Person(contract.person_id.parse().expect("an id")));
+    let pausing = || pb::PauseContractRequest {
+        request_id: request_id(),
+        contract_id: contract.id.clone(),
+        reason: "Not now".to_owned(),
+    };
+    let resuming = || pb::ResumeContractRequest {
+        request_id: request_id(),
+        contract_id: contract.id.clone(),
+    };
+    let paused = client.pause_contract(pausing()).await.expect("paused").into_inner();
+    let author = paused.contract.expect("a contract").state_author();
+    assert_eq!(author, Author::Client);
+    talent.pause_contract(pausing()).await.expect("paused already");
+    let by_other = refused("CONTRACT_PAUSED_BY_OTHER");
+    assert_eq!(refusal(talent.resume_contract(resuming()).await), by_other);
+    client.resume_contract(resuming()).await.expect("resumed");
+    talent.pause_contract(pausing()).await.expect("paused");
+    assert_eq!(refusal(client.resume_contract(resuming()).await), by_other);
+    assert_eq!(resume(&world, &contract.id).await.expect("by an operator"), contract);
+    let pauses = count(&world.db, "contract_pause").await;
+    assert_eq!(pauses, 1, "what began and ended in one moment is one");
     world.stop().await;
 }
 
@@ -147,9 +190,13 @@ async fn an_ended_contract_stays_ended_and_is_told(database: TestDatabase) {
     assert_eq!(told::<pb::ContractEnded>(&world.db).await, [event]);
     assert!(changes(&world).await.is_empty());
     let hourly = hourly(&world, PersonId::new(), AccountId::new(), usd(6_000), 2_400).await;
+    world.clock.set(at("2026-03-03T12:00:00Z")).expect("forwards");
     end(&world, &hourly.id).await.expect("ended");
-    let worked = time(&hourly.id, "2026-03-02T09:00:00Z", "2026-03-02T10:00:00Z");
-    assert_eq!(refusal(add(&world, worked).await), over);
+    world.clock.set(at("2026-03-03T18:00:00Z")).expect("forwards");
+    let worked = time(&hourly.id, "2026-03-03T11:00:00Z", "2026-03-03T12:00:00Z");
+    add(&world, worked).await.expect("worked before the end");
+    let later = time(&hourly.id, "2026-03-03T12:00:00Z", "2026-03-03T13:00:00Z");
+    assert_eq!(refusal(add(&world, later).await), refused("TIME_AFTER_END"));
     assert_eq!(refusal(limit(&world, &hourly.id, 60).await), over);
     world.stop().await;
 }
@@ -240,7 +287,25 @@ async fn a_contract_and_its_limits_cannot_be_wrong(database: TestDatabase) {
     let world = World::new(database).await;
     let contract = hourly(&world, PersonId::new(), AccountId::new(), usd(6_000), 600).await;
     limit(&world, &contract.id, 700).await.expect("raised");
+    let other = hourly(&world, PersonId::new(), AccountId::new(), usd(6_000), 600).await;
+    pause(&world, &other.id).await.expect("paused");
     for (sql, why) in [
+        (
+            "UPDATE contract SET halted_by = 'CLIENT'",
+            "contract_is_halted_by_somebody",
+        ),
+        (
+            "UPDATE contract SET halted_by = 'PAPA' WHERE state = 'PAUSED'",
+            "contract_is_halted_by_somebody",
+        ),
+        (
+            "UPDATE contract_pause SET until_at = from_at - 1",
+            "contract_pause_ends_after_it_begins",
+        ),
+        (
+            "INSERT INTO contract_pause SELECT contract_id, from_at + 1, NULL FROM contract_pause",
+            "contract_pause",
+        ),
         (
             "UPDATE contract SET state = 'ASLEEP', state_at = 1, state_reason = 'x'",
             "contract_state_is_known",

@@ -23,12 +23,13 @@ on_both_databases! {
     a_late_close_counts_from_its_monday,
     a_week_without_time_becomes_no_invoice,
     many_weeks_close_together,
+    one_bad_week_does_not_hold_up_the_others,
     amounts_are_rounded_down_once_in_every_currency,
     an_invoice_cannot_be_wrong,
 }
 
 /// All invoices of an account, the latest week first, once there are so many.
-async fn until_invoices(world: &World, account: AccountId, number: usize) -> Vec<pb::Invoice> {
+pub async fn until_invoices(world: &World, account: AccountId, number: usize) -> Vec<pb::Invoice> {
     eventually("the invoices", SOON, async || {
         let invoices = list(world, Party::AccountId(account.to_string()), "").await;
         if invoices.len() == number {
@@ -74,7 +75,7 @@ async fn invoice(world: &World, id: &str) -> pb::Invoice {
 }
 
 /// The earning that an invoice has become.
-async fn earning_of(world: &World, account: AccountId, invoice: &str) -> pb::Earning {
+pub async fn earning_of(world: &World, account: AccountId, invoice: &str) -> pb::Earning {
     let request = pb::ListEarningsRequest {
         account_id: account.to_string(),
         page_size: 100,
@@ -190,7 +191,7 @@ async fn two_weeks_become_invoices_and_money(database: TestDatabase) {
 async fn the_first_week_is_pending(world: &World, ada: AccountId, contract: &pb::Contract, invoice: &pb::Invoice) {
     let earning = earning_of(world, ada, &invoice.id).await;
     assert_eq!((&earning.gross, &earning.fee), (&Some(usd(85_510)), &Some(usd(8_551))));
-    assert_eq!(earning.occur_time, Some(to_wire_time(at("2026-03-02T00:00:00Z"))));
+    assert_eq!(earning.occur_time, contract.start_time, "nothing was worked before");
     assert_eq!(earning.available_time, Some(to_wire_time(at("2026-03-18"))));
     let issued = pb::InvoiceIssued {
         invoice_id: invoice.id.clone(),
@@ -241,7 +242,7 @@ async fn a_late_close_counts_from_its_monday(database: TestDatabase) {
     assert_eq!(invoice.issue_time, Some(to_wire_time(at("2026-03-09T12:00:00Z"))));
     assert_eq!(invoice.pay_time, Some(to_wire_time(at("2026-03-14T08:00:00Z"))));
     let earning = earning_of(&world, ada, &invoice.id).await;
-    assert_eq!(earning.occur_time, Some(to_wire_time(at("2026-03-02T00:00:00Z"))));
+    assert_eq!(earning.occur_time, contract.start_time, "nothing was worked before");
     assert_eq!(
         earning.available_time,
         Some(to_wire_time(at("2026-03-19T08:00:00Z"))),
@@ -311,6 +312,38 @@ async fn many_weeks_close_together(database: TestDatabase) {
     world.until_balances(ada, "USD", [gross - fees, 0, 0]).await;
     world.clock.set(at("2026-03-18")).expect("forwards");
     world.until_balances(ada, "USD", [0, gross - fees, 0]).await;
+    world.stop().await;
+}
+
+// F5: a contract whose total is full cannot be paid, which is nobody else's trouble.
+async fn one_bad_week_does_not_hold_up_the_others(database: TestDatabase) {
+    let world = World::new(database).await;
+    let (ada, bob) = (AccountId::new(), AccountId::new());
+    let full = hourly(&world, PersonId::new(), bob, usd(6_000), 600).await;
+    let mut contracts = vec![full.clone()];
+    for _ in 0..3 {
+        contracts.push(hourly(&world, PersonId::new(), ada, usd(6_000), 600).await);
+    }
+    world.clock.set(at("2026-03-09T11:00:00Z")).expect("forwards");
+    for contract in &contracts {
+        let hour = time(&contract.id, "2026-03-03T10:00:00Z", "2026-03-03T11:00:00Z");
+        add(&world, hour).await.expect("added");
+    }
+    let total = |minor: i64| {
+        format!(
+            "UPDATE contract SET net_gross_minor = {minor} WHERE id = (SELECT id FROM contract ORDER BY id LIMIT 1)"
+        )
+    };
+    assert_eq!(tried(&world.db, &total(i64::MAX - 5_999)).await, Ok(1));
+    world.clock.set(at("2026-03-09T12:00:00Z")).expect("forwards");
+    until_invoices(&world, ada, 3).await;
+    world.until_balances(ada, "USD", [16_200, 0, 0]).await;
+    assert!(list(&world, Party::AccountId(bob.to_string()), "").await.is_empty());
+    // It waits, and is closed when there is room.
+    assert_eq!(tried(&world.db, &total(0)).await, Ok(1));
+    world.clock.set(at("2026-03-09T14:00:00Z")).expect("forwards");
+    until_invoices(&world, bob, 1).await;
+    world.until_balances(bob, "USD", [5_400, 0, 0]).await;
     world.stop().await;
 }
 

@@ -12,6 +12,7 @@ mod disputes;
 mod hours;
 mod hours_contracts;
 mod hours_invoices;
+mod hours_reviews;
 mod life;
 mod offers;
 mod payout_crowd;

@@ -30,8 +30,8 @@ use vouch_proto::{
 };
 use vouch_runtime::{
     Chassis, ChassisError, ServiceClock,
-    access::{Caller, Signed, Signer},
-    config::{Common, Layers},
+    access::{Caller, Gate, Signed, Signer},
+    config::{AccessConfig, Common, Layers},
 };
 use vouch_storage::{DatabaseConfig, Db};
 use vouch_testkit::{TestDatabase, eventually};
@@ -58,6 +58,8 @@ pub struct World {
     pub db: Db,
     pub clock: Arc<TestClock>,
     bus: Arc<MemoryBus>,
+    access: AccessConfig,
+    unsigned: Channel,
     stop: CancellationToken,
     service: JoinHandle<Result<(), ChassisError>>,
     _database: TestDatabase,
@@ -102,6 +104,8 @@ impl Place {
         let mut config = loaded.expect("good defaults").config;
         config.common.server.listen.set_port(0);
         config.common.access.keys = KEYS.to_owned();
+        // The tracker is no service of this house, and has a key all the same.
+        Gate::open(&config.common.access, "tracker").expect("keys");
         let test_clock = ServiceClock::test(self.clock.clone());
         let chassis = Chassis::with(NAME, &config.common, db, self.bus.clone(), test_clock);
         let service = Service::build_with(chassis.await.expect("a free port"), &config, self.gateway.clone());
@@ -144,7 +148,8 @@ impl World {
         let address = format!("http://{}", service.address());
         let stop = CancellationToken::new();
         let service = tokio::spawn(service.run(stop.clone()));
-        let channel = Channel::from_shared(address).expect("an address").connect_lazy();
+        let unsigned = Channel::from_shared(address).expect("an address").connect_lazy();
+        let channel = unsigned.clone();
         let channel = Signer::new(&access.access, Caller::Operator("test".to_owned())).on(channel);
         Self {
             contracts: ContractServiceClient::new(channel.clone()),
@@ -159,10 +164,17 @@ impl World {
             db: place.db,
             clock: place.clock,
             bus: place.bus,
+            access: access.access,
+            unsigned,
             stop,
             service,
             _database: database,
         }
+    }
+
+    /// The way to the service for somebody else than an operator.
+    pub fn channel(&self, caller: Caller) -> Signed {
+        Signer::new(&self.access, caller).on(self.unsigned.clone())
     }
 
     /// Checks the books and stops the service, which must end in good order.

@@ -82,40 +82,171 @@ fn time_is_written_after_the_work_and_before_monday_noon() {
         ("2026-03-09T12:00:00Z", Err(closed.clone())),
         ("2026-03-20T00:00:00Z", Err(closed.clone())),
     ] {
-        assert_eq!(friday.check(&contract, 0, at(now)), outcome, "{now}");
+        assert_eq!(check(&friday, &contract, at(now)), outcome, "{now}");
     }
     let now = at("2026-03-07T00:00:00Z");
-    assert_eq!(friday.check(&contract, 499, now), Ok(()));
-    assert_eq!(friday.check(&contract, 500, now), Err(TimeError::TooMany));
+    let others = |entries| Others { entries, minutes: 600 };
+    assert_eq!(friday.check(&contract, &[], others(499), now), Ok(()));
+    assert_eq!(friday.check(&contract, &[], others(500), now), Err(TimeError::TooMany));
     let early = entry(&contract, span("2026-03-02T08:59:00Z", "2026-03-02T10:00:00Z").unwrap());
     let from = contract.start_at;
-    assert_eq!(early.check(&contract, 0, now), Err(TimeError::BeforeContract { from }));
+    assert_eq!(check(&early, &contract, now), Err(TimeError::BeforeContract { from }));
     let first = entry(&contract, span("2026-03-02T09:00:00Z", "2026-03-02T10:00:00Z").unwrap());
-    assert_eq!(first.check(&contract, 0, now), Ok(()));
+    assert_eq!(check(&first, &contract, now), Ok(()));
     contract.created_at = at("2026-03-02T09:00:00.000001Z");
     let from = contract.created_at;
-    assert_eq!(first.check(&contract, 0, now), Err(TimeError::BeforeContract { from }));
-    let halt = || Halt {
-        at: now,
-        reason: "Holiday".to_owned(),
-    };
-    assert_eq!(contract.pause(halt()), Ok(Transition::Moved));
-    assert_eq!(friday.check(&contract, 0, now), Err(ContractError::Paused.into()));
-    assert_eq!(
-        (contract.resume(), contract.resume()),
-        (Ok(Transition::Moved), Ok(Transition::AlreadyDone))
-    );
-    assert_eq!(contract.end(halt(), &mut []), Ok(Transition::Moved));
-    assert_eq!(contract.end(halt(), &mut []), Ok(Transition::AlreadyDone));
-    assert_eq!(friday.check(&contract, 0, now), Err(ContractError::Ended.into()));
-    assert_eq!(
-        (contract.pause(halt()), contract.resume()),
-        (Err(ContractError::Ended), Err(ContractError::Ended))
-    );
+    assert_eq!(check(&first, &contract, now), Err(TimeError::BeforeContract { from }));
     contract.pay = Pay::Fixed {
         currency: Currency::USD,
     };
-    assert_eq!(friday.check(&contract, 0, now), Err(ContractError::NotHourly.into()));
+    assert_eq!(check(&friday, &contract, now), Err(ContractError::NotHourly.into()));
+}
+
+fn check(entry: &TimeEntry, contract: &Contract, now: Timestamp) -> Result<(), TimeError> {
+    entry.check(contract, &[], Others::default(), now)
+}
+
+fn halt(at: Timestamp, by: Author) -> Halt {
+    Halt {
+        at,
+        reason: "Holiday".to_owned(),
+        by: Some(by),
+    }
+}
+
+// B6: whether work went on when it was done decides, whatever is so by the time at which it is written.
+#[test]
+fn time_counts_by_what_was_when_it_was_worked() {
+    let mut contract = hourly(Money::new(6_000, Currency::USD));
+    let now = at("2026-03-09T11:59:59.999999Z");
+    let (paused, resumed) = (at("2026-03-04T12:00:00Z"), at("2026-03-05T12:00:00Z"));
+    let over = [Pause {
+        from: paused,
+        until: Some(resumed),
+    }];
+    let open = [Pause {
+        from: paused,
+        until: None,
+    }];
+    let from = paused;
+    let within = Err(TimeError::WhilePaused { from });
+    for (start, end, after_it, in_it) in [
+        ("2026-03-04T11:00:00Z", "2026-03-04T12:00:00Z", Ok(()), Ok(())),
+        (
+            "2026-03-04T11:00:00Z",
+            "2026-03-04T12:01:00Z",
+            within.clone(),
+            within.clone(),
+        ),
+        (
+            "2026-03-04T13:00:00Z",
+            "2026-03-04T14:00:00Z",
+            within.clone(),
+            within.clone(),
+        ),
+        (
+            "2026-03-04T12:00:00Z",
+            "2026-03-05T12:00:00Z",
+            within.clone(),
+            within.clone(),
+        ),
+        (
+            "2026-03-05T11:59:00Z",
+            "2026-03-05T13:00:00Z",
+            within.clone(),
+            within.clone(),
+        ),
+        ("2026-03-05T12:00:00Z", "2026-03-05T13:00:00Z", Ok(()), within.clone()),
+    ] {
+        let entry = entry(&contract, span(start, end).unwrap());
+        let checked = |pauses: &[Pause]| entry.check(&contract, pauses, Others::default(), now);
+        assert_eq!((checked(&over), checked(&open)), (after_it, in_it), "{start} to {end}");
+    }
+    let ended = at("2026-03-06T12:00:00Z");
+    contract.end(halt(ended, Author::Client), &mut []).unwrap();
+    let before = entry(&contract, span("2026-03-06T11:00:00Z", "2026-03-06T12:00:00Z").unwrap());
+    assert_eq!(check(&before, &contract, now), Ok(()), "worked before the end");
+    let after = entry(&contract, span("2026-03-06T11:00:00Z", "2026-03-06T12:01:00Z").unwrap());
+    assert_eq!(check(&after, &contract, now), Err(TimeError::AfterEnd { at: ended }));
+    assert!(
+        check(&before, &contract, at("2026-03-09T12:00:00Z")).is_err(),
+        "its week is closed"
+    );
+}
+
+// B6
+#[test]
+fn who_has_paused_a_contract_lets_it_go_on() {
+    let now = at("2026-03-07T00:00:00Z");
+    let (moved, done) = (Ok(Transition::Moved), Ok(Transition::AlreadyDone));
+    for by in Author::ALL {
+        let mut contract = hourly(Money::new(6_000, Currency::USD));
+        assert_eq!(contract.resume(by), done);
+        assert_eq!(contract.pause(halt(now, by)), moved);
+        for other in [Author::Client, Author::Talent] {
+            assert_eq!(contract.pause(halt(now, other)), done, "it stays paused by the first");
+            if other != by {
+                assert_eq!(contract.resume(other), Err(ContractError::PausedByOther { by }));
+            }
+        }
+        let ended = Err(ContractError::Ended);
+        for one in [by, Author::Operator] {
+            let mut contract = contract.clone();
+            assert_eq!(contract.resume(one), moved);
+            assert_eq!(contract.end(halt(now, one), &mut []), moved);
+            assert_eq!(contract.end(halt(now, one), &mut []), done);
+            assert_eq!((contract.pause(halt(now, one)), contract.resume(one)), (ended, ended));
+        }
+        // Nobody knows who paused it in the days when that was not kept.
+        let state = ContractState::Paused(Halt {
+            by: None,
+            ..halt(now, by)
+        });
+        for one in Author::ALL {
+            let mut contract = Contract {
+                state: state.clone(),
+                ..contract.clone()
+            };
+            assert_eq!(contract.resume(one), moved);
+        }
+    }
+}
+
+// B6: no week can become an invoice that could not be paid.
+#[test]
+fn a_week_is_worth_what_may_be_paid_at_once() {
+    let now = at("2026-03-07T00:00:00Z");
+    let contract = hourly(Money::new(Money::LARGEST_MINOR, Currency::USD));
+    let hour = entry(&contract, span("2026-03-06T10:00:00Z", "2026-03-06T11:00:00Z").unwrap());
+    let others = |minutes| Others { entries: 1, minutes };
+    assert_eq!(hour.check(&contract, &[], others(0), now), Ok(()));
+    let refused = hour.check(&contract, &[], others(1), now);
+    assert!(
+        matches!(refused, Err(TimeError::Contract(ContractError::AmountTooLarge(_)))),
+        "{refused:?}"
+    );
+}
+
+// R25: a week counts by its Monday, but never from before the contract that it was worked under.
+#[test]
+fn the_first_week_counts_from_the_beginning_of_the_contract() {
+    let mut contract = hourly(Money::new(6_000, Currency::USD));
+    for (start, created, occurred) in [
+        ("2026-03-01", "2026-03-01", "2026-03-02"),
+        ("2026-03-02", "2026-03-02", "2026-03-02"),
+        ("2026-03-04T09:00:00Z", "2026-03-01", "2026-03-04T09:00:00Z"),
+        ("2026-03-01", "2026-03-04T10:30:00.5Z", "2026-03-04T10:30:00.5Z"),
+        ("2026-03-04T09:00:00Z", "2026-03-04T10:30:00Z", "2026-03-04T10:30:00Z"),
+    ] {
+        (contract.start_at, contract.created_at) = (at(start), at(created));
+        let worked = entry(&contract, span("2026-03-06T10:00:00Z", "2026-03-06T11:00:00Z").unwrap());
+        let week = worked.span.week();
+        let (mut invoice, _) = Invoice::of_week(&contract, week, 600, &[worked]).unwrap().unwrap();
+        let earning = invoice.pay(&mut contract, EarningId::new(), week.closes_at());
+        let earning = earning.unwrap().unwrap();
+        assert_eq!(earning.occurred_at, at(occurred), "{start}, {created}");
+        assert_eq!(earning.review_until(), at("2026-03-13T23:59:59.999999Z"));
+    }
 }
 
 // F4, B8
@@ -172,7 +303,7 @@ fn a_paid_invoice_is_an_earning_of_its_week() {
     ] {
         let mut invoice = invoice.clone();
         let earning = invoice.pay(&mut contract, EarningId::new(), at(paid)).unwrap().unwrap();
-        assert_eq!(earning.occurred_at, at("2026-03-02T00:00:00Z"));
+        assert_eq!(earning.occurred_at, contract.start_at, "nothing was worked before");
         assert_eq!((earning.approved_at, earning.available_at), (at(paid), at(available)));
         assert_eq!((earning.gross, earning.fee_minor), (Money::new(100, Currency::USD), 10));
         assert_eq!(invoice.pay(&mut contract, EarningId::new(), at(paid)), Ok(None), "once");

@@ -49,6 +49,14 @@ fn charge(contract: &Contract, milestone: &Milestone, amount: Money) -> Charge {
     }
 }
 
+/// Work that was submitted then.
+const fn submitted(at: Timestamp) -> MilestoneState {
+    MilestoneState::Submitted {
+        submitted_at: at,
+        silent_since: at,
+    }
+}
+
 /// A milestone that is agreed and nothing more.
 fn milestone(contract: &Contract, amount_minor: i64) -> Milestone {
     Milestone {
@@ -56,6 +64,7 @@ fn milestone(contract: &Contract, amount_minor: i64) -> Milestone {
         contract_id: contract.id,
         title: "work".to_owned(),
         amount: Money::new(amount_minor, contract.currency()),
+        taken_minor: 0,
         state: MilestoneState::Agreed,
     }
 }

@@ -17,7 +17,7 @@ enum Step {
     Fund(i64),
     Approve(usize),
     GiveUp(usize),
-    TakeEscrow(usize),
+    TakeEscrow(usize, i64),
     Settle(usize),
     Hold(usize, i64),
     Close(usize, i64),
@@ -35,12 +35,12 @@ fn step() -> impl Strategy<Value = Step> {
         3 => amount.prop_map(Step::Fund),
         3 => index.clone().prop_map(Step::Approve),
         1 => index.clone().prop_map(Step::GiveUp),
-        1 => index.clone().prop_map(Step::TakeEscrow),
+        2 => (index.clone(), 1..=130_i64).prop_map(|(of, share)| Step::TakeEscrow(of, share)),
         2 => index.clone().prop_map(Step::Settle),
         3 => (index.clone(), share.clone()).prop_map(|(of, share)| Step::Hold(of, share)),
         2 => (index.clone(), 0..=110_i64).prop_map(|(of, share)| Step::Close(of, share)),
         2 => (index.clone(), share.clone()).prop_map(|(of, share)| Step::Refund(of, share)),
-        3 => (index.clone(), share.clone()).prop_map(|(of, share)| Step::ChargeBack(of, share)),
+        3 => (index.clone(), 1..=130_i64).prop_map(|(of, share)| Step::ChargeBack(of, share)),
         2 => index.prop_map(Step::WinBack),
         2 => share.prop_map(Step::Withdraw),
         3 => (0..100_usize, payout_step()).prop_map(|(of, step)| Step::MovePayout(of, step)),
@@ -93,9 +93,9 @@ impl World {
             Step::GiveUp(index) => among(self.milestones.len(), index)
                 .into_iter()
                 .for_each(|i| self.give_up(i)),
-            Step::TakeEscrow(index) => among(self.milestones.len(), index)
+            Step::TakeEscrow(index, share) => among(self.milestones.len(), index)
                 .into_iter()
-                .for_each(|i| self.take_escrow(i)),
+                .for_each(|i| self.take_escrow(i, share)),
             Step::Settle(index) => among(self.earnings.len(), index)
                 .into_iter()
                 .for_each(|i| self.settle(i)),
@@ -151,16 +151,21 @@ impl World {
 
     fn give_up(&mut self, index: usize) {
         let milestone = &mut self.milestones[index];
-        if milestone.refund_escrow(NOON) == Ok(Transition::Moved) {
-            self.book.refund_escrow(NOON, milestone).unwrap();
+        if let Ok(back) = milestone.refund_escrow(NOON) {
+            self.book.refund_escrow(NOON, milestone, back).unwrap();
         }
     }
 
-    fn take_escrow(&mut self, index: usize) {
+    /// Above 100 the provider takes more than was paid.
+    fn take_escrow(&mut self, index: usize, share: i64) {
         let milestone = &mut self.milestones[index];
-        if milestone.charge_back(NOON).is_ok() {
-            let chargeback = chargeback(ReversalId::new(), milestone, milestone.amount, None);
-            self.book.charge_back_escrow(&chargeback).unwrap();
+        let amount = Money::new((milestone.amount.minor * share).div_euclid(100).max(1), Currency::USD);
+        let before = milestone.in_escrow().minor;
+        if let Ok(taken) = milestone.charge_back(amount.minor, NOON) {
+            assert_eq!(taken, amount.minor.min(before), "all that there is, and no more");
+            let lost_minor = amount.minor - taken;
+            let chargeback = chargeback(ReversalId::new(), milestone, (amount, lost_minor), None);
+            self.book.charge_back(&chargeback, None).unwrap();
             self.chargebacks.push(chargeback);
         }
     }
@@ -233,18 +238,15 @@ impl World {
             let released = dispute.supersede(earning, NOON).unwrap();
             self.book.release(&released, earning.account_id).unwrap();
         }
-        let amount = Money::new(part(earning.left().minor, share), Currency::USD);
-        if amount.minor > 0 {
-            let id = ReversalId::new();
-            let taken = earning.charge_back(&mut self.contract, id, amount, NOON).unwrap();
-            self.book.refund(&taken).unwrap();
-            let milestone = self
-                .milestones
-                .iter()
-                .find(|m| EarningSource::Milestone(m.id) == earning.source);
-            self.chargebacks
-                .push(chargeback(id, milestone.unwrap(), amount, Some(earning.id)));
-        }
+        let amount = Money::new((earning.gross.minor * share).div_euclid(100).max(1), Currency::USD);
+        let id = ReversalId::new();
+        let taken = earning.charge_back(&mut self.contract, id, amount.minor, NOON);
+        let lost_minor = amount.minor - taken.map_or(0, |taken| taken.amount.minor);
+        let of = |milestone: &&Milestone| EarningSource::Milestone(milestone.id) == earning.source;
+        let milestone = self.milestones.iter().find(of).unwrap();
+        let chargeback = chargeback(id, milestone, (amount, lost_minor), Some(earning.id));
+        self.book.charge_back(&chargeback, taken.as_ref()).unwrap();
+        self.chargebacks.push(chargeback);
     }
 
     fn win_back(&mut self, index: usize) {
@@ -253,17 +255,21 @@ impl World {
         if chargeback.win_back(id, NOON).is_err() {
             return;
         }
+        let taken = Money::new(chargeback.taken_minor(), Currency::USD);
         if let Some(of) = chargeback.earning_id {
             let earning = self.earnings.iter_mut().find(|e| e.id == of).unwrap();
-            let given = earning
-                .reinstate(&mut self.contract, id, chargeback.amount, NOON)
-                .unwrap();
-            assert!((0..=given.amount.minor).contains(&given.fee_minor));
-            self.book.reinstate(&given).unwrap();
+            let contract = &mut self.contract;
+            let given = (taken.minor > 0).then(|| earning.reinstate(contract, id, taken, NOON).unwrap());
+            assert!(given.is_none_or(|given| (0..=given.amount.minor).contains(&given.fee_minor)));
+            self.book.win_back(chargeback, given.as_ref(), (id, NOON)).unwrap();
         } else {
             let of = |milestone: &&mut Milestone| EarningSource::Milestone(milestone.id) == chargeback.payment;
-            self.milestones.iter_mut().find(of).unwrap().win_back().unwrap();
-            self.book.win_back_escrow(chargeback, id, NOON).unwrap();
+            let milestone = self.milestones.iter_mut().find(of).unwrap();
+            let stays = milestone.win_back(taken.minor, NOON).unwrap();
+            self.book.win_back(chargeback, None, (id, NOON)).unwrap();
+            if !stays {
+                self.book.hand_on(chargeback).unwrap();
+            }
         }
     }
 
@@ -311,8 +317,7 @@ impl World {
         let parts = Book::accounts_of(self.contract.account_id, Currency::USD);
         let [pending, held, available, in_transit, receivable] =
             parts.all().map(|account| self.book.balances[&account]);
-        let in_escrow = |m: &&Milestone| matches!(m.state, MilestoneState::Funded | MilestoneState::Submitted { .. });
-        let escrow: i64 = self.milestones.iter().filter(in_escrow).map(|m| m.amount.minor).sum();
+        let escrow: i64 = self.milestones.iter().map(|m| m.in_escrow().minor).sum();
         assert_eq!(
             self.book.balances[&LedgerAccount::escrow(self.contract.id, Currency::USD)],
             escrow
@@ -346,9 +351,16 @@ impl World {
         let payout_fees = moving_fees + arrived_fees;
         assert_eq!(in_transit, moving, "what is on its way is in transit");
         assert_eq!(platform(LedgerAccountKind::Fees), fee + payout_fees);
+        let open = |one: &&Chargeback| one.won_back.is_none();
+        let lost: i64 = self.chargebacks.iter().filter(open).map(|one| one.lost_minor).sum();
+        assert_eq!(
+            platform(LedgerAccountKind::Losses),
+            -lost,
+            "what is not won back is lost"
+        );
         assert_eq!(
             platform(LedgerAccountKind::Clearing),
-            arrived - (escrow + net),
+            lost + arrived - (escrow + net),
             "clients have paid what is there"
         );
         let all = pending + held + available + in_transit - receivable;
@@ -371,12 +383,18 @@ impl World {
     }
 }
 
-fn chargeback(id: ReversalId, milestone: &Milestone, amount: Money, earning_id: Option<EarningId>) -> Chargeback {
+fn chargeback(
+    id: ReversalId,
+    milestone: &Milestone,
+    (amount, lost_minor): (Money, i64),
+    earning_id: Option<EarningId>,
+) -> Chargeback {
     Chargeback {
         id,
         payment: EarningSource::Milestone(milestone.id),
         contract_id: milestone.contract_id,
         amount,
+        lost_minor,
         earning_id,
         provider_reference: id.to_string(),
         charged_back_at: NOON,
@@ -432,12 +450,13 @@ fn a_dispute_is_refused_once_the_money_is_available() {
     world.fund(1_000);
     world.approve(0);
     let earning = &mut world.earnings[0];
-    let until = earning.available_at;
+    let earning_available = earning.available_at;
+    let until = earning.review_until();
     let complaint = Complaint {
         amount: Money::new(1, Currency::USD),
         reason: DisputeReason::Other,
         description: "no".to_owned(),
     };
-    let late = Dispute::open(DisputeId::new(), earning, &world.contract, complaint, until);
+    let late = Dispute::open(DisputeId::new(), earning, &world.contract, complaint, earning_available);
     assert_eq!(late, Err(DisputeError::TooLate { until }));
 }

@@ -4,14 +4,42 @@ use std::collections::BTreeMap;
 
 use vouch_primitives::{AccountId, Currency, EarningId, Money, ReversalId, Timestamp, Uuid};
 
-use super::{NOON, charge, contract, currency, milestone};
+use super::{NOON, charge, contract, currency, milestone, submitted};
 use crate::domain::{reward::newest, *};
+
+// B7, F6: 14 days of silence and 5 days of waiting, over leap days and ends of years.
+#[test]
+fn silence_and_availability_count_days() {
+    let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+    for (submitted, silence, available) in [
+        ("2028-02-15T10:00:00Z", "2028-02-29T10:00:00Z", "2028-03-05T10:00:00Z"),
+        ("2028-02-29T23:59:59Z", "2028-03-14T23:59:59Z", "2028-03-19T23:59:59Z"),
+        ("2027-02-15T10:00:00Z", "2027-03-01T10:00:00Z", "2027-03-06T10:00:00Z"),
+        ("2026-12-31T12:00:00Z", "2027-01-14T12:00:00Z", "2027-01-19T12:00:00Z"),
+        ("2026-12-17T00:00:00Z", "2026-12-31T00:00:00Z", "2027-01-05T00:00:00Z"),
+    ] {
+        let mut contract = contract(AccountId::new(), Currency::USD, 1_000);
+        let mut milestone = milestone(&contract, 1_000);
+        milestone.fund().unwrap();
+        milestone.submit(at(submitted)).unwrap();
+        assert_eq!(milestone.auto_approve_at(), Some(at(silence)), "{submitted}");
+        let late = at(silence).add_days(100);
+        assert!(milestone.is_approved_by_silence(at(silence)) && milestone.is_approved_by_silence(late));
+        assert!(!milestone.is_approved_by_silence(at(silence).saturating_sub(std::time::Duration::from_micros(1))));
+        let earning = milestone
+            .approve(&mut contract, EarningId::new(), late)
+            .unwrap()
+            .unwrap();
+        assert_eq!((earning.occurred_at, earning.approved_at), (at(submitted), at(silence)));
+        assert_eq!(earning.available_at, at(available));
+    }
+}
 
 #[test]
 fn refunds_have_a_limit_and_an_end() {
     let mut contract = contract(AccountId::new(), Currency::USD, 1_000);
     let mut milestone = milestone(&contract, 10_000);
-    milestone.state = MilestoneState::Submitted { submitted_at: NOON };
+    milestone.state = submitted(NOON);
     let mut earning = milestone
         .approve(&mut contract, EarningId::new(), NOON)
         .unwrap()
@@ -115,7 +143,7 @@ fn contradicting_releases_are_refused() {
 fn a_book_refuses_what_it_does_not_hold() {
     let mut contract = contract(AccountId::new(), Currency::USD, 1_000);
     let mut milestone = milestone(&contract, 10_000);
-    milestone.state = MilestoneState::Submitted { submitted_at: NOON };
+    milestone.state = submitted(NOON);
     let earning = milestone
         .approve(&mut contract, EarningId::new(), NOON)
         .unwrap()

@@ -1,12 +1,12 @@
 //! Disputes and chargebacks.
 
-use vouch_primitives::{DisputeId, DisputeNoteId, Money};
+use vouch_primitives::{DisputeId, DisputeNoteId, Money, ReversalId};
 use vouch_proto::{Fields, Page, Violations, convert::to_wire_time, payments::v1 as pb};
 
 use super::{Id, MESSAGE_LENGTH};
 use crate::{
     app::{
-        chargebacks::{RecordChargeback, ReverseChargeback},
+        chargebacks::{self, RecordChargeback, ReverseChargeback},
         disputes::{AddDisputeNote, Filter, OpenDispute, ResolveDispute, WithdrawDispute},
     },
     domain::{
@@ -21,6 +21,15 @@ pub struct ListDisputes {
     pub filter: Filter,
     /// Which part of the list.
     pub page: Page<DisputeId>,
+}
+
+/// Which chargebacks.
+#[derive(Debug)]
+pub struct ListChargebacks {
+    /// Which of all.
+    pub filter: chargebacks::Filter,
+    /// Which part of the list.
+    pub page: Page<ReversalId>,
 }
 
 /// Which notes of a dispute.
@@ -223,6 +232,25 @@ impl TryFrom<pb::ReverseChargebackRequest> for ReverseChargeback {
     }
 }
 
+impl TryFrom<pb::ListChargebacksRequest> for ListChargebacks {
+    type Error = Violations;
+
+    fn try_from(request: pb::ListChargebacksRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let contract_id = fields.id_if_set("contract_id", &request.contract_id);
+        let provider_reference = fields.line("provider_reference", &request.provider_reference, 0..=200);
+        let page = fields.page(request.page_size, &request.page_token);
+        let (Some(contract_id), Some(provider_reference), Some(page)) = (contract_id, provider_reference, page) else {
+            return Err(fields.into());
+        };
+        let filter = chargebacks::Filter {
+            contract_id,
+            provider_reference: (!provider_reference.is_empty()).then_some(provider_reference),
+        };
+        fields.finish(Self { filter, page })
+    }
+}
+
 impl From<Dispute> for pb::Dispute {
     fn from(dispute: Dispute) -> Self {
         use pb::dispute::{Reason, State};
@@ -296,6 +324,8 @@ impl From<Chargeback> for pb::Chargeback {
             payment: Some(payment),
             amount: Some(chargeback.amount.into()),
             earning_id: chargeback.earning_id.map_or_else(String::new, |id| id.to_string()),
+            lost: (chargeback.lost_minor > 0)
+                .then(|| Money::new(chargeback.lost_minor, chargeback.amount.currency).into()),
             provider_reference: chargeback.provider_reference,
             charge_back_time: Some(to_wire_time(chargeback.charged_back_at)),
             reverse_time: chargeback.won_back.map(|(_, at)| to_wire_time(at)),

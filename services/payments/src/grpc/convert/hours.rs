@@ -270,7 +270,7 @@ impl From<Invoice> for pb::Invoice {
             amount: Some(invoice.amount.into()),
             state: state.into(),
             issue_time: Some(to_wire_time(invoice.issued_at())),
-            review_until_time: Some(to_wire_time(invoice.week.review_until())),
+            review_until_time: Some(to_wire_time(invoice.week.review_until(invoice.state.paid_at()))),
             pay_time: invoice.state.paid_at().map(to_wire_time),
             lines: Vec::new(),
         }

@@ -9,7 +9,7 @@ mod requests;
 mod responses;
 mod taxes;
 
-pub use disputes::{ListDisputeNotes, ListDisputes};
+pub use disputes::{ListChargebacks, ListDisputeNotes, ListDisputes};
 pub use hours::{ListInvoices, ListTimeEntries};
 pub use milestones::{ListBonusPayments, ListMilestoneEvents};
 pub use payout_methods::{ListPayoutMethods, tariffs};

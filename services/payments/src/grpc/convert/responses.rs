@@ -6,14 +6,14 @@ use vouch_proto::{common::v1 as common, convert::to_wire_time, payments::v1 as p
 use crate::{
     app::contracts::ContractView,
     domain::{
-        Balances, ContractState, CurrencyTotal, Earning, EarningSource, EarningState, Milestone, MilestoneState, Part,
-        Pay, RewardTotal, StatementLine, Week,
+        Author, Balances, ContractState, CurrencyTotal, Earning, EarningSource, EarningState, Milestone,
+        MilestoneState, Part, Pay, RewardTotal, StatementLine, Week,
     },
 };
 
 impl From<ContractView> for pb::Contract {
     fn from(view: ContractView) -> Self {
-        use pb::contract::{Pay as Wire, State};
+        use pb::contract::{Author as Halter, Pay as Wire, State};
         let (contract, limits) = (view.contract, view.limits.unwrap_or_default());
         let pay = match contract.pay {
             Pay::Hourly { rate, .. } => Wire::Hourly(common::HourlyPay {
@@ -47,6 +47,13 @@ impl From<ContractView> for pb::Contract {
             state: state.into(),
             state_time: halt.map(|halt| to_wire_time(halt.at)),
             state_reason: halt.map_or_else(String::new, |halt| halt.reason.clone()),
+            state_author: halt
+                .and_then(|halt| halt.by)
+                .map_or(Halter::Unspecified, |by| match by {
+                    Author::Client => Halter::Client,
+                    Author::Talent => Halter::Talent,
+                    Author::Operator => Halter::Operator,
+                }) as i32,
             next_weekly_limit: limits.waiting(view.at).map(|(from, minutes)| pb::WeeklyLimit {
                 from_time: Some(to_wire_time(from.start())),
                 minutes,
@@ -68,7 +75,7 @@ impl From<Milestone> for pb::Milestone {
                 ..
             } => (State::Approved, Some((approved_at, earning_id))),
             MilestoneState::Cancelled => (State::Cancelled, None),
-            MilestoneState::ChargedBack => (State::ChargedBack, None),
+            MilestoneState::ChargedBack { .. } => (State::ChargedBack, None),
         };
         Self {
             id: milestone.id.to_string(),
@@ -80,6 +87,8 @@ impl From<Milestone> for pb::Milestone {
             auto_approve_time: milestone.auto_approve_at().map(to_wire_time),
             approve_time: approval.map(|(at, _)| to_wire_time(at)),
             earning_id: approval.map_or_else(String::new, |(_, id)| id.to_string()),
+            charged_back: (milestone.taken_minor > 0)
+                .then(|| Money::new(milestone.taken_minor, milestone.amount.currency).into()),
         }
     }
 }

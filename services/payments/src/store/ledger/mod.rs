@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    QueryOrder, QuerySelect,
+    PaginatorTrait, QueryOrder, QuerySelect,
     entity::prelude::*,
     sea_query::{LockType, OnConflict},
 };
@@ -15,7 +15,7 @@ use vouch_storage::{StorageError, Txn};
 
 use self::entity::{account, balance, entry, transfer};
 use super::ROWS;
-use crate::domain::{Book, JournalEntry, LedgerAccount, Transfer};
+use crate::domain::{Book, JournalEntry, LedgerAccount, Source, Transfer};
 
 /// Locks the balances of these accounts in ascending id, and reads them; an account that is new is opened with nothing.
 ///
@@ -71,6 +71,17 @@ pub async fn save(txn: &Txn, now: Timestamp, book: &Book) -> Result<(), StorageE
             .await?;
     }
     Ok(())
+}
+
+/// Whether this cause was booked.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_booked(conn: &impl ConnectionTrait, source: &Source) -> Result<bool, StorageError> {
+    let of_source = entry::Entity::find()
+        .filter(entry::Column::Source.eq(source.kind()))
+        .filter(entry::Column::SourceId.eq(source.name()));
+    Ok(of_source.count(conn).await? > 0)
 }
 
 /// What is read is what is locked: a row that another transaction was changing is read as that one has left it.
