@@ -147,9 +147,10 @@ readme: ## Run the commands of README.md and docs/by-hand.md as they stand there
 	@python tests/readme '$(TARGET_DIR)/debug' $(PAGE)
 
 .PHONY: mail-previews
-mail-previews: ## Make pictures of every invitation letter, as a phone and as a desk show it, in target/mail-previews/.
+mail-previews: ## Make pictures of every letter that invites somebody, as a phone and as a desk show it, in target/mail-previews/.
 	$(BOOTSTRAP) previews
 	@deploy/local/mail-previews.sh services/invitation/tests/golden '$(TARGET_DIR)/mail-previews'
+	@deploy/local/mail-previews.sh services/referral/tests/golden '$(TARGET_DIR)/mail-previews'
 
 .PHONY: proto-baseline
 proto-baseline: ## Accept the contracts as they are now as the baseline that 'make lint' compares with.

@@ -29,7 +29,7 @@ use vouch_proto::{
         invoice_service_client::InvoiceServiceClient, ledger_service_client::LedgerServiceClient,
         payout_service_client::PayoutServiceClient, time_service_client::TimeServiceClient,
     },
-    referral::v1::referral_service_client::ReferralServiceClient,
+    referral::v1::{referral_service_client::ReferralServiceClient, signal_service_client::SignalServiceClient},
 };
 use vouch_runtime::{
     access::{Caller, Signed, Signer},
@@ -86,6 +86,8 @@ pub struct Clients {
     pub ledger: LedgerServiceClient<Signed>,
     /// `vouch.referral.v1.ReferralService`.
     pub referrals: ReferralServiceClient<Signed>,
+    /// `vouch.referral.v1.SignalService`.
+    pub signals: SignalServiceClient<Signed>,
     /// `vouch.operations.v1.OperationsService` of each, in the order of [`SERVICES`].
     pub operations: [OperationsServiceClient<Signed>; 4],
     /// `vouch.operations.v1.FailPointService` of each, in the order of [`SERVICES`].
@@ -184,6 +186,7 @@ impl Clients {
             invoices: InvoiceServiceClient::new(payments.clone()),
             ledger: LedgerServiceClient::new(payments.clone()),
             referrals: ReferralServiceClient::new(referral.clone()),
+            signals: SignalServiceClient::new(referral.clone()),
             operations: [&invitation, &onboarding, &payments, &referral]
                 .map(|at| OperationsServiceClient::new(at.clone())),
             fail_points: [invitation, onboarding, payments, referral].map(FailPointServiceClient::new),

@@ -115,7 +115,15 @@ impl World {
             [mail_to("onboarding"), documents, uploads, peer, tax_forms]
         );
         let peer = variable("referral", "PEERS__PAYMENTS", &payments);
-        let referral = start!(world, "referral", vouch_referral, bus, now, engine, [peer]);
+        let referral = start!(
+            world,
+            "referral",
+            vouch_referral,
+            bus,
+            now,
+            engine,
+            [mail_to("referral"), peer]
+        );
         world.addresses = [invitation, onboarding, payments, referral];
         Ok(world)
     }

@@ -1,9 +1,24 @@
 //! What an e-mail says. One template pair gives every letter the same looks.
 
 use askama::Template;
-use vouch_primitives::{EmailAddress, text::is_deceptive};
+use vouch_primitives::{EmailAddress, Timestamp, text::is_deceptive};
 
 use crate::MailError;
+
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
 
 /// An e-mail's content, from top to bottom. Empty parts are left out. All of it is plain text: markup is escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -170,4 +185,32 @@ fn web_address(field: &'static str, url: &str) -> Result<(), MailError> {
 /// Controls, the line and paragraph separators, and what makes text run backwards to pose as something else.
 fn breaks_a_line(c: char) -> bool {
     c.is_control() || is_deceptive(c)
+}
+
+/// The day as people write it, in UTC: "31 March 2026".
+#[must_use]
+pub fn day(time: Timestamp) -> String {
+    let text = time.to_string();
+    let date: Vec<&str> = text.split('T').next().unwrap_or_default().split('-').collect();
+    let month = date.get(1).and_then(|month| month.parse::<usize>().ok());
+    match (&date[..], month.and_then(|month| MONTHS.get(month.checked_sub(1)?))) {
+        ([year, _, day], Some(month)) => format!("{} {month} {year}", day.trim_start_matches('0')),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_written_as_people_do() {
+        for (time, shown) in [
+            ("2026-03-31T09:00:00Z", "31 March 2026"),
+            ("2026-01-01T00:00:00Z", "1 January 2026"),
+            ("9999-12-31T23:59:59.999999Z", "31 December 9999"),
+        ] {
+            assert_eq!(day(time.parse().expect("a moment")), shown);
+        }
+    }
 }

@@ -30,7 +30,7 @@ mod table;
 pub mod token;
 
 pub use config::{MailConfig, Tls, TransportKind};
-pub use letter::{Button, Letter, Quote};
+pub use letter::{Button, Letter, Quote, day};
 pub use migration::migrations;
 pub use outgoing::{
     Attempt, Delivery, NewMail, about, about_all, enqueue, enqueue_all, erase, give_up, give_up_to, next_due,

@@ -31,6 +31,28 @@ impl EmailAddress {
     }
 }
 
+impl EmailAddress {
+    /// The part behind the `@`.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        self.0.split_once('@').map_or("", |(_, domain)| domain)
+    }
+
+    /// The address to which mail to this one comes, as far as an address says it: what stands behind a `+` names a folder,
+    /// and Gmail knows neither dots nor two domains. Only to be compared; mail goes to the address itself.
+    #[must_use]
+    pub fn mailbox(&self) -> String {
+        let (local, domain) = self.0.split_once('@').unwrap_or((&self.0, ""));
+        let person = local.split_once('+').map_or(local, |(person, _)| person);
+        // An address that begins with a plus is nobody's folder.
+        let person = if person.is_empty() { local } else { person };
+        match domain {
+            "gmail.com" | "googlemail.com" => format!("{}@gmail.com", person.replace('.', "")),
+            _ => format!("{person}@{domain}"),
+        }
+    }
+}
+
 impl FromStr for EmailAddress {
     type Err = InvalidEmail;
 
@@ -73,11 +95,7 @@ impl fmt::Display for EmailAddress {
 impl fmt::Debug for EmailAddress {
     /// Addresses stay out of logs: only the domain is shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "EmailAddress(…@{})",
-            self.0.split_once('@').map_or("", |(_, domain)| domain)
-        )
+        write!(f, "EmailAddress(…@{})", self.domain())
     }
 }
 
@@ -92,6 +110,23 @@ mod tests {
         let ada: EmailAddress = "  Ada.L@Example.COM ".parse().expect("an address");
         assert_eq!(ada.as_str(), "ada.l@example.com");
         assert_eq!(format!("{ada:?}"), "EmailAddress(…@example.com)");
+    }
+
+    #[test]
+    fn addresses_of_one_mailbox_are_told_as_such() {
+        for (text, mailbox) in [
+            ("ada.l+vouch@example.com", "ada.l@example.com"),
+            ("A.da+1@GoogleMail.com", "ada@gmail.com"),
+            ("a.d.a@gmail.com", "ada@gmail.com"),
+            ("+ada@example.com", "+ada@example.com"),
+        ] {
+            let address: EmailAddress = text.parse().expect("an address");
+            assert_eq!(address.mailbox(), mailbox);
+        }
+        assert_eq!(
+            "ada@example.com".parse::<EmailAddress>().expect("an address").domain(),
+            "example.com"
+        );
     }
 
     #[test]

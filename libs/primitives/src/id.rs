@@ -101,8 +101,6 @@ typed_ids! {
     EventId,
     /// A hiring manager of a client.
     HiringManagerId,
-    /// That a referrer brought a payee and a client together.
-    IntroductionId,
     /// A client's invitation to one e-mail address.
     InvitationId,
     /// What a client is told to pay for.

@@ -4,15 +4,16 @@ use vouch_messaging::{Fact, Router};
 use vouch_primitives::{InvitationId, Timestamp};
 use vouch_proto::{
     Fields, Violations,
+    invitation::v1::suppression::Reason,
     onboarding::v1::{
         EmailReleased, EmailVerified, OfferAccepted, OfferDeclined, OfferLapsed, PersonErased, TalentReady,
     },
-    referral::v1::{RefereeAttributed, ReferrerEnrolled},
+    referral::v1::{AddressRefused, RefereeAttributed, ReferrerEnrolled},
 };
 
 use crate::{
-    app::App,
-    domain::{AccountAddress, AddressHash, Erasure, Hire, OfferEnd, Referee, Referrer},
+    app::{App, suppression::Refused},
+    domain::{AccountAddress, AddressHash, Erasure, Hire, OfferEnd, Referee, Referrer, SuppressionReason},
     error::Error,
 };
 
@@ -62,6 +63,12 @@ pub fn router() -> Router<App, Error> {
                 app.record_ready(txn, &ready).await
             })
         })
+        .on::<AddressRefused>(|app, txn, facts| {
+            Box::pin(async move {
+                let refused = facts.iter().map(refused).collect::<Result<Vec<_>, _>>()?;
+                app.record_refusals(txn, &refused).await
+            })
+        })
         .on::<ReferrerEnrolled>(|app, txn, facts| {
             Box::pin(async move {
                 let referrers = facts.iter().map(referrer).collect::<Result<Vec<_>, _>>()?;
@@ -91,6 +98,24 @@ fn referrer(fact: &Fact<ReferrerEnrolled>) -> Result<Referrer, Violations> {
         return Err(fields.into());
     };
     fields.finish(Referrer { id, person_id, code })
+}
+
+fn refused(fact: &Fact<AddressRefused>) -> Result<Refused, Violations> {
+    let mut fields = Fields::new();
+    let address = address_hash(&mut fields, &fact.body.email_sha256);
+    let reason = match fact.body.reason() {
+        Reason::Unspecified => {
+            fields.refuse("reason", "REQUIRED", "is required");
+            None
+        }
+        Reason::Unsubscribed => Some(SuppressionReason::Unsubscribed),
+        Reason::Bounced => Some(SuppressionReason::Bounced),
+        Reason::Complained => Some(SuppressionReason::Complained),
+    };
+    let (Some(address), Some(reason)) = (address, reason) else {
+        return Err(fields.into());
+    };
+    fields.finish(Refused { address, reason })
 }
 
 fn referee(fact: &Fact<RefereeAttributed>) -> Result<Referee, Violations> {

@@ -26,7 +26,7 @@
 //! `InvitationExpired`, `TalentCloudMemberChanged`, `TalentCloudArchived`, `ProjectChanged`, `ApplicationChanged`, `TalentRecommended`,
 //! `AddressSuppressed`, `AddressReinstated`. Events in: onboarding's `EmailVerified`, `EmailReleased`, `TalentReady`, `OfferAccepted`,
 //! `OfferDeclined`, `OfferLapsed` and
-//! `PersonErased`, referral's `ReferrerEnrolled` and `RefereeAttributed`.
+//! `PersonErased`, referral's `ReferrerEnrolled`, `RefereeAttributed` and `AddressRefused`.
 
 pub mod app;
 pub mod config;

@@ -1,11 +1,19 @@
 //! What can go wrong here, and what it means: to a caller, and to an event.
 
+use std::time::Duration;
+
 use tonic::{Code, Status};
+use vouch_mail::{MailError, NoRandomness};
 use vouch_messaging::Verdict;
 use vouch_primitives::MoneyError;
 use vouch_proto::Violations;
 use vouch_runtime::grpc::status;
 use vouch_storage::StorageError;
+
+use crate::domain::SignalError;
+
+/// When there may be more clicks.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// A failure of a use case.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +38,36 @@ pub enum Error {
     /// The referrer has as many links as there may be.
     #[error("the referrer has {0} links, and no more may be made")]
     LinkLimit(u64),
+    /// Nobody invites themselves.
+    #[error("the address is the referrer's own")]
+    OwnAddress,
+    /// The address is on the suppression list.
+    #[error("the address wants or takes no invitations")]
+    AddressSuppressed,
+    /// The referrer has sent as many invitations today as they may.
+    #[error("the referrer has sent as many invitations today as they may")]
+    InvitationLimit(Duration),
+    /// The address has got as many invitations this week as it may.
+    #[error("the address has got as many invitations this week as it may")]
+    AddressLimit(Duration),
+    /// The token is nobody's, or its invitation is not open.
+    #[error("there is no such open invitation")]
+    NoOpenInvitation,
+    /// A signal cannot be handled so.
+    #[error(transparent)]
+    Signal(#[from] SignalError),
+    /// There were too many clicks in this minute.
+    #[error("there were too many clicks in this minute")]
+    TouchLimit,
+    /// Clicks cannot be stored just now.
+    #[error("clicks cannot be stored just now")]
+    TouchesWait,
+    /// A letter cannot be written.
+    #[error(transparent)]
+    Mail(#[from] MailError),
+    /// The operating system gives no random bytes.
+    #[error("no token can be made")]
+    Token(#[from] NoRandomness),
     /// An event says something that cannot be.
     #[error("a bad event: {0}")]
     BadEvent(#[from] Violations),
@@ -68,6 +106,19 @@ impl From<Error> for Status {
             Error::VanityCodeFinal => status::failed_precondition("VANITY_CODE_FINAL", error.to_string()),
             Error::CodeTaken => status::already_exists("CODE_TAKEN", error.to_string()),
             Error::LinkLimit(_) => status::failed_precondition("LINK_LIMIT_REACHED", error.to_string()),
+            Error::OwnAddress => status::failed_precondition("OWN_ADDRESS", error.to_string()),
+            Error::AddressSuppressed => status::failed_precondition("ADDRESS_SUPPRESSED", error.to_string()),
+            Error::InvitationLimit(wait) => status::exhausted("INVITATION_LIMIT_REACHED", error.to_string(), *wait),
+            Error::AddressLimit(wait) => status::exhausted("ADDRESS_LIMIT_REACHED", error.to_string(), *wait),
+            Error::NoOpenInvitation => status::with_reason(Code::NotFound, "NO_OPEN_INVITATION", error.to_string()),
+            Error::Signal(SignalError::Closed) => status::failed_precondition("SIGNAL_CLOSED", error.to_string()),
+            Error::Signal(SignalError::AppealedBefore) => {
+                status::failed_precondition("SIGNAL_APPEALED_BEFORE", error.to_string())
+            }
+            Error::TouchLimit => status::exhausted("TOUCH_LIMIT_REACHED", error.to_string(), MINUTE),
+            Error::TouchesWait => status::unavailable(error.to_string(), status::OVERLOADED),
+            Error::Mail(MailError::Storage(storage)) => status::storage(storage),
+            Error::Mail(_) | Error::Token(_) => status::internal(&error),
             Error::BadEvent(violations) => status::invalid_argument(violations),
             Error::Total(_) | Error::NoFreeCode | Error::TermsChanged { .. } => status::internal(&error),
             Error::Storage(storage) => status::storage(storage),
@@ -78,12 +129,22 @@ impl From<Error> for Status {
 impl From<&Error> for Verdict {
     fn from(error: &Error) -> Self {
         match error {
-            Error::Storage(storage) if storage.is_transient() => Self::Retry,
+            Error::Storage(storage) | Error::Mail(MailError::Storage(storage)) if storage.is_transient() => Self::Retry,
+            Error::TouchesWait => Self::Retry,
             Error::NotFound { .. }
             | Error::AccountUnknown(_)
             | Error::VanityCodeFinal
             | Error::CodeTaken
             | Error::LinkLimit(_)
+            | Error::OwnAddress
+            | Error::AddressSuppressed
+            | Error::InvitationLimit(_)
+            | Error::AddressLimit(_)
+            | Error::NoOpenInvitation
+            | Error::Signal(_)
+            | Error::TouchLimit
+            | Error::Mail(_)
+            | Error::Token(_)
             | Error::BadEvent(_)
             | Error::Total(_)
             | Error::NoFreeCode

@@ -2,8 +2,9 @@
 
 use vouch_messaging::Router;
 use vouch_proto::{
-    onboarding::v1::{AccountRegistered, AgencyRegistered},
-    payments::v1::{EarningReinstated, EarningReversed, EarningSettled},
+    invitation::v1::{AddressReinstated, AddressSuppressed},
+    onboarding::v1::{AccountRegistered, AgencyRegistered, EmailVerified, PersonErased},
+    payments::v1::{ContractStarted, EarningReinstated, EarningReversed, EarningSettled},
 };
 
 use crate::{app::App, error::Error};
@@ -13,6 +14,11 @@ use crate::{app::App, error::Error};
 pub fn router() -> Router<App, Error> {
     Router::new("referral")
         .on::<AccountRegistered>(|app: &App, txn, facts| Box::pin(app.on_accounts_registered(txn, facts)))
+        .on::<EmailVerified>(|app: &App, txn, facts| Box::pin(app.on_emails_verified(txn, facts)))
+        .on::<PersonErased>(|app: &App, txn, facts| Box::pin(app.on_people_erased(txn, facts)))
+        .on::<AddressSuppressed>(|app: &App, txn, facts| Box::pin(app.on_addresses_suppressed(txn, facts)))
+        .on::<AddressReinstated>(|app: &App, txn, facts| Box::pin(app.on_addresses_reinstated(txn, facts)))
+        .on::<ContractStarted>(|app: &App, txn, facts| Box::pin(app.on_contracts_started(txn, facts)))
         .on::<AgencyRegistered>(|app: &App, txn, facts| Box::pin(app.on_agencies_registered(txn, facts)))
         .on::<EarningSettled>(|app: &App, txn, facts| Box::pin(app.on_earnings_settled(txn, facts)))
         .on::<EarningReversed>(|app: &App, txn, facts| Box::pin(app.on_earnings_reversed(txn, facts)))

@@ -24,7 +24,9 @@ use std::{net::SocketAddr, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 use vouch_proto::referral::v1::{
-    link_service_server::LinkServiceServer, referral_service_server::ReferralServiceServer,
+    attribution_service_server::AttributionServiceServer, link_service_server::LinkServiceServer,
+    referral_invitation_service_server::ReferralInvitationServiceServer,
+    referral_service_server::ReferralServiceServer, signal_service_server::SignalServiceServer,
 };
 use vouch_runtime::{Chassis, ChassisError, chassis};
 use vouch_storage::{BoxError, timers::Worker};
@@ -58,16 +60,37 @@ impl Service {
     /// # Errors
     /// If payments has no address, or the published terms are not those of this program.
     pub async fn build_on(chassis: Chassis, config: &Config) -> Result<Self, BoxError> {
-        let app = App::new(chassis.commands(), chassis.peer("payments")?, &config.links.public_url);
+        let app = App::new(
+            chassis.commands(),
+            chassis.peer("payments")?,
+            &config.links.public_url,
+            config.limits.into(),
+        );
         app.prepare().await?;
         let worker = Worker::new(chassis.db().clone(), chassis.clock(), timers::handler(app.clone()));
         let audit = Audit::new(app.clone());
         let server = ReferralServiceServer::new(grpc::ReferralService::new(app.clone()));
         let links = LinkServiceServer::new(grpc::Links(app.clone()));
+        let attributions = AttributionServiceServer::new(grpc::Attributions(app.clone()));
+        let invitations = ReferralInvitationServiceServer::new(grpc::Invitations(app.clone()));
+        let signals = SignalServiceServer::new(grpc::Signals(app.clone()));
+        let (on_bounce, recheck) = (app.clone(), app.clone());
         Ok(Self(
             chassis
                 .grpc(server)
                 .grpc(links)
+                .grpc(attributions)
+                .grpc(invitations)
+                .grpc(signals)
+                .mail()
+                .on_bounce(Arc::new(move |txn, addresses| {
+                    let app = on_bounce.clone();
+                    Box::pin(async move { app.note_bounces(&txn, &addresses).await })
+                }))
+                .recheck_mail(Arc::new(move |leaving| {
+                    let app = recheck.clone();
+                    Box::pin(async move { app.recheck_mail(&leaving).await })
+                }))
                 .facts(events::router(), Arc::new(app))
                 .timers(worker)
                 .looks_at(move || {

@@ -8,7 +8,11 @@ use vouch_storage::{
     timers::{Batch, Handler},
 };
 
-use crate::app::{App, attribution::WINDOW_END};
+use crate::app::{
+    App,
+    attribution::WINDOW_END,
+    inviting::{EXPIRE, REMIND},
+};
 
 /// What the timers' worker calls.
 #[must_use]
@@ -25,6 +29,8 @@ async fn fire(app: &App, txn: &Txn, batch: &Batch) -> Result<(), BoxError> {
             let due: Vec<_> = batch.keys().into_iter().map(AttributionId::from_uuid).collect();
             Ok(app.on_window_ended(txn, &due, batch.now).await?)
         }
+        EXPIRE => Ok(app.expire_invitations(txn, batch).await?),
+        REMIND => Ok(app.remind_of_invitations(txn, batch).await?),
         unknown => Err(format!("unknown kind of timer: {unknown}").into()),
     }
 }

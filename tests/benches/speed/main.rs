@@ -9,6 +9,7 @@
 //! | [`tape`] | the statements of that path once more, by themselves |
 //! | [`lookups`] | tokens that open nothing, by what became of them |
 //! | [`calls`] | unary calls, one transaction each; transactions that share commits |
+//! | [`touches`] | clicks on links, in one line and each by itself |
 //! | [`scene`], [`stage`] | whom it is about, and where it plays |
 //! | [`report`] | the table, the JSON, the picture |
 
@@ -21,6 +22,7 @@ mod report;
 mod scene;
 mod stage;
 mod tape;
+mod touches;
 
 use std::{env, path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -33,6 +35,7 @@ use crate::{
     scene::Scene,
     stage::Stage,
     tape::{Score, Tape},
+    touches::Way,
 };
 
 /// How much is done, so that all of it takes about half an hour, or less than a minute.
@@ -109,6 +112,9 @@ async fn measure() -> Result<(), Error> {
         }
         if wanted(&format!("lookups {engine}")) {
             lookups(&mut report, &size, engine).await?;
+        }
+        if wanted(&format!("touches {engine}")) {
+            clicks(&mut report, &size, &scene, engine).await?;
         }
         if wanted(&format!("commits {engine}")) {
             commits(&mut report, &size, engine).await?;
@@ -214,6 +220,41 @@ async fn lookups(report: &mut Report, size: &Size, engine: Engine) -> Result<(),
             );
         }
     }
+    Ok(())
+}
+
+/// Clicks on links: how many are stored, in the line and each by itself, and what the database alone does.
+async fn clicks(report: &mut Report, size: &Size, scene: &Scene, engine: Engine) -> Result<(), Error> {
+    let (count, visitors) = (size.calls * 5, 512);
+    let tape = Arc::new(Tape::default());
+    touches::stored(engine, scene, Way::Line, visitors, count, Some(&tape)).await?;
+    let score = tape.score();
+    let (mut line, mut each, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..size.runs {
+        let busy = load();
+        each.push((
+            touches::stored(engine, scene, Way::Each, visitors, count, None).await?,
+            busy,
+        ));
+        let busy = load();
+        line.push((
+            touches::stored(engine, scene, Way::Line, visitors, count, None).await?,
+            busy,
+        ));
+        let busy = load();
+        alone.push((touches::alone(engine, scene, score.clone()).await?, busy));
+    }
+    let database = engine.to_string();
+    report.rate("clicks, each by itself", &database, count, &each);
+    report.rate(
+        &format!("clicks in one line, {visitors} visitors"),
+        &database,
+        count,
+        &line,
+    );
+    let what = format!("database alone, {} transactions", score.commits());
+    report.rate(&what, &database, count, &alone);
+    report.compare();
     Ok(())
 }
 

@@ -28,6 +28,11 @@ pub struct Scene {
 }
 
 impl Scene {
+    /// The code of one of the referrers.
+    pub fn code(&self) -> Option<ReferralCode> {
+        self.referrers.first().map(|referrer| referrer.code.clone())
+    }
+
     /// So many referees, who all joined a year ago: their bonus windows are over, and every earning releases a share.
     pub fn new(referees: usize) -> Self {
         let now = SystemClock.now();

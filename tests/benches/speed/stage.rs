@@ -1,6 +1,6 @@
 //! The two services of the accrual path, on fresh databases and a fresh nats-server.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use sea_orm::{ConnectionTrait, Statement};
 use tempfile::TempDir;
@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use vouch_messaging::{Bus, Consumer, JetStream, NatsConfig, Relay, Subscription, outbox};
 use vouch_payments::app::gateway::sandbox::Sandbox;
 use vouch_primitives::SystemClock;
+use vouch_referral::{app::Limits, domain::TouchLimits, store::invitations};
 use vouch_runtime::{
     Commands, Peer, Tls,
     access::{Caller, Signer},
@@ -62,7 +63,7 @@ impl Stage {
         };
         vouch_storage::migrate::<vouch_referral::migration::Migrator>(&stage.referral).await?;
         vouch_storage::migrate::<vouch_payments::Migrator>(&stage.payments).await?;
-        stage.referral_app()?.prepare().await?;
+        referral_app(&stage.referral, stage.keys.path())?.prepare().await?;
         scene.write(&stage.referral).await?;
         for tape in tapes.into_iter().flatten() {
             tape.rewind();
@@ -76,7 +77,7 @@ impl Stage {
         let mut workers = JoinSet::new();
         let clock = Arc::new(SystemClock);
         let (db, bus) = (self.referral.clone(), Arc::clone(&self.referral_bus));
-        let app = Arc::new(self.referral_app()?);
+        let app = Arc::new(referral_app(&self.referral, self.keys.path())?);
         let consumer = Consumer::new(
             db.clone(),
             Arc::clone(&bus),
@@ -143,15 +144,30 @@ impl Stage {
             .ok_or("a sum is a row")?;
         Ok(row.try_get_by_index(0)?)
     }
+}
 
-    fn referral_app(&self) -> Result<vouch_referral::app::App, Error> {
-        let signer = Signer::new(&access(self.keys.path()), Caller::Service("referral".to_owned()));
-        // Nobody is there: only explanations ask payments.
-        let peers = BTreeMap::from([("payments".to_owned(), "http://127.0.0.1:9".to_owned())]);
-        let peer = Peer::connect(&peers, "payments", &Tls::read(&TlsConfig::default())?, signer)?;
-        let commands = Commands::new(self.referral.clone(), Arc::new(SystemClock));
-        Ok(vouch_referral::app::App::new(commands, peer, "http://localhost"))
-    }
+/// The use cases of referral. It signs no call: only explanations ask payments, which is not there.
+pub fn referral_app(db: &Db, keys: &Path) -> Result<vouch_referral::app::App, Error> {
+    let signer = Signer::new(&access(keys), Caller::Service("referral".to_owned()));
+    let peers = BTreeMap::from([("payments".to_owned(), "http://127.0.0.1:9".to_owned())]);
+    let peer = Peer::connect(&peers, "payments", &Tls::read(&TlsConfig::default())?, signer)?;
+    let commands = Commands::new(db.clone(), Arc::new(SystemClock));
+    let limits = Limits {
+        invitations: invitations::Limits {
+            per_day: 20,
+            address_per_week: 3,
+        },
+        touches: TouchLimits {
+            per_code: u32::MAX,
+            per_visitor: u32::MAX,
+        },
+    };
+    Ok(vouch_referral::app::App::new(
+        commands,
+        peer,
+        "http://localhost",
+        limits,
+    ))
 }
 
 /// The workers of both services.

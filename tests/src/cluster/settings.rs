@@ -67,7 +67,7 @@ impl Service {
             settings.push(("CLOCK__TEST".to_owned(), "true".to_owned()));
             settings.push(("CLOCK__START".to_owned(), start.to_string()));
         }
-        if matches!(self.name, "invitation" | "onboarding") {
+        if matches!(self.name, "invitation" | "onboarding" | "referral") {
             let mail = directory.join("mail").display().to_string();
             settings.push(("MAIL__DIRECTORY".to_owned(), mail));
         }
@@ -98,6 +98,6 @@ fn peers_of(service: &str) -> &'static [&'static str] {
         "invitation" => &["onboarding", "referral"],
         "onboarding" => &["invitation", "payments", "referral"],
         "payments" => &["onboarding", "referral"],
-        _ => &["onboarding", "payments"],
+        _ => &["invitation", "onboarding", "payments"],
     }
 }

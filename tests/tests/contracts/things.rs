@@ -56,7 +56,9 @@ pub async fn things(story: &Story) -> Things {
     tax_form(story, &ada.account_id).await;
     let (task_template_id, task_id) = task(story, &company, &ada.id, now).await;
     let (bonus_payment_id, dispute_id) = bonus_in_dispute(story, &contract.id, amount).await;
+    let signal = signal(story, &referrer.id, "Dora", "dora@moment.example", &referrer.code).await;
     let ids = BTreeMap::from([
+        ("signal_id", signal),
         ("bonus_payment_id", bonus_payment_id),
         ("dispute_id", dispute_id),
         ("payout_id", payout.id),
@@ -101,11 +103,35 @@ async fn vouching(story: &Story, client_id: &str) -> BTreeMap<&'static str, Stri
     };
     let enrolled = story.clients.referrals.clone().enrol_referrer(request).await;
     let referrer = enrolled.expect("enrolled").into_inner().referrer.expect("a referrer");
-    let registered = story.register("Cleo", "cleo@talent.example", &referrer.code).await;
-    registered.expect("an account");
-    story.clock.settle().await.expect("rest");
+    let signal = signal(story, &referrer.id, "Cleo", "cleo@moment.example", &referrer.code).await;
     let attribution = story.attributions(&referrer.id).await.expect("a list").remove(0);
-    BTreeMap::from([("referrer_id", referrer.id), ("attribution_id", attribution.id)])
+    BTreeMap::from([
+        ("referrer_id", referrer.id),
+        ("attribution_id", attribution.id),
+        ("signal_id", signal),
+    ])
+}
+
+/// Somebody signs up with an address for a moment: the signal that this raises about their referrer.
+async fn signal(story: &Story, referrer_id: &str, name: &str, email: &str, code: &str) -> String {
+    let mut signals = story.clients.signals.clone();
+    let request = referral::AddDisposableDomainRequest {
+        request_id: RequestId::new().to_string(),
+        domain: "moment.example".to_owned(),
+    };
+    signals.add_disposable_domain(request).await.expect("added");
+    story.register(name, email, code).await.expect("an account");
+    story.clock.settle().await.expect("rest");
+    let request = referral::ListReferrerSignalsRequest {
+        referrer_id: referrer_id.to_owned(),
+        ..Default::default()
+    };
+    let listed = signals
+        .list_referrer_signals(request)
+        .await
+        .expect("a list")
+        .into_inner();
+    listed.signals.into_iter().next().expect("a signal").id
 }
 
 /// Work by the hour.

@@ -1,6 +1,6 @@
 //! The suppression list: addresses that get no invitation and no referral mail.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vouch_mail::{Leaving, Token};
 use vouch_messaging::{NewEvent, outbox};
@@ -27,6 +27,15 @@ const UNWANTED: [&str; 3] = [
 pub struct SuppressAddress {
     /// Which.
     pub email: EmailAddress,
+    /// Why.
+    pub reason: SuppressionReason,
+}
+
+/// An address of which another service has heard that it wants or takes no mail.
+#[derive(Clone, Copy, Debug)]
+pub struct Refused {
+    /// Which.
+    pub address: AddressHash,
     /// Why.
     pub reason: SuppressionReason,
 }
@@ -130,6 +139,23 @@ impl App {
         Ok(leaving.iter().map(why).collect())
     }
 
+    /// Puts addresses on the list of which the referral service has heard that they want or take no mail.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn record_refusals(&self, txn: &Txn, refusals: &[Refused]) -> Result<(), Error> {
+        // In one order, as below.
+        let by_address: BTreeMap<_, _> = refusals
+            .iter()
+            .map(|refused| (refused.address, refused.reason))
+            .collect();
+        let now = self.commands.now();
+        for (address, reason) in by_address {
+            list(txn, now, address, reason).await?;
+        }
+        Ok(())
+    }
+
     /// Puts addresses on the list of which a mail server has said that there is no such mailbox.
     ///
     /// # Errors
@@ -151,17 +177,30 @@ async fn suppress(
     email: &EmailAddress,
     reason: SuppressionReason,
 ) -> Result<(), StorageError> {
-    let address = store::hash_of(email);
-    if !store::insert(txn, address, Suppression { reason, since: now }).await? {
-        return Ok(());
+    if list(txn, now, store::hash_of(email), reason).await? {
+        vouch_mail::give_up_to(txn, now, email, &UNWANTED, "the address wants or takes no invitations").await?;
     }
-    vouch_mail::give_up_to(txn, now, email, &UNWANTED, "the address wants or takes no invitations").await?;
+    Ok(())
+}
+
+/// Puts an address on the list, and tells of it, unless it is there; mails to it that are queued are looked at once more
+/// before they leave.
+async fn list(
+    txn: &Txn,
+    now: Timestamp,
+    address: AddressHash,
+    reason: SuppressionReason,
+) -> Result<bool, StorageError> {
+    if !store::insert(txn, address, Suppression { reason, since: now }).await? {
+        return Ok(false);
+    }
     let event = pb::AddressSuppressed {
         email_sha256: address.0.to_vec(),
         reason: pb::suppression::Reason::from(reason).into(),
         suppress_time: Some(to_wire_time(now)),
     };
-    outbox::append(txn, now, &[NewEvent::new(aggregate(address), &event)]).await
+    outbox::append(txn, now, &[NewEvent::new(aggregate(address), &event)]).await?;
+    Ok(true)
 }
 
 /// The id under which the events about an address come in their order.

@@ -239,6 +239,7 @@ fn verified(person: PersonId, email: &str) -> EmailVerified {
         person_id: person.to_string(),
         verify_time: Some(to_wire_time(at("2026-03-01T10:00:00Z"))),
         email_sha256: hash(email),
+        ..EmailVerified::default()
     }
 }
 

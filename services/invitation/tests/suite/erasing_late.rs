@@ -39,6 +39,7 @@ fn verified(person: PersonId, email: &str, since: Timestamp) -> EmailVerified {
         person_id: person.to_string(),
         verify_time: Some(to_wire_time(since)),
         email_sha256: Sha256::digest(email).to_vec(),
+        ..EmailVerified::default()
     }
 }
 

@@ -116,6 +116,7 @@ async fn the_last_word_about_an_address_counts(database: TestDatabase) {
         person_id: person.to_string(),
         verify_time: Some(to_wire_time(at(day))),
         email_sha256: Sha256::digest(email).to_vec(),
+        ..EmailVerified::default()
     };
     for event in [
         verified(eve, "shared@example.com", "2026-02-02"),
@@ -164,6 +165,7 @@ async fn an_address_that_was_given_up_gets_an_invitation(database: TestDatabase)
         person_id: PersonId::new().to_string(),
         verify_time: now.release_time,
         email_sha256: now.email_sha256.clone(),
+        ..EmailVerified::default()
     };
     world.hear(EventId::new(), "/vouch/onboarding", &verified).await;
     // The last event is the last that is applied.

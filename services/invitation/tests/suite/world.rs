@@ -340,6 +340,7 @@ impl World {
             person_id: person.to_string(),
             verify_time: Some(to_wire_time(start())),
             email_sha256: Sha256::digest(email).to_vec(),
+            ..EmailVerified::default()
         };
         self.learn("account_address", "/vouch/onboarding", &verified).await;
         person

@@ -196,6 +196,7 @@ pub(super) async fn record_verified(txn: &Txn, now: Timestamp, person: &Person) 
         person_id: person.id.to_string(),
         verify_time: Some(to_wire_time(now)),
         email_sha256: hash(&person.information.account_email).0.to_vec(),
+        mailbox_sha256: Sha256::digest(person.information.account_email.mailbox()).to_vec(),
     };
     Ok(record(txn, now, person.id.as_uuid(), &event).await?)
 }
@@ -222,6 +223,7 @@ pub(super) async fn record_registration(txn: &Txn, person: &Person, evidence: &R
         link_cookie,
         invitation,
     } = evidence;
+    let email = &person.information.account_email;
     let event = pb::AccountRegistered {
         person_id: person.id.to_string(),
         account_id: person.account_id.to_string(),
@@ -231,6 +233,9 @@ pub(super) async fn record_registration(txn: &Txn, person: &Person, evidence: &R
             .as_ref()
             .map_or_else(String::new, |id| id.as_str().to_owned()),
         referral_invitation_sha256: invitation.map(|token| token.0.to_vec()).unwrap_or_default(),
+        email_sha256: hash(email).0.to_vec(),
+        mailbox_sha256: Sha256::digest(email.mailbox()).to_vec(),
+        domain_sha256: Sha256::digest(email.domain()).to_vec(),
     };
     Ok(record(txn, person.registered_at, person.id.as_uuid(), &event).await?)
 }

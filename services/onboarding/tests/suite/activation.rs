@@ -10,7 +10,7 @@ use vouch_proto::{
 use vouch_testkit::{TestDatabase, on_both_databases};
 
 use crate::{
-    example::{activation, at, basic_information, fixed_terms, registration, start},
+    example::{activation, at, basic_information, fixed_terms, of_address, registration, start},
     invitations::Mood,
     tables::{count, counts, told},
     world::{World, refusal, violations},
@@ -79,19 +79,19 @@ async fn a_token_activates_an_account_and_opens_the_case(database: TestDatabase)
     assert_eq!(world.case(&case.id).await, case);
     assert_eq!(world.home(&person.id).await.expect("a home"), NextStep::OpenCase(case));
     assert_eq!(world.invitations.get(&invitation.id).person_id, person.id);
-
     let registered = pb::AccountRegistered {
         person_id: person.id.clone(),
         account_id: person.account_id,
         register_time: Some(to_wire_time(start())),
         referral_code: "VCH2-K7QX".to_owned(),
-        ..Default::default()
+        ..of_address("ada@example.com")
     };
     assert_eq!(told::<pb::AccountRegistered>(&world.db).await, [registered]);
     let verified = pb::EmailVerified {
         person_id: person.id,
         verify_time: Some(to_wire_time(start())),
         email_sha256: Sha256::digest("ada@example.com").to_vec(),
+        mailbox_sha256: Sha256::digest("ada@example.com").to_vec(),
     };
     assert_eq!(told::<pb::EmailVerified>(&world.db).await, [verified]);
     assert_eq!(count(&world.db, "mail").await, 0, "the token has proved the address");

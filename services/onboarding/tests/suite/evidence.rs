@@ -5,7 +5,7 @@ use vouch_proto::onboarding::v1 as pb;
 use vouch_testkit::{TestDatabase, on_both_databases};
 
 use crate::{
-    example::{activation, fixed_terms, registration},
+    example::{activation, fixed_terms, of_address, registration},
     invitations::Mood,
     tables::told,
     world::World,
@@ -24,6 +24,7 @@ fn expected(person: &pb::Person) -> pb::AccountRegistered {
         referral_code: "VCH2-K7QX".to_owned(),
         link_cookie_id: "0191-Click_7".to_owned(),
         referral_invitation_sha256: Sha256::digest("token-of-rosa").to_vec(),
+        ..of_address("ada@example.com")
     }
 }
 

@@ -1,5 +1,6 @@
 //! Ada, Grace, and what they ask for.
 
+use sha2::{Digest, Sha256};
 use vouch_primitives::{RequestId, Timestamp};
 use vouch_proto::{common::v1 as common, convert::to_wire_time, invitation::v1::Invitation, onboarding::v1 as pb};
 
@@ -75,5 +76,16 @@ pub fn fixed_terms() -> common::ContractTerms {
         pay: Some(common::contract_terms::Pay::Fixed(common::FixedPay {
             milestones: vec![milestone],
         })),
+    }
+}
+
+/// What the news of a registration says of an account e-mail that is a mailbox of its own.
+pub fn of_address(email: &str) -> pb::AccountRegistered {
+    let domain = email.split_once('@').expect("an address").1;
+    pb::AccountRegistered {
+        email_sha256: Sha256::digest(email).to_vec(),
+        mailbox_sha256: Sha256::digest(email).to_vec(),
+        domain_sha256: Sha256::digest(domain).to_vec(),
+        ..Default::default()
     }
 }

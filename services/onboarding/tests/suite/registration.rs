@@ -11,7 +11,7 @@ use vouch_proto::{
 use vouch_testkit::{TestDatabase, on_both_databases};
 
 use crate::{
-    example::{acceptance, at, fixed_terms, registration, request_id, start},
+    example::{acceptance, at, fixed_terms, of_address, registration, request_id, start},
     invitations::Mood,
     tables::{count, counts, told},
     world::{World, refusal},
@@ -43,7 +43,7 @@ async fn from_registering_to_the_accepted_offer(database: TestDatabase) {
         account_id: person.account_id.clone(),
         register_time: Some(to_wire_time(start())),
         referral_code: "VCH2".to_owned(),
-        ..Default::default()
+        ..of_address("ada@example.com")
     };
     assert_eq!(told::<pb::AccountRegistered>(&world.db).await, [registered]);
 

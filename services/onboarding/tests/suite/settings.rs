@@ -143,6 +143,7 @@ async fn a_new_address_counts_once_it_is_verified(database: TestDatabase) {
         person_id: ada.id,
         verify_time: now,
         email_sha256: Sha256::digest("ada@home.example").to_vec(),
+        mailbox_sha256: Sha256::digest("ada@home.example").to_vec(),
     };
     assert_eq!(told::<pb::EmailVerified>(&world.db).await[1..], [verified]);
 

@@ -7,33 +7,56 @@ use vouch_primitives::{AttributionId, PersonId, Timestamp};
 use vouch_proto::{Fields, Violations, convert::to_wire_time, onboarding::v1::AccountRegistered, referral::v1 as pb};
 use vouch_storage::{Txn, timers};
 
-use super::{App, accrual};
+use super::{
+    App, accrual,
+    evidence::{self, Winner},
+    hash_if_set, signals,
+};
 use crate::{
-    domain::{BonusState, Movement, Party, ReferralKind, Terms, Tie, TypedCode},
+    domain::{AddressHash, BonusState, Movement, Party, Terms, Tie, TokenHash},
     error::Error,
-    store::{self, accounts::Account, earnings::Earning, referrers::Referrer},
+    store::{
+        self,
+        accounts::Account,
+        earnings::Earning,
+        sign_ups::{PersonAddress, SignUp},
+    },
 };
 
 /// The timer that rings when the bonus window of an attribution ends; its key is the attribution [R26].
 pub const WINDOW_END: &str = "attribution.window_end";
 
 impl App {
-    /// People registered: those who typed a valid code are attributed, with what they have earned already.
+    /// People registered: those for whom somebody vouched are attributed, with what they have earned already.
     ///
     /// # Errors
     /// If an event is bad, or the database fails.
     pub async fn on_accounts_registered(&self, txn: &Txn, facts: &[Fact<AccountRegistered>]) -> Result<(), Error> {
-        let accounts: Vec<Account> = facts.iter().map(|fact| parse(&fact.body)).collect::<Result<_, _>>()?;
+        let registrations: Vec<Registration> = facts.iter().map(|fact| parse(&fact.body)).collect::<Result<_, _>>()?;
+        let accounts: Vec<Account> = registrations.iter().map(|it| it.account.clone()).collect();
         let people = accounts.iter().map(|account| account.person).collect();
         store::people::ensure(txn, &people).await?;
         store::accounts::insert(txn, &accounts).await?;
+        let sign_ups: Vec<_> = registrations.iter().map(|it| it.sign_up.clone()).collect();
+        store::sign_ups::insert(txn, &sign_ups).await?;
+        let addresses = registrations.iter().filter_map(|it| it.address).collect();
+        store::sign_ups::add_addresses(txn, &addresses).await?;
+        self.attribute(txn, &accounts).await?;
+        self.erase_again(txn, &people).await
+    }
 
+    /// Binds those who have signed up with these accounts to whoever vouched for them, if they are not bound yet, with what
+    /// they have earned already.
+    pub(super) async fn attribute(&self, txn: &Txn, accounts: &[Account]) -> Result<(), Error> {
         let now = self.now();
+        let people: BTreeSet<PersonId> = accounts.iter().map(|account| account.person).collect();
+        store::people::lock(txn, &people).await?;
+        let winners = evidence::winners(txn, now, accounts).await?;
         let terms = store::programme::all_terms(txn).await?;
         let Some(in_force) = terms.into_iter().next_back() else {
             return Ok(());
         };
-        let proposed = propose(&accounts, &vouchers(txn, &accounts).await?, in_force.terms);
+        let proposed = propose(&winners, in_force.terms);
         let fresh = store::ties::insert(txn, now, &proposed).await?;
         let mut ties: Vec<Tie> = proposed.into_iter().filter(|tie| fresh.contains(&tie.id)).collect();
         if ties.is_empty() {
@@ -41,6 +64,7 @@ impl App {
         }
         let announced: Vec<_> = ties.iter().map(attributed_event).collect();
         outbox::append(txn, now, &announced).await?;
+        signals::raise(txn, now, &winners).await?;
         timers::schedule(txn, &ties.iter().map(window_timer).collect::<Vec<_>>()).await?;
 
         let referees = ties.iter().map(|tie| tie.referee).collect();
@@ -66,54 +90,21 @@ impl App {
     }
 }
 
-/// The ties that valid codes ask for. Nobody vouches for themselves.
-fn propose(accounts: &[Account], vouchers: &HashMap<TypedCode, Referrer>, terms: Terms) -> Vec<Tie> {
-    let referrer_of = |account: &Account| {
-        let code = account.typed_code.parse::<TypedCode>().ok()?;
-        vouchers.get(&code).filter(|referrer| referrer.person != account.person)
-    };
-    let tie = |account: &Account, referrer: &Referrer| Tie {
+/// The ties that evidence asks for.
+fn propose(winners: &[Winner], terms: Terms) -> Vec<Tie> {
+    let tie = |winner: &Winner| Tie {
         // Payments counts rewards by this id, so that a database made anew must come to the same one.
-        id: AttributionId::derived(account.person.as_uuid(), "attribution"),
-        referrer: referrer.id,
-        referee: account.person,
-        account: referrer.account,
-        kind: ReferralKind::Friend,
+        id: AttributionId::derived(winner.account.person.as_uuid(), "attribution"),
+        referrer: winner.referrer.id,
+        referee: winner.account.person,
+        account: winner.referrer.account,
+        kind: winner.kind,
         terms,
-        joined: account.registered_at,
+        joined: winner.account.registered_at,
         bonus: BonusState::Open,
         rewards: BTreeMap::new(),
     };
-    accounts
-        .iter()
-        .filter_map(|account| referrer_of(account).map(|referrer| tie(account, referrer)))
-        .collect()
-}
-
-async fn vouchers(txn: &Txn, accounts: &[Account]) -> Result<HashMap<TypedCode, Referrer>, Error> {
-    let (mut drawn, mut chosen) = (BTreeSet::new(), BTreeSet::new());
-    for typed in accounts.iter().filter_map(|account| account.typed_code.parse().ok()) {
-        match typed {
-            TypedCode::Drawn(code) => drawn.insert(code),
-            TypedCode::Vanity(code) => chosen.insert(code),
-        };
-    }
-    let found = store::referrers::of_codes(txn, &drawn).await?;
-    let mut vouchers: HashMap<_, _> = found
-        .into_iter()
-        .map(|referrer| (TypedCode::Drawn(referrer.code.clone()), referrer))
-        .collect();
-    let claimed = store::vanity::of_codes(txn, &chosen).await?;
-    let theirs = store::referrers::with_ids(txn, &claimed.values().copied().collect()).await?;
-    let by_id: HashMap<_, _> = theirs.into_iter().map(|referrer| (referrer.id, referrer)).collect();
-    for (code, id) in claimed {
-        vouchers.extend(
-            by_id
-                .get(&id)
-                .map(|referrer| (TypedCode::Vanity(code), referrer.clone())),
-        );
-    }
-    Ok(vouchers)
+    winners.iter().map(tie).collect()
 }
 
 /// What new referees had earned before their registration was heard of, less what was reversed of it.
@@ -129,22 +120,52 @@ async fn earlier_movements(
     Ok(movements)
 }
 
-fn parse(event: &AccountRegistered) -> Result<Account, Violations> {
+/// What the news of a new account says.
+struct Registration {
+    account: Account,
+    sign_up: SignUp,
+    address: Option<PersonAddress>,
+}
+
+fn parse(event: &AccountRegistered) -> Result<Registration, Violations> {
     let mut fields = Fields::new();
     let id = fields.id("account_id", &event.account_id);
     let person = fields.id("person_id", &event.person_id);
     let registered_at = fields.time("register_time", event.register_time.as_ref());
     let typed_code = fields.line("referral_code", &event.referral_code, 0..=64);
-    let (Some(id), Some(person), Some(registered_at), Some(typed_code)) = (id, person, registered_at, typed_code)
+    let link_cookie = fields.line("link_cookie_id", &event.link_cookie_id, 0..=100);
+    let mut hash = |field, bytes: &[u8]| hash_if_set(&mut fields, field, bytes);
+    let invitation = hash("referral_invitation_sha256", &event.referral_invitation_sha256);
+    let email = hash("email_sha256", &event.email_sha256);
+    let mailbox = hash("mailbox_sha256", &event.mailbox_sha256);
+    let domain = hash("domain_sha256", &event.domain_sha256);
+    let (Some(id), Some(person), Some(registered_at), Some(typed_code), Some(link_cookie)) =
+        (id, person, registered_at, typed_code, link_cookie)
     else {
         return Err(fields.into());
     };
-    fields.finish(Account {
+    let account = Account {
         id,
         party: Party::Person,
         person,
         registered_at,
         typed_code,
+    };
+    let sign_up = SignUp {
+        account: id,
+        link_cookie: Some(link_cookie).filter(|cookie| !cookie.is_empty()),
+        invitation: invitation.map(TokenHash),
+        domain,
+    };
+    let address = email.zip(mailbox).map(|(email, mailbox)| PersonAddress {
+        person,
+        email: AddressHash(email),
+        mailbox: AddressHash(mailbox),
+    });
+    fields.finish(Registration {
+        account,
+        sign_up,
+        address,
     })
 }
 

@@ -1,25 +1,32 @@
 //! The use cases. The only place in this service where a transaction opens.
 
 pub mod accrual;
+pub mod addresses;
 pub mod attribution;
 pub mod audit;
 pub mod enrolment;
+mod evidence;
 pub mod explanation;
+pub mod inviting;
+mod letter;
 pub mod links;
 mod owners;
+pub mod signals;
+pub mod touching;
 
 use sha2::{Digest, Sha256};
-use vouch_primitives::Timestamp;
-use vouch_proto::{payments::v1::ledger_service_client::LedgerServiceClient, referral::v1 as pb};
+use vouch_primitives::{AttributionId, Timestamp};
+use vouch_proto::{Fields, payments::v1::ledger_service_client::LedgerServiceClient, referral::v1 as pb};
 use vouch_runtime::{client::Peer, commands::Commands};
 
 use crate::{
-    domain::{ReferralKind, Terms},
+    config::LimitsConfig,
+    domain::{ReferralKind, Terms, Tie, TouchLimits},
     error::Error,
-    store,
+    store::{self, invitations::Limits as InvitationLimits},
 };
 
-pub use crate::store::{lines::LinePosition, programme::PublishedTerms};
+pub use crate::store::{evidence::Judged, lines::LinePosition, programme::PublishedTerms};
 
 /// What the use cases work with. Clones share everything.
 #[derive(Clone, Debug)]
@@ -27,17 +34,52 @@ pub struct App {
     commands: Commands,
     payments: LedgerServiceClient<Peer>,
     public_url: String,
+    limits: Limits,
+    touches: touching::Line,
+}
+
+/// How much may be done.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Invitations of friends.
+    pub invitations: InvitationLimits,
+    /// Clicks.
+    pub touches: TouchLimits,
+}
+
+impl From<LimitsConfig> for Limits {
+    fn from(config: LimitsConfig) -> Self {
+        Self {
+            invitations: InvitationLimits {
+                per_day: config.invitations_per_day,
+                address_per_week: config.address_per_week,
+            },
+            touches: config.touches(),
+        }
+    }
+}
+
+/// An attribution, with all that spoke for somebody when it was made.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    /// The attribution.
+    pub tie: Tie,
+    /// What spoke for whom, the newest first.
+    pub evidence: Vec<Judged>,
 }
 
 impl App {
-    /// Use cases over this database and clock; `payments` answers what was posted, links begin with `public_url`.
+    /// Use cases over this database and clock, within `limits`; `payments` answers what was posted, links begin with
+    /// `public_url`.
     #[must_use]
-    pub fn new(commands: Commands, payments: Peer, public_url: &str) -> Self {
+    pub fn new(commands: Commands, payments: Peer, public_url: &str, limits: Limits) -> Self {
         let public_url = public_url.trim_end_matches('/').to_owned();
         Self {
             commands,
             payments: LedgerServiceClient::new(payments),
             public_url,
+            limits,
+            touches: touching::Line::new(limits.touches),
         }
     }
 
@@ -80,6 +122,18 @@ impl App {
         found.ok_or(Error::NotFound { resource: "terms", id })
     }
 
+    /// What spoke for whom when an attribution was made.
+    ///
+    /// # Errors
+    /// If there is no such attribution.
+    pub async fn explain_attribution(&self, id: AttributionId) -> Result<Explained, Error> {
+        let conn = self.commands.db().reader();
+        let tie = store::ties::find(conn, id).await?;
+        let tie = tie.ok_or_else(|| Error::not_found("attribution", id))?;
+        let evidence = store::evidence::of_person(conn, tie.referee).await?;
+        Ok(Explained { tie, evidence })
+    }
+
     fn now(&self) -> Timestamp {
         self.commands.now()
     }
@@ -95,6 +149,15 @@ pub(crate) const fn wire_referral_kind(kind: ReferralKind) -> pb::ReferralKind {
         ReferralKind::Agency => pb::ReferralKind::Agency,
         ReferralKind::ClientIntroduction => pb::ReferralKind::ClientIntroduction,
     }
+}
+
+/// The 32 bytes of a hash, or none where it is empty.
+pub(crate) fn hash_if_set(fields: &mut Fields, field: &str, bytes: &[u8]) -> Option<[u8; 32]> {
+    let hash = bytes.try_into().ok();
+    if hash.is_none() && !bytes.is_empty() {
+        fields.refuse(field, "INVALID_FORMAT", "must have 32 bytes");
+    }
+    hash
 }
 
 fn published(terms: Terms) -> PublishedTerms {

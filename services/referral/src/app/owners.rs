@@ -1,6 +1,6 @@
 //! Whose things are.
 
-use vouch_primitives::{AccountId, AttributionId, ClientId, PersonId, ReferrerId, Uuid};
+use vouch_primitives::{AccountId, AttributionId, ClientId, PersonId, ReferrerId, SignalId, Uuid};
 use vouch_runtime::access::{FindOwners, Owners};
 use vouch_storage::StorageError;
 
@@ -19,6 +19,10 @@ impl FindOwners for App {
             "attribution_id" => {
                 let tie = store::ties::find(conn, AttributionId::from_uuid(id)).await?;
                 tie.map(|tie| tie.referrer)
+            }
+            "signal_id" => {
+                let signal = store::signals::find(conn, SignalId::from_uuid(id)).await?;
+                signal.map(|signal| signal.referrer)
             }
             _ => None,
         };

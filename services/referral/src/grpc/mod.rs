@@ -1,7 +1,10 @@
 //! Commands in: parse, call, wrap.
 
+mod attributions;
 mod convert;
+mod invitations;
 mod links;
+mod signals;
 
 use tonic::{Request, Response, Status};
 use vouch_proto::referral::v1::{self as pb, referral_service_server};
@@ -9,7 +12,10 @@ use vouch_runtime::grpc::{parse_mutation, parse_query};
 
 use crate::app::{App, enrolment::Enrolling};
 
+pub use attributions::Attributions;
+pub use invitations::Invitations;
 pub use links::Links;
+pub use signals::Signals;
 
 /// `vouch.referral.v1.ReferralService`.
 #[derive(Clone, Debug)]

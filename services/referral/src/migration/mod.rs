@@ -6,6 +6,9 @@ mod m20261121_000101_referral_programme;
 mod m20261121_000102_referral_earnings;
 mod m20261130_000110_referral_kind;
 mod m20261130_000120_referral_links;
+mod m20261130_000121_referral_evidence;
+mod m20261130_000122_referral_invitation;
+mod m20261130_000124_referral_signal;
 
 /// All migrations that the referral database needs.
 #[derive(Debug)]
@@ -18,10 +21,18 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000102_referral_earnings::Migration),
             Box::new(m20261130_000110_referral_kind::Migration),
             Box::new(m20261130_000120_referral_links::Migration),
+            Box::new(m20261130_000121_referral_evidence::Migration),
+            Box::new(m20261130_000122_referral_invitation::Migration),
+            Box::new(m20261130_000124_referral_signal::Migration),
         ];
-        [vouch_storage::migrations(), vouch_messaging::migrations(), own]
-            .into_iter()
-            .flatten()
-            .collect()
+        [
+            vouch_storage::migrations(),
+            vouch_messaging::migrations(),
+            vouch_mail::migrations(),
+            own,
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 }

@@ -68,6 +68,21 @@ pub async fn find(conn: &impl ConnectionTrait, id: AccountId) -> Result<Option<A
     row.map(read).transpose()
 }
 
+/// The accounts with these ids.
+///
+/// # Errors
+/// If the database fails.
+pub async fn with_ids(conn: &impl ConnectionTrait, ids: &[AccountId]) -> Result<Vec<Account>, StorageError> {
+    let mut accounts = Vec::new();
+    for chunk in ids.chunks(ROWS) {
+        let rows = Entity::find().filter(Column::Id.is_in(chunk.iter().map(|id| id.as_uuid())));
+        for row in rows.all(conn).await? {
+            accounts.push(read(row)?);
+        }
+    }
+    Ok(accounts)
+}
+
 fn read(row: Model) -> Result<Account, StorageError> {
     Ok(Account {
         id: AccountId::from_uuid(row.id),

@@ -2,12 +2,19 @@
 
 pub mod accounts;
 pub mod earnings;
+pub mod erasures;
+pub mod evidence;
+pub mod invitations;
 pub mod lines;
 pub mod links;
 pub mod people;
 pub mod programme;
 pub mod referrers;
+pub mod sign_ups;
+pub mod signals;
+pub mod suppressions;
 pub mod ties;
+pub mod touches;
 pub mod vanity;
 
 use std::fmt::Display;
@@ -20,6 +27,11 @@ const ROWS: usize = 1_000;
 /// A value in the database that the program cannot have written.
 fn corrupt(what: impl Display) -> StorageError {
     StorageError::Database(sea_orm::DbErr::Custom(format!("unreadable row: {what}")))
+}
+
+/// A hash as it is stored.
+fn hash_of(bytes: Vec<u8>) -> Result<[u8; 32], StorageError> {
+    bytes.try_into().map_err(|_| corrupt("not 32 bytes"))
 }
 
 /// The place of a parameter, which a statement may name more than once.

@@ -1,13 +1,18 @@
 //! `referrer`: who vouches.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use sea_orm::{ActiveValue::Set, ConnectionTrait, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set,
+    ConnectionTrait, QuerySelect,
+    entity::prelude::*,
+    sea_query::{LockType, OnConflict},
+};
 use vouch_primitives::{AccountId, PersonId, ReferrerId, Timestamp};
 use vouch_storage::{StorageError, Txn};
 
-use super::{ROWS, corrupt};
-use crate::domain::ReferralCode;
+use super::{ROWS, corrupt, vanity};
+use crate::domain::{ReferralCode, TypedCode};
 
 /// Somebody who vouches.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +74,40 @@ pub async fn find(conn: &impl ConnectionTrait, id: ReferrerId) -> Result<Option<
     Entity::find_by_id(id.as_uuid()).one(conn).await?.map(read).transpose()
 }
 
+/// Locks a referrer, and reads them.
+///
+/// # Errors
+/// If the database fails.
+pub async fn lock(txn: &Txn, id: ReferrerId) -> Result<Option<Referrer>, StorageError> {
+    let row = Entity::find_by_id(id.as_uuid())
+        .lock(LockType::NoKeyUpdate)
+        .one(txn)
+        .await?;
+    row.map(read).transpose()
+}
+
+/// The referrers that these people are.
+///
+/// # Errors
+/// If the database fails.
+pub async fn of_people(
+    conn: &impl ConnectionTrait,
+    people: &BTreeSet<PersonId>,
+) -> Result<BTreeSet<ReferrerId>, StorageError> {
+    let people: Vec<_> = people.iter().map(|id| id.as_uuid()).collect();
+    let mut found = BTreeSet::new();
+    for chunk in people.chunks(ROWS) {
+        let rows = Entity::find().filter(Column::PersonId.is_in(chunk.iter().copied()));
+        found.extend(
+            rows.all(conn)
+                .await?
+                .into_iter()
+                .map(|row| ReferrerId::from_uuid(row.id)),
+        );
+    }
+    Ok(found)
+}
+
 /// The referrer of an account.
 ///
 /// # Errors
@@ -98,14 +137,40 @@ pub async fn with_ids(conn: &impl ConnectionTrait, ids: &BTreeSet<ReferrerId>) -
     Ok(referrers)
 }
 
-/// The referrers of some codes.
+/// The referrers of some codes as they were typed, drawn ones and those of their own choice.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn of_codes(
+pub async fn of_typed(
     conn: &impl ConnectionTrait,
-    codes: &BTreeSet<ReferralCode>,
-) -> Result<Vec<Referrer>, StorageError> {
+    codes: &BTreeSet<TypedCode>,
+) -> Result<HashMap<TypedCode, Referrer>, StorageError> {
+    let (mut drawn, mut chosen) = (BTreeSet::new(), BTreeSet::new());
+    for code in codes {
+        match code {
+            TypedCode::Drawn(code) => drawn.insert(code.clone()),
+            TypedCode::Vanity(code) => chosen.insert(code.clone()),
+        };
+    }
+    let found = of_codes(conn, &drawn).await?;
+    let mut typed: HashMap<_, _> = found
+        .into_iter()
+        .map(|referrer| (TypedCode::Drawn(referrer.code.clone()), referrer))
+        .collect();
+    let claimed = vanity::of_codes(conn, &chosen).await?;
+    let theirs = with_ids(conn, &claimed.values().copied().collect()).await?;
+    let by_id: HashMap<_, _> = theirs.into_iter().map(|referrer| (referrer.id, referrer)).collect();
+    for (code, id) in claimed {
+        typed.extend(
+            by_id
+                .get(&id)
+                .map(|referrer| (TypedCode::Vanity(code), referrer.clone())),
+        );
+    }
+    Ok(typed)
+}
+
+async fn of_codes(conn: &impl ConnectionTrait, codes: &BTreeSet<ReferralCode>) -> Result<Vec<Referrer>, StorageError> {
     if codes.is_empty() {
         return Ok(Vec::new());
     }

@@ -4,10 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use prost::{Message, Name};
-use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Response, Status, transport::Channel};
+use tonic::{Status, transport::Channel};
 use tonic_types::StatusExt;
 use vouch_messaging::{Bus, Envelope, MemoryBus, Subscription};
 use vouch_primitives::{
@@ -19,12 +18,11 @@ use vouch_proto::{
     convert::{from_wire_time, to_wire_time},
     onboarding::v1::{AccountRegistered, AgencyRegistered},
     operations::v1::{GetTestClockRequest, SetTestClockRequest, operations_service_client::OperationsServiceClient},
-    payments::v1::{
-        self as payments, EarningReinstated, EarningReversed, EarningSettled,
-        ledger_service_server::{LedgerService, LedgerServiceServer},
-    },
+    payments::v1::{EarningReinstated, EarningReversed, EarningSettled},
     referral::v1::{
-        self as pb, link_service_client::LinkServiceClient, referral_service_client::ReferralServiceClient,
+        self as pb, attribution_service_client::AttributionServiceClient, link_service_client::LinkServiceClient,
+        referral_invitation_service_client::ReferralInvitationServiceClient,
+        referral_service_client::ReferralServiceClient, signal_service_client::SignalServiceClient,
     },
 };
 use vouch_referral::{Config, DEFAULTS, Service, migration::Migrator};
@@ -34,14 +32,20 @@ use vouch_runtime::{
     config::Layers,
 };
 use vouch_storage::Db;
-use vouch_testkit::{TestDatabase, eventually};
+use vouch_testkit::{SmtpSink, TestDatabase, eventually, tables};
+
+use crate::played;
 
 /// The keys of all tests here, made by the first of them.
 const KEYS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/keys");
 
+/// Where letters go that no test reads.
+const MAILS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/mails");
+
 /// A running referral service and what plays its surroundings.
 pub struct House {
     channel: Signed,
+    db: Db,
     bus: Arc<MemoryBus>,
     releases: Subscription,
     stop: CancellationToken,
@@ -82,15 +86,38 @@ impl Person {
 
 impl House {
     pub async fn start(database: &TestDatabase, now: &str) -> Self {
+        Self::start_with(database, now, &[]).await
+    }
+
+    /// A house whose letters go to a mail server.
+    pub async fn mailing_to(database: &TestDatabase, now: &str, sink: &SmtpSink) -> Self {
+        let settings = [
+            ("MAIL__TRANSPORT", "smtp".to_owned()),
+            ("MAIL__HOST", "localhost".to_owned()),
+            ("MAIL__PORT", sink.port().to_string()),
+            ("MAIL__TLS", "none".to_owned()),
+        ];
+        Self::start_with(database, now, &settings).await
+    }
+
+    pub async fn start_with(database: &TestDatabase, now: &str, settings: &[(&str, String)]) -> Self {
         let bus = Arc::new(MemoryBus::faultless());
         let env = [
             ("VOUCH_REFERRAL__SERVER__LISTEN", "127.0.0.1:0".to_owned()),
             ("VOUCH_REFERRAL__DATABASE__URL", database.url().to_owned()),
-            ("VOUCH_REFERRAL__PEERS__PAYMENTS", play_payments().await),
+            ("VOUCH_REFERRAL__PEERS__PAYMENTS", played::payments().await),
             ("VOUCH_REFERRAL__CLOCK__TEST", "true".to_owned()),
+            ("VOUCH_REFERRAL__LINKS__PUBLIC_URL", "https://vouch.example/".to_owned()),
+            ("VOUCH_REFERRAL__MAIL__DIRECTORY", MAILS.to_owned()),
             ("VOUCH_REFERRAL__ACCESS__KEYS", KEYS.to_owned()),
         ];
-        let env = env.map(|(key, value)| (key.to_owned(), value));
+        let settings = settings
+            .iter()
+            .map(|(key, value)| (format!("VOUCH_REFERRAL__{key}"), value.clone()));
+        let env = env
+            .map(|(key, value)| (key.to_owned(), value))
+            .into_iter()
+            .chain(settings);
         let config = Layers::new("referral", DEFAULTS)
             .env(env)
             .load(Config::validate)
@@ -100,7 +127,7 @@ impl House {
         vouch_storage::migrate::<Migrator>(&db).await.expect("migrated");
         let clock = ServiceClock::test(Arc::new(TestClock::new(at(now))));
         let dyn_bus: Arc<dyn Bus> = bus.clone();
-        let chassis = Chassis::with("referral", &config.common, db, dyn_bus, clock)
+        let chassis = Chassis::with("referral", &config.common, db.clone(), dyn_bus, clock)
             .await
             .expect("a chassis");
         let service = Service::build_on(chassis, &config).await.expect("a service");
@@ -118,6 +145,7 @@ impl House {
         };
         Self {
             channel,
+            db,
             bus,
             releases,
             stop,
@@ -127,6 +155,18 @@ impl House {
 
     pub fn client(&self) -> ReferralServiceClient<Signed> {
         ReferralServiceClient::new(self.channel.clone())
+    }
+
+    pub fn attributing(&self) -> AttributionServiceClient<Signed> {
+        AttributionServiceClient::new(self.channel.clone())
+    }
+
+    pub fn signals(&self) -> SignalServiceClient<Signed> {
+        SignalServiceClient::new(self.channel.clone())
+    }
+
+    pub fn inviting(&self) -> ReferralInvitationServiceClient<Signed> {
+        ReferralInvitationServiceClient::new(self.channel.clone())
     }
 
     pub fn links(&self) -> LinkServiceClient<Signed> {
@@ -348,6 +388,21 @@ impl House {
         total.clone()
     }
 
+    /// How many rows a table has.
+    pub async fn count(&self, table: &str) -> i64 {
+        tables::count(&self.db, table).await
+    }
+
+    /// All that is in the database, as text.
+    pub async fn everything(&self) -> String {
+        tables::everything(&self.db).await
+    }
+
+    /// What this service has told, of one kind.
+    pub async fn told<M: Message + Name + Default>(&self) -> Vec<M> {
+        tables::told(&self.db).await
+    }
+
     /// The releases that payments would hear of.
     pub async fn releases(&self) -> Vec<pb::RewardReleased> {
         let deliveries = self
@@ -401,11 +456,11 @@ pub fn under_a_new_id(event: &Envelope) -> Envelope {
     }
 }
 
-fn usd(amount: i64) -> Option<common::Money> {
+pub fn usd(amount: i64) -> Option<common::Money> {
     Some(Money::new(amount, Currency::USD).into())
 }
 
-fn envelope<M: Message + Name>(event: &M) -> Envelope {
+pub fn envelope<M: Message + Name>(event: &M) -> Envelope {
     Envelope {
         id: EventId::new(),
         event_type: M::full_name(),
@@ -414,50 +469,5 @@ fn envelope<M: Message + Name>(event: &M) -> Envelope {
         aggregate_id: Uuid::nil(),
         payload: Bytes::from(event.encode_to_vec()),
         traceparent: None,
-    }
-}
-
-/// Payments, which has posted 77 cents to everybody.
-struct PlayedPayments;
-
-async fn play_payments() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    let server = tonic::transport::Server::builder().add_service(LedgerServiceServer::new(PlayedPayments));
-    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
-    format!("http://{address}")
-}
-
-#[tonic::async_trait]
-impl LedgerService for PlayedPayments {
-    async fn get_balances(
-        &self,
-        _: Request<payments::GetBalancesRequest>,
-    ) -> Result<Response<payments::GetBalancesResponse>, Status> {
-        Err(Status::unimplemented("not played"))
-    }
-
-    async fn list_statement_lines(
-        &self,
-        _: Request<payments::ListStatementLinesRequest>,
-    ) -> Result<Response<payments::ListStatementLinesResponse>, Status> {
-        Err(Status::unimplemented("not played"))
-    }
-
-    async fn list_reward_postings(
-        &self,
-        _: Request<payments::ListRewardPostingsRequest>,
-    ) -> Result<Response<payments::ListRewardPostingsResponse>, Status> {
-        Ok(Response::new(payments::ListRewardPostingsResponse {
-            totals: usd(77).into_iter().collect(),
-            ..Default::default()
-        }))
-    }
-
-    async fn get_trial_balance(
-        &self,
-        _: Request<payments::GetTrialBalanceRequest>,
-    ) -> Result<Response<payments::GetTrialBalanceResponse>, Status> {
-        Err(Status::unimplemented("not played"))
     }
 }

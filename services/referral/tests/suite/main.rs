@@ -1,9 +1,14 @@
 //! The referral service alone, over its real gRPC port, on both databases; payments and onboarding are played.
 
+mod attributing;
 mod enrolment;
 mod harness;
+mod inviting;
 mod locks;
 mod pages;
+mod played;
+mod signals;
+mod touches;
 
 use std::time::Duration;
 

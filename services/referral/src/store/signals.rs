@@ -1,0 +1,335 @@
+//! `signal`: what makes referrals look wrong. `disposable_domain`: domains that give out addresses for a moment.
+
+use std::collections::BTreeSet;
+
+use sea_orm::{
+    ActiveValue::Set,
+    ConnectionTrait, FromQueryResult, QueryOrder, QuerySelect, Statement,
+    entity::prelude::*,
+    sea_query::{LockType, OnConflict},
+};
+use vouch_primitives::{AccountId, PersonId, ReferrerId, SignalId, Timestamp};
+use vouch_proto::Page;
+use vouch_storage::{StorageError, Txn};
+
+use super::{ROWS, corrupt, mark, marks};
+use crate::domain::{Signal, SignalKind, SignalState};
+
+mod signal {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "signal")]
+    pub(super) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub kind: String,
+        pub referrer_id: Uuid,
+        pub person_id: Uuid,
+        pub state: String,
+        pub closed: bool,
+        pub appeal: String,
+        pub reason: String,
+        pub raised_at: i64,
+        pub closed_at: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(super) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod domain {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "disposable_domain")]
+    pub(super) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub domain: String,
+        pub domain_sha256: Vec<u8>,
+        pub added_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(super) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+#[derive(FromQueryResult)]
+struct Found {
+    account_id: Uuid,
+}
+
+#[derive(FromQueryResult)]
+struct Counted {
+    referrer_id: Uuid,
+}
+
+/// What two people may share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shared {
+    /// A device, whoever has signed up with it.
+    Device,
+    /// A network, of two referees of one referrer.
+    Network,
+}
+
+/// Raises signals; those that were raised before stay as they are.
+///
+/// # Errors
+/// If the database fails.
+pub async fn raise(txn: &Txn, signals: &[Signal]) -> Result<(), StorageError> {
+    for chunk in signals.chunks(ROWS) {
+        signal::Entity::insert_many(chunk.iter().map(write))
+            .on_conflict(OnConflict::new().do_nothing().to_owned())
+            .exec_without_returning(txn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Locks a signal, and reads it.
+///
+/// # Errors
+/// If the database fails.
+pub async fn lock(txn: &Txn, id: SignalId) -> Result<Option<Signal>, StorageError> {
+    let row = signal::Entity::find_by_id(id.as_uuid())
+        .lock(LockType::NoKeyUpdate)
+        .one(txn)
+        .await?;
+    row.map(read).transpose()
+}
+
+/// Reads a signal.
+///
+/// # Errors
+/// If the database fails.
+pub async fn find(conn: &impl ConnectionTrait, id: SignalId) -> Result<Option<Signal>, StorageError> {
+    let row = signal::Entity::find_by_id(id.as_uuid()).one(conn).await?;
+    row.map(read).transpose()
+}
+
+/// Stores where a signal stands, which is locked.
+///
+/// # Errors
+/// If the database fails.
+pub async fn save(txn: &Txn, signal: &Signal) -> Result<(), StorageError> {
+    signal::Entity::update(write(signal)).exec(txn).await?;
+    Ok(())
+}
+
+/// Signals that wait, or that are closed, the oldest first.
+///
+/// # Errors
+/// If the database fails.
+pub async fn queue(
+    conn: &impl ConnectionTrait,
+    closed: bool,
+    page: &Page<SignalId>,
+) -> Result<Vec<Signal>, StorageError> {
+    let mut query = signal::Entity::find().filter(signal::Column::Closed.eq(closed));
+    if let Some(after) = page.after {
+        query = query.filter(signal::Column::Id.gt(after.as_uuid()));
+    }
+    let rows = query.order_by_asc(signal::Column::Id).limit(page.limit());
+    rows.all(conn).await?.into_iter().map(read).collect()
+}
+
+/// The signals about a referrer's referees, the newest first.
+///
+/// # Errors
+/// If the database fails.
+pub async fn of_referrer(
+    conn: &impl ConnectionTrait,
+    referrer: ReferrerId,
+    page: &Page<SignalId>,
+) -> Result<Vec<Signal>, StorageError> {
+    let mut query = signal::Entity::find().filter(signal::Column::ReferrerId.eq(referrer.as_uuid()));
+    if let Some(after) = page.after {
+        query = query.filter(signal::Column::Id.lt(after.as_uuid()));
+    }
+    let rows = query.order_by_desc(signal::Column::Id).limit(page.limit());
+    rows.all(conn).await?.into_iter().map(read).collect()
+}
+
+/// About whom of these there is a signal that was not cleared: what they are worth to a referrer waits.
+///
+/// # Errors
+/// If the database fails.
+pub async fn standing_against(
+    conn: &impl ConnectionTrait,
+    people: &BTreeSet<PersonId>,
+) -> Result<BTreeSet<PersonId>, StorageError> {
+    let people: Vec<_> = people.iter().map(|id| id.as_uuid()).collect();
+    let mut found = BTreeSet::new();
+    for chunk in people.chunks(ROWS) {
+        let rows: Vec<Uuid> = signal::Entity::find()
+            .select_only()
+            .column(signal::Column::PersonId)
+            .filter(signal::Column::PersonId.is_in(chunk.iter().copied()))
+            .filter(signal::Column::State.ne(SignalState::Cleared.name()))
+            .into_tuple()
+            .all(conn)
+            .await?;
+        found.extend(rows.into_iter().map(PersonId::from_uuid));
+    }
+    Ok(found)
+}
+
+/// For which of these referrers more than `usual` people have joined since then.
+///
+/// # Errors
+/// If the database fails.
+pub async fn bursts(
+    conn: &impl ConnectionTrait,
+    referrers: &BTreeSet<ReferrerId>,
+    since: Timestamp,
+    usual: u64,
+) -> Result<BTreeSet<ReferrerId>, StorageError> {
+    let backend = conn.get_database_backend();
+    let referrers: Vec<_> = referrers.iter().collect();
+    let mut found = BTreeSet::new();
+    for chunk in referrers.chunks(ROWS) {
+        let sql = format!(
+            "SELECT referrer_id FROM attribution WHERE joined_at > {} AND referrer_id IN ({}) \
+             GROUP BY referrer_id HAVING COUNT(*) > {usual}",
+            mark(backend, 1),
+            marks(backend, 2, chunk.len())
+        );
+        let values = std::iter::once(since.as_micros().into()).chain(chunk.iter().map(|id| id.as_uuid().into()));
+        let rows = Counted::find_by_statement(Statement::from_sql_and_values(backend, sql, values));
+        let rows = rows.all(conn).await?;
+        found.extend(rows.into_iter().map(|row| ReferrerId::from_uuid(row.referrer_id)));
+    }
+    Ok(found)
+}
+
+/// Which of these accounts signed up with something that somebody else had who has signed up, too.
+///
+/// # Errors
+/// If the database fails.
+pub async fn sharing(
+    conn: &impl ConnectionTrait,
+    accounts: &[AccountId],
+    what: Shared,
+) -> Result<BTreeSet<AccountId>, StorageError> {
+    let backend = conn.get_database_backend();
+    let (column, same) = match what {
+        Shared::Device => ("device_sha256", ""),
+        Shared::Network => (
+            "network_sha256",
+            "JOIN attribution x ON x.referee_person_id = a.person_id JOIN attribution y ON y.referee_person_id = b.person_id \
+             AND y.referrer_id = x.referrer_id",
+        ),
+    };
+    let mut found = BTreeSet::new();
+    for chunk in accounts.chunks(ROWS) {
+        let sql = format!(
+            "SELECT DISTINCT s.account_id FROM sign_up s JOIN account a ON a.id = s.account_id \
+             JOIN touch t ON t.visitor_id = s.link_cookie_id JOIN touch o ON o.{column} = t.{column} \
+             JOIN sign_up p ON p.link_cookie_id = o.visitor_id JOIN account b ON b.id = p.account_id \
+             AND b.person_id <> a.person_id {same} WHERE s.account_id IN ({})",
+            marks(backend, 1, chunk.len())
+        );
+        let values = chunk.iter().map(|id| id.as_uuid().into());
+        let rows = Found::find_by_statement(Statement::from_sql_and_values(backend, sql, values));
+        let rows = rows.all(conn).await?;
+        found.extend(rows.into_iter().map(|row| AccountId::from_uuid(row.account_id)));
+    }
+    Ok(found)
+}
+
+/// Which of these accounts signed up with an address of a domain that gives out addresses for a moment.
+///
+/// # Errors
+/// If the database fails.
+pub async fn disposable(
+    conn: &impl ConnectionTrait,
+    accounts: &[AccountId],
+) -> Result<BTreeSet<AccountId>, StorageError> {
+    let backend = conn.get_database_backend();
+    let mut found = BTreeSet::new();
+    for chunk in accounts.chunks(ROWS) {
+        let sql = format!(
+            "SELECT s.account_id FROM sign_up s JOIN disposable_domain d ON d.domain_sha256 = s.domain_sha256 \
+             WHERE s.account_id IN ({})",
+            marks(backend, 1, chunk.len())
+        );
+        let values = chunk.iter().map(|id| id.as_uuid().into());
+        let rows = Found::find_by_statement(Statement::from_sql_and_values(backend, sql, values));
+        let rows = rows.all(conn).await?;
+        found.extend(rows.into_iter().map(|row| AccountId::from_uuid(row.account_id)));
+    }
+    Ok(found)
+}
+
+/// Adds a domain, by name and hash; one that is there stays.
+///
+/// # Errors
+/// If the database fails.
+pub async fn add_domain(txn: &Txn, now: Timestamp, name: &str, hash: [u8; 32]) -> Result<(), StorageError> {
+    let row = domain::ActiveModel {
+        domain: Set(name.to_owned()),
+        domain_sha256: Set(hash.to_vec()),
+        added_at: Set(now.as_micros()),
+    };
+    domain::Entity::insert_many([row])
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(txn)
+        .await?;
+    Ok(())
+}
+
+/// Takes a domain away.
+///
+/// # Errors
+/// If the database fails.
+pub async fn remove_domain(txn: &Txn, name: &str) -> Result<(), StorageError> {
+    domain::Entity::delete_by_id(name.to_owned()).exec(txn).await?;
+    Ok(())
+}
+
+/// The domains, by name.
+///
+/// # Errors
+/// If the database fails.
+pub async fn domains(conn: &impl ConnectionTrait, page: &Page<String>) -> Result<Vec<String>, StorageError> {
+    let mut query = domain::Entity::find();
+    if let Some(after) = &page.after {
+        query = query.filter(domain::Column::Domain.gt(after.as_str()));
+    }
+    let rows = query.order_by_asc(domain::Column::Domain).limit(page.limit());
+    Ok(rows.all(conn).await?.into_iter().map(|row| row.domain).collect())
+}
+
+fn write(it: &Signal) -> signal::ActiveModel {
+    signal::ActiveModel {
+        id: Set(it.id.as_uuid()),
+        kind: Set(it.kind.name().to_owned()),
+        referrer_id: Set(it.referrer.as_uuid()),
+        person_id: Set(it.person.as_uuid()),
+        state: Set(it.state.name().to_owned()),
+        closed: Set(it.state.is_closed()),
+        appeal: Set(it.appeal.clone()),
+        reason: Set(it.reason.clone()),
+        raised_at: Set(it.raised_at.as_micros()),
+        closed_at: Set(it.closed_at.map(Timestamp::as_micros)),
+    }
+}
+
+fn read(row: signal::Model) -> Result<Signal, StorageError> {
+    Ok(Signal {
+        id: SignalId::from_uuid(row.id),
+        kind: SignalKind::of_name(&row.kind).ok_or_else(|| corrupt("unknown kind of signal"))?,
+        referrer: ReferrerId::from_uuid(row.referrer_id),
+        person: PersonId::from_uuid(row.person_id),
+        state: SignalState::of_name(&row.state).ok_or_else(|| corrupt("unknown state of a signal"))?,
+        appeal: row.appeal,
+        reason: row.reason,
+        raised_at: Timestamp::from_micros(row.raised_at),
+        closed_at: row.closed_at.map(Timestamp::from_micros),
+    })
+}

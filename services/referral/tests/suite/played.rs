@@ -1,0 +1,56 @@
+//! Payments, as far as this service asks it.
+
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Request, Response, Status};
+use vouch_proto::payments::v1::{
+    self as payments,
+    ledger_service_server::{LedgerService, LedgerServiceServer},
+};
+
+use crate::harness::usd;
+
+/// Payments, which has posted 77 cents to everybody.
+struct PlayedPayments;
+
+pub async fn payments() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let server = tonic::transport::Server::builder().add_service(LedgerServiceServer::new(PlayedPayments));
+    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+    format!("http://{address}")
+}
+
+#[tonic::async_trait]
+impl LedgerService for PlayedPayments {
+    async fn get_balances(
+        &self,
+        _: Request<payments::GetBalancesRequest>,
+    ) -> Result<Response<payments::GetBalancesResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
+    async fn list_statement_lines(
+        &self,
+        _: Request<payments::ListStatementLinesRequest>,
+    ) -> Result<Response<payments::ListStatementLinesResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
+    async fn list_reward_postings(
+        &self,
+        _: Request<payments::ListRewardPostingsRequest>,
+    ) -> Result<Response<payments::ListRewardPostingsResponse>, Status> {
+        Ok(Response::new(payments::ListRewardPostingsResponse {
+            totals: usd(77).into_iter().collect(),
+            ..Default::default()
+        }))
+    }
+
+    async fn get_trial_balance(
+        &self,
+        _: Request<payments::GetTrialBalanceRequest>,
+    ) -> Result<Response<payments::GetTrialBalanceResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+}
