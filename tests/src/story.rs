@@ -429,6 +429,7 @@ impl Story {
     pub async fn balances(&self, account: &str) -> Result<Vec<payments::Balance>, Status> {
         let request = payments::GetBalancesRequest {
             account_id: account.to_owned(),
+            as_of_time: None,
         };
         Ok(call!(self.clients.ledger, get_balances, request)?.balances)
     }

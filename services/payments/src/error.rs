@@ -1,6 +1,6 @@
 //! What can go wrong, and what it means: to a caller, and to the consumer of events.
 
-use tonic::Status;
+use tonic::{Code, Status};
 use vouch_messaging::Verdict;
 use vouch_primitives::Uuid;
 use vouch_proto::Violations;
@@ -61,6 +61,12 @@ pub enum Error {
     /// Money cannot move so.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// Something was booked into a period while its statement was read.
+    #[error("something is still being booked into this period")]
+    PeriodOpen,
+    /// A document cannot be written.
+    #[error("{0}")]
+    Document(String),
     /// The database failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -111,8 +117,10 @@ impl From<Error> for Status {
             }
             Error::Payout(refusal) => refused(reason_of_payout(refusal)),
             Error::Ledger(LedgerError::TooLarge { .. }) => refused("AMOUNT_TOO_LARGE"),
+            Error::PeriodOpen => status::with_reason(Code::Aborted, "PERIOD_OPEN", error.to_string()),
             // Rewards come by events alone, and the rest would be a mistake in this program.
             Error::Reward(_)
+            | Error::Document(_)
             | Error::Ledger(
                 LedgerError::TooLittle { .. } | LedgerError::NotOpened { .. } | LedgerError::Unsound { .. },
             ) => status::internal(&error),
@@ -169,6 +177,8 @@ impl From<&Error> for Verdict {
             | Error::Chargeback(_)
             | Error::Payout(_)
             | Error::Reward(_)
+            | Error::PeriodOpen
+            | Error::Document(_)
             | Error::Ledger(_) => Self::Reject(error.to_string()),
         }
     }

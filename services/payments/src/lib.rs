@@ -37,10 +37,11 @@ use std::{net::SocketAddr, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 use vouch_proto::payments::v1::{
-    bonus_service_server::BonusServiceServer, contract_service_server::ContractServiceServer,
-    dispute_service_server::DisputeServiceServer, earning_service_server::EarningServiceServer,
-    invoice_service_server::InvoiceServiceServer, ledger_service_server::LedgerServiceServer,
-    payout_service_server::PayoutServiceServer, tax_service_server::TaxServiceServer,
+    audit_service_server::AuditServiceServer, bonus_service_server::BonusServiceServer,
+    contract_service_server::ContractServiceServer, dispute_service_server::DisputeServiceServer,
+    earning_service_server::EarningServiceServer, invoice_service_server::InvoiceServiceServer,
+    ledger_service_server::LedgerServiceServer, payout_service_server::PayoutServiceServer,
+    report_service_server::ReportServiceServer, tax_service_server::TaxServiceServer,
     time_service_server::TimeServiceServer,
 };
 use vouch_runtime::{Chassis, ChassisError, chassis};
@@ -102,11 +103,13 @@ impl Service {
         let seal = chassis.seal();
         let chassis = chassis
             .grpc(ContractServiceServer::new(grpc::Contracts(app.clone())))
+            .grpc(AuditServiceServer::new(grpc::Audits(app.clone())))
             .grpc(BonusServiceServer::new(grpc::Bonuses(app.clone())))
             .grpc(DisputeServiceServer::new(grpc::Disputes(app.clone())))
             .grpc(EarningServiceServer::new(grpc::Earnings(app.clone())))
             .grpc(LedgerServiceServer::new(grpc::Ledger(app.clone())))
             .grpc(PayoutServiceServer::new(grpc::Payouts(app.clone())))
+            .grpc(ReportServiceServer::new(grpc::Reports::new(app.clone())))
             .grpc(TaxServiceServer::new(grpc::Taxes(app.clone(), seal)))
             .grpc(TimeServiceServer::new(grpc::Times(app.clone())))
             .grpc(InvoiceServiceServer::new(grpc::Invoices(app.clone())))

@@ -22,7 +22,10 @@
 //! | [`rewards`] | what the referral programme releases is posted |
 //! | [`ledger`] | balances, statements, the trial balance |
 //! | [`tax`] | tax forms, kept |
-//! | [`audit`] | the books, checked all the time for the metrics |
+//! | [`reports`] | everything of a party at once, and what it waits for |
+//! | [`documents`] | statements, invoices and receipts as files |
+//! | [`checks`] | the books are followed, transfer by transfer |
+//! | [`audit`] | the same all the time, for the metrics |
 //!
 //! Each use case opens a transaction, locks and reads, lets [`crate::domain`] decide, writes once, and appends the
 //! events. A query reads and returns domain values.
@@ -32,9 +35,11 @@ pub mod audit;
 pub mod bonuses;
 pub mod chargebacks;
 pub mod charges;
+pub mod checks;
 pub mod contract_changes;
 pub mod contracts;
 pub mod disputes;
+pub mod documents;
 pub mod earnings;
 pub mod gateway;
 pub mod invoices;
@@ -45,6 +50,7 @@ pub mod payout_dispatch;
 pub mod payout_methods;
 pub mod payout_runs;
 pub mod payouts;
+pub mod reports;
 pub mod rewards;
 pub mod tax;
 pub mod time_entries;

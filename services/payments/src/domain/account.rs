@@ -123,7 +123,9 @@ impl LedgerAccount {
         Self::of(account, LedgerAccountKind::Receivable, currency)
     }
 
-    const fn of(account: AccountId, kind: LedgerAccountKind, currency: Currency) -> Self {
+    /// A part of an account's money.
+    #[must_use]
+    pub const fn of(account: AccountId, kind: LedgerAccountKind, currency: Currency) -> Self {
         Self {
             kind,
             owner: account.as_uuid(),

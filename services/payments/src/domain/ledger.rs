@@ -16,6 +16,7 @@ use super::{
 #[derive(Debug)]
 pub struct Book {
     pub(super) balances: BTreeMap<LedgerAccount, i64>,
+    moved_at: Timestamp,
     changed: BTreeSet<LedgerAccount>,
     entries: Vec<JournalEntry>,
 }
@@ -59,9 +60,24 @@ impl Book {
     pub fn new(balances: BTreeMap<LedgerAccount, i64>) -> Self {
         Self {
             balances,
+            moved_at: Timestamp::EPOCH,
             changed: BTreeSet::new(),
             entries: Vec::new(),
         }
+    }
+
+    /// The same, of balances that were last moved at `moved_at`.
+    #[must_use]
+    pub const fn since(mut self, moved_at: Timestamp) -> Self {
+        self.moved_at = moved_at;
+        self
+    }
+
+    /// The moment under which the movements are booked: `now`, or that of the last movement of any of these balances if
+    /// a clock is behind. So the moments of an account never go back, and what it held at one of them has one answer.
+    #[must_use]
+    pub fn booked_at(&self, now: Timestamp) -> Timestamp {
+        now.max(self.moved_at)
     }
 
     /// What has to be opened for everything that touches the money of an account: always all of its parts, so that the
@@ -279,6 +295,12 @@ impl Book {
         let available = LedgerAccount::available(account, currency);
         self.transfer(TransferKind::Reward, expense, available, difference)?;
         self.repay_receivable(account, currency)
+    }
+
+    /// Whether the balance was read.
+    #[must_use]
+    pub fn holds(&self, account: LedgerAccount) -> bool {
+        self.balances.contains_key(&account)
     }
 
     /// What an account could withdraw: what is available, once what it owes is paid.

@@ -24,12 +24,17 @@
 //! | [`journal`] | [`JournalEntry`], [`Transfer`]: the movements |
 //! | [`ledger`] | [`Book`]: every way in which money may move, checked |
 //! | [`tax`] | [`TaxForm`]: that a form is there |
+//! | [`availability`] | [`Awaited`](availability::Awaited): why money is not available yet |
+//! | [`overview`] | what parties see of everything at once |
+//! | [`check`] | whether the books are right |
 //! | [`statement`] | [`StatementLine`], [`Balances`]: the movements as the owner of an account reads them |
 
 pub mod account;
+pub mod availability;
 pub mod bonus;
 pub mod charge;
 pub mod chargeback;
+pub mod check;
 pub mod contract;
 pub mod dispute;
 pub mod earning;
@@ -39,6 +44,7 @@ pub mod journal;
 pub mod ledger;
 pub mod limit;
 pub mod milestone;
+pub mod overview;
 pub mod pause;
 pub mod payout;
 pub mod payout_method;
@@ -73,7 +79,7 @@ pub use payout_method::{PayoutKind, PayoutMethod, PayoutMethodState, Tariff};
 pub use payout_schedule::{Frequency, PayoutRun, PayoutSchedule, PayoutSkip};
 pub use refusal::Refusal;
 pub use reward::{Release, RewardError, RewardKey, RewardKind, RewardPosting, RewardTotal};
-pub use statement::{Balances, CurrencyTotal, Part, StatementLine};
+pub use statement::{Balances, CurrencyTotal, CurrencyTotals, Frame, Part, Period, StatementLine};
 pub use tax::TaxForm;
 pub use time_entry::{Others, Span, SpanError, TimeEntry, TimeError};
 pub use week::Week;

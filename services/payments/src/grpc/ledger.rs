@@ -1,11 +1,10 @@
 //! `vouch.payments.v1.LedgerService`.
 
 use tonic::{Request, Response, Status};
-use vouch_primitives::AccountId;
 use vouch_proto::payments::v1::{self as pb, ledger_service_server::LedgerService};
 use vouch_runtime::grpc::parse_query;
 
-use super::convert::{Id, ListRewardPostings, ListStatementLines};
+use super::convert::{GetBalances, GetStatement, ListRewardPostings};
 use crate::app::App;
 
 /// The service, on its use cases.
@@ -18,8 +17,8 @@ impl LedgerService for Ledger {
         &self,
         request: Request<pb::GetBalancesRequest>,
     ) -> Result<Response<pb::GetBalancesResponse>, Status> {
-        let Id::<AccountId>(account) = parse_query(&self.0, request).await?;
-        let balances = self.0.get_balances(account).await?;
+        let GetBalances { account_id, as_of } = parse_query(&self.0, request).await?;
+        let balances = self.0.get_balances(account_id, as_of).await?;
         Ok(Response::new(pb::GetBalancesResponse {
             balances: balances.into_iter().map(Into::into).collect(),
         }))
@@ -29,12 +28,8 @@ impl LedgerService for Ledger {
         &self,
         request: Request<pb::ListStatementLinesRequest>,
     ) -> Result<Response<pb::ListStatementLinesResponse>, Status> {
-        let ListStatementLines {
-            account_id,
-            currency,
-            page,
-        } = parse_query(&self.0, request).await?;
-        let listed = self.0.list_statement_lines(account_id, currency, page).await?;
+        let GetStatement { of, page } = parse_query(&self.0, request).await?;
+        let listed = self.0.list_statement_lines(of, page).await?;
         Ok(Response::new(pb::ListStatementLinesResponse {
             next_page_token: listed.next_page_token(),
             lines: listed.items.into_iter().map(Into::into).collect(),

@@ -1,19 +1,23 @@
 //! Commands in: parse, call, wrap. One file per gRPC service; [`convert`] is the boundary between wire and domain.
 
+mod audits;
 mod bonuses;
 mod contracts;
 mod convert;
 mod disputes;
 mod earnings;
+mod exports;
 mod invoices;
 mod ledger;
 mod payouts;
+mod reports;
 mod taxes;
 mod times;
 
 use tonic::Request;
 use vouch_runtime::access::Caller;
 
+pub use audits::Audits;
 pub use bonuses::Bonuses;
 pub use contracts::Contracts;
 pub use disputes::Disputes;
@@ -21,6 +25,7 @@ pub use earnings::Earnings;
 pub use invoices::Invoices;
 pub use ledger::Ledger;
 pub use payouts::Payouts;
+pub use reports::Reports;
 pub use taxes::Taxes;
 pub use times::Times;
 

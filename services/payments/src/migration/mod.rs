@@ -14,6 +14,9 @@ mod m20261122_000120_payments_bonus_payment;
 mod m20261122_000121_payments_dispute;
 mod m20261130_000140_payments_in_transit;
 mod m20261130_000141_payments_payout;
+mod m20261130_000150_payments_booked_at;
+mod m20261130_000151_payments_ledger_check;
+mod m20261130_000152_payments_overview;
 mod m20261130_000160_payments_losses;
 mod m20261130_000161_payments_pause;
 mod widen;
@@ -42,6 +45,9 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261122_000121_payments_dispute::Migration));
         all.push(Box::new(m20261130_000140_payments_in_transit::Migration));
         all.push(Box::new(m20261130_000141_payments_payout::Migration));
+        all.push(Box::new(m20261130_000150_payments_booked_at::Migration));
+        all.push(Box::new(m20261130_000151_payments_ledger_check::Migration));
+        all.push(Box::new(m20261130_000152_payments_overview::Migration));
         all.push(Box::new(m20261130_000160_payments_losses::Migration));
         all.push(Box::new(m20261130_000161_payments_pause::Migration));
         all

@@ -200,7 +200,7 @@ impl TryFrom<note::Model> for DisputeNote {
     }
 }
 
-mod entity {
+pub(super) mod entity {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

@@ -182,7 +182,7 @@ impl TryFrom<Model> for Earning {
     }
 }
 
-mod entity {
+pub(super) mod entity {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

@@ -196,7 +196,7 @@ impl TryFrom<line::Model> for InvoiceLine {
     }
 }
 
-mod entity {
+pub(super) mod entity {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

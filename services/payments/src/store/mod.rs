@@ -15,6 +15,10 @@
 //! | [`earnings`] | `earning`, `reversal` |
 //! | [`ledger`] | `ledger_account`, `balance`, `journal_entry`, `transfer`: opening and saving a book |
 //! | [`statements`] | the same, as they are read |
+//! | [`checks`] | `ledger_check` and its sums, days and findings |
+//! | [`availability`] | `earning`, `dispute`, `invoice`: what is not finished of them |
+//! | [`overviews`] | everything of a party, summed up |
+//! | [`moments`] | the whole ledger at a past moment |
 //! | [`rewards`] | `reward_total`, `reward_posting` |
 //! | [`payout_methods`] | `payout_method` |
 //! | [`payout_schedules`] | `payout_schedule` |
@@ -27,8 +31,10 @@
 //! belong to no contract: a run's row comes first, then schedules, then methods, then payouts, then the balances.
 
 pub mod accounts;
+pub mod availability;
 pub mod bonuses;
 pub mod chargebacks;
+pub mod checks;
 pub mod contracts;
 pub mod disputes;
 pub mod earnings;
@@ -36,6 +42,8 @@ pub mod invoices;
 pub mod ledger;
 pub mod limits;
 pub mod milestones;
+pub mod moments;
+pub mod overviews;
 pub mod pauses;
 pub mod payout_methods;
 pub mod payout_runs;
@@ -50,6 +58,8 @@ use sea_orm::DbErr;
 use vouch_primitives::{Currency, Timestamp};
 use vouch_storage::StorageError;
 
+use crate::domain::LedgerAccountKind;
+
 /// The most rows in one statement, well below what either engine takes as parameters.
 const ROWS: usize = 1_000;
 
@@ -60,6 +70,13 @@ fn unreadable(table: &str, what: impl std::fmt::Display) -> StorageError {
 
 fn currency(table: &str, code: &str) -> Result<Currency, StorageError> {
     code.parse().map_err(|error| unreadable(table, error))
+}
+
+/// The names of the kinds of ledger accounts that have no stored balance, as a list in SQL.
+fn kinds_without_balance() -> String {
+    let kinds = LedgerAccountKind::ALL.into_iter().filter(|kind| !kind.has_balance());
+    let names: Vec<String> = kinds.map(|kind| format!("'{}'", kind.name())).collect();
+    names.join(", ")
 }
 
 fn time(micros: i64) -> Timestamp {

@@ -1,70 +1,54 @@
-//! The ledger as it is read: balances, statement lines, the trial balance.
+//! The ledger as it is read: balances, now and at past moments, statement lines, the trial balance.
 
 use std::collections::BTreeMap;
 
 use sea_orm::{
-    FromQueryResult, QueryOrder, QuerySelect, QueryTrait as _, Statement,
+    ExprTrait as _, FromQueryResult, QueryOrder, QuerySelect, QueryTrait as _, Statement, Value,
     entity::prelude::*,
     sea_query::{Query, SelectStatement, UnionType},
 };
-use vouch_primitives::{AccountId, Currency, Money, TransferId};
+use vouch_primitives::{AccountId, Currency, Money, Timestamp, TransferId};
 use vouch_proto::Page;
 use vouch_storage::StorageError;
 
 use super::{
     currency,
-    ledger::entity::{account, balance, entry, transfer},
+    ledger::entity::{entry, transfer},
     time, unreadable,
 };
-use crate::domain::{Balances, Book, CurrencyTotal, LedgerAccountKind, Part, StatementLine, statement::LinePosition};
+use crate::domain::{Balances, CurrencyTotal, LedgerAccount, Part, Period, StatementLine, statement::LinePosition};
 
-const PARTS: [(LedgerAccountKind, Part); 5] = [
-    (LedgerAccountKind::Pending, Part::Pending),
-    (LedgerAccountKind::Held, Part::Held),
-    (LedgerAccountKind::Available, Part::Available),
-    (LedgerAccountKind::InTransit, Part::InTransit),
-    (LedgerAccountKind::Receivable, Part::Receivable),
-];
+/// What the ledger account `a` held before the moment `$1`: two look-ups by index, of the last transfers that it was
+/// debited and credited by. What it held stands in the later one.
+pub(super) const HELD_BEFORE: &str = "COALESCE((SELECT last.held FROM (\
+        SELECT * FROM (SELECT booked_at, position, debit_balance_after AS held FROM transfer \
+            WHERE debit_account_id = a.id AND booked_at < $1 ORDER BY booked_at DESC, position DESC LIMIT 1) debit \
+        UNION ALL \
+        SELECT * FROM (SELECT booked_at, position, credit_balance_after AS held FROM transfer \
+            WHERE credit_account_id = a.id AND booked_at < $1 ORDER BY booked_at DESC, position DESC LIMIT 1) credit\
+    ) last ORDER BY last.booked_at DESC, last.position DESC LIMIT 1), 0)";
 
 /// The balances of an account, by currency code; empty if it never had money.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn balances(conn: &impl ConnectionTrait, account: AccountId) -> Result<Vec<Balances>, StorageError> {
-    let accounts = account::Entity::find()
-        .filter(account::Column::OwnerId.eq(account.as_uuid()))
-        .filter(account::Column::Kind.is_in(PARTS.map(|(kind, _)| kind.name())))
-        .all(conn)
-        .await?;
-    let amounts = balance::Entity::find()
-        .filter(balance::Column::AccountId.is_in(accounts.iter().map(|row| row.id)))
-        .all(conn)
-        .await?;
-    let amounts: BTreeMap<Uuid, i64> = amounts
-        .into_iter()
-        .map(|row| (row.account_id, row.amount_minor))
-        .collect();
-    let mut by_currency = BTreeMap::new();
-    for row in accounts {
-        let currency = currency("ledger_account", &row.currency)?;
-        let amount = amounts.get(&row.id).copied().unwrap_or(0);
-        let balances = by_currency.entry(row.currency).or_insert(Balances {
-            currency,
-            pending_minor: 0,
-            held_minor: 0,
-            available_minor: 0,
-            in_transit_minor: 0,
-            receivable_minor: 0,
-        });
-        match part(&row.kind)? {
-            Part::Pending => balances.pending_minor = amount,
-            Part::Held => balances.held_minor = amount,
-            Part::Available => balances.available_minor = amount,
-            Part::InTransit => balances.in_transit_minor = amount,
-            Part::Receivable => balances.receivable_minor = amount,
-        }
-    }
-    Ok(by_currency.into_values().collect())
+    let sql = "SELECT a.kind, a.currency, b.amount_minor AS amount \
+        FROM ledger_account a JOIN balance b ON b.account_id = a.id WHERE a.owner_id = $1";
+    of_owner(conn, sql, vec![account.as_uuid().into()]).await
+}
+
+/// The balances of an account as they were before a moment, by currency code.
+///
+/// # Errors
+/// When the database fails.
+pub async fn balances_before(
+    conn: &impl ConnectionTrait,
+    account: AccountId,
+    moment: Timestamp,
+) -> Result<Vec<Balances>, StorageError> {
+    let sql = format!("SELECT a.kind, a.currency, {HELD_BEFORE} AS amount FROM ledger_account a WHERE a.owner_id = $2");
+    of_owner(conn, &sql, vec![moment.as_micros().into(), account.as_uuid().into()]).await
 }
 
 /// One page of the movements of an account's money in one currency, in the order in which they were booked.
@@ -75,19 +59,19 @@ pub async fn lines(
     conn: &impl ConnectionTrait,
     account: AccountId,
     currency: Currency,
+    period: Period,
     page: Page<LinePosition>,
 ) -> Result<Vec<StatementLine>, StorageError> {
-    let parts: BTreeMap<Uuid, LedgerAccountKind> = Book::accounts_of(account, currency)
-        .into_iter()
-        .map(|part| (part.id(), part.kind))
-        .collect();
+    let parts: BTreeMap<Uuid, Part> = Part::ALL
+        .map(|part| (LedgerAccount::of(account, part.kind(), currency).id(), part))
+        .into();
     let (size, after) = (page.limit(), page.after);
-    let from = after.map_or(0, |position| position.transfer);
-    let Some(positions) = positions(&parts, from, size + 1) else {
+    let Some(positions) = positions(&parts, period, after, size + 1) else {
         return Ok(Vec::new());
     };
     let transfers = transfer::Entity::find()
         .filter(transfer::Column::Position.in_subquery(positions))
+        .order_by_asc(transfer::Column::BookedAt)
         .order_by_asc(transfer::Column::Position)
         .limit(size + 1)
         .all(conn)
@@ -163,13 +147,29 @@ impl TryFrom<TrialRow> for CurrencyTotal {
 
 /// Where the next transfers of some accounts stand: of each account and side only as many are looked at as are wanted,
 /// so that a long history costs no more than a short one.
-fn positions(accounts: &BTreeMap<Uuid, LedgerAccountKind>, from: i64, limit: u64) -> Option<SelectStatement> {
+fn positions(
+    accounts: &BTreeMap<Uuid, Part>,
+    period: Period,
+    after: Option<LinePosition>,
+    limit: u64,
+) -> Option<SelectStatement> {
+    // The other side of the transfer that the last page ended with may be a line of this one.
+    let (at, position) = after.map_or((period.from, 0), |after| {
+        (after.booked_at.max(period.from), after.transfer)
+    });
+    let place = Expr::tuple([
+        Expr::col(transfer::Column::BookedAt),
+        Expr::col(transfer::Column::Position),
+    ]);
+    let from = Expr::tuple([Expr::value(at.as_micros()), Expr::value(position)]);
     let next = |side: transfer::Column, account: Uuid| {
         let some = transfer::Entity::find()
             .select_only()
             .column(transfer::Column::Position)
             .filter(side.eq(account))
-            .filter(transfer::Column::Position.gte(from))
+            .filter(place.clone().gte(from.clone()))
+            .filter(transfer::Column::BookedAt.lt(period.until.as_micros()))
+            .order_by_asc(transfer::Column::BookedAt)
             .order_by_asc(transfer::Column::Position)
             .limit(limit)
             .into_query();
@@ -190,7 +190,7 @@ fn positions(accounts: &BTreeMap<Uuid, LedgerAccountKind>, from: i64, limit: u64
 fn line(
     row: &transfer::Model,
     entry: &entry::Model,
-    parts: &BTreeMap<Uuid, LedgerAccountKind>,
+    parts: &BTreeMap<Uuid, Part>,
     currency: Currency,
     credit: bool,
 ) -> Result<Option<StatementLine>, StorageError> {
@@ -199,18 +199,19 @@ fn line(
     } else {
         (row.debit_account_id, -row.amount_minor, row.debit_balance_after)
     };
-    let Some(kind) = parts.get(&account) else {
+    let Some(part) = parts.get(&account) else {
         return Ok(None);
     };
     let after = after.ok_or_else(|| unreadable("transfer", row.id))?;
     Ok(Some(StatementLine {
         position: LinePosition {
+            booked_at: time(row.booked_at),
             transfer: row.position,
             credit,
         },
         transfer_id: TransferId::from_uuid(row.id),
         at: time(entry.event_at),
-        part: part(kind.name())?,
+        part: *part,
         amount: Money::new(amount, currency),
         balance_after: Money::new(after, currency),
         kind: row.kind.clone(),
@@ -218,9 +219,24 @@ fn line(
     }))
 }
 
-fn part(kind: &str) -> Result<Part, StorageError> {
-    let known = PARTS.into_iter().find(|(known, _)| known.name() == kind);
-    known
-        .map(|(_, part)| part)
-        .ok_or_else(|| unreadable("ledger_account", kind))
+/// The balances of one owner, by currency code. What an owner holds that is no part of an account, such as a contract's
+/// escrow, is left out.
+async fn of_owner(conn: &impl ConnectionTrait, sql: &str, values: Vec<Value>) -> Result<Vec<Balances>, StorageError> {
+    let statement = Statement::from_sql_and_values(conn.get_database_backend(), sql, values);
+    let mut by_currency = BTreeMap::new();
+    for row in HeldRow::find_by_statement(statement).all(conn).await? {
+        if let Some(part) = Part::of_kind(&row.kind) {
+            let currency = currency("ledger_account", &row.currency)?;
+            let balances = by_currency.entry(row.currency).or_insert(Balances::none(currency));
+            *balances.of_mut(part) = row.amount;
+        }
+    }
+    Ok(by_currency.into_values().collect())
+}
+
+#[derive(FromQueryResult)]
+struct HeldRow {
+    kind: String,
+    currency: String,
+    amount: i64,
 }

@@ -2,13 +2,16 @@
 //! services would say is published by hand.
 
 mod amounts;
+mod availability;
 mod bonuses;
 mod books;
 mod bus;
 mod changes;
 mod chargebacks;
+mod checks;
 mod concurrency;
 mod disputes;
+mod exports;
 mod hours;
 mod hours_contracts;
 mod hours_invoices;
@@ -19,10 +22,13 @@ mod payout_crowd;
 mod payout_runs;
 mod payout_world;
 mod payouts;
+mod pdf;
+mod pdf_text;
 mod reading;
 mod refunds;
 mod requests;
 mod rewards;
+mod statements;
 mod tables;
 mod tax;
 mod world;

@@ -199,6 +199,7 @@ impl World {
     pub async fn in_transit(&self, account: AccountId) -> i64 {
         let request = pb::GetBalancesRequest {
             account_id: account.to_string(),
+            as_of_time: None,
         };
         let answer = self.ledger.clone().get_balances(request).await.expect("balances");
         let balances = answer.into_inner().balances.into_iter();

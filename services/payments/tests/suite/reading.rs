@@ -150,7 +150,10 @@ async fn balances_are_told_by_currency(database: TestDatabase) {
         world.earning_of(ada, money(currency, 1_001)).await;
     }
     let balances = async |account_id: String| {
-        let request = pb::GetBalancesRequest { account_id };
+        let request = pb::GetBalancesRequest {
+            account_id,
+            as_of_time: None,
+        };
         world
             .ledger
             .clone()

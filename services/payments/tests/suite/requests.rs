@@ -138,7 +138,7 @@ async fn a_bad_query_is_told_everything(database: TestDatabase) {
         page_token: format!("{}x", EarningId::new()),
     };
     assert_eq!(violations(earnings.list_earnings(request).await), page);
-    for page_token in ["12", "c", "12x", "é", "99999999999999999999d"] {
+    for page_token in ["12", "c", "1/12x", "x/12d", "é", "1/99999999999999999999d"] {
         let request = pb::ListStatementLinesRequest {
             account_id: String::new(),
             currency_code: "BTC".to_owned(),

@@ -9,7 +9,10 @@ use tonic::{Status, transport::Channel};
 use vouch_messaging::{Bus, Envelope, MemoryBus};
 use vouch_payments::{
     Config, DEFAULTS, Migrator, NAME, Service,
-    app::gateway::{PaymentGateway, sandbox::Sandbox},
+    app::{
+        App,
+        gateway::{PaymentGateway, sandbox::Sandbox},
+    },
 };
 use vouch_primitives::{
     AccountId, ClientId, Clock, ContractId, EventId, InvitationId, OfferId, PersonId, RequestId, TestClock, Timestamp,
@@ -20,16 +23,17 @@ use vouch_proto::{
     convert::to_wire_time,
     onboarding::v1::{OfferAccepted, offer_accepted},
     payments::v1::{
-        self as pb, bonus_service_client::BonusServiceClient, contract_service_client::ContractServiceClient,
-        dispute_service_client::DisputeServiceClient, earning_service_client::EarningServiceClient,
-        invoice_service_client::InvoiceServiceClient, ledger_service_client::LedgerServiceClient,
-        payout_service_client::PayoutServiceClient, tax_service_client::TaxServiceClient,
+        self as pb, audit_service_client::AuditServiceClient, bonus_service_client::BonusServiceClient,
+        contract_service_client::ContractServiceClient, dispute_service_client::DisputeServiceClient,
+        earning_service_client::EarningServiceClient, invoice_service_client::InvoiceServiceClient,
+        ledger_service_client::LedgerServiceClient, payout_service_client::PayoutServiceClient,
+        report_service_client::ReportServiceClient, tax_service_client::TaxServiceClient,
         time_service_client::TimeServiceClient,
     },
     referral::v1::{RewardKind, RewardReleased},
 };
 use vouch_runtime::{
-    Chassis, ChassisError, ServiceClock,
+    Chassis, ChassisError, Commands, ServiceClock,
     access::{Caller, Gate, Signed, Signer},
     config::{AccessConfig, Common, Layers},
 };
@@ -52,6 +56,8 @@ pub struct World {
     pub earnings: EarningServiceClient<Signed>,
     pub ledger: LedgerServiceClient<Signed>,
     pub payouts: PayoutServiceClient<Signed>,
+    pub reports: ReportServiceClient<Signed>,
+    pub audits: AuditServiceClient<Signed>,
     pub taxes: TaxServiceClient<Signed>,
     pub times: TimeServiceClient<Signed>,
     pub invoices: InvoiceServiceClient<Signed>,
@@ -122,6 +128,12 @@ pub fn at(text: &str) -> Timestamp {
     text.parse().expect("a moment")
 }
 
+/// The use cases on a database, at a moment of their own.
+pub fn app_at(db: &Db, moment: Timestamp) -> App {
+    let clock = Arc::new(TestClock::new(moment));
+    App::new(Commands::new(db.clone(), clock), Arc::new(Sandbox))
+}
+
 pub fn request_id() -> String {
     RequestId::new().to_string()
 }
@@ -158,6 +170,8 @@ impl World {
             earnings: EarningServiceClient::new(channel.clone()),
             ledger: LedgerServiceClient::new(channel.clone()),
             payouts: PayoutServiceClient::new(channel.clone()),
+            reports: ReportServiceClient::new(channel.clone()),
+            audits: AuditServiceClient::new(channel.clone()),
             taxes: TaxServiceClient::new(channel.clone()),
             times: TimeServiceClient::new(channel.clone()),
             invoices: InvoiceServiceClient::new(channel),
@@ -327,6 +341,7 @@ impl World {
     async fn all_balances(&self, account: AccountId) -> Vec<pb::Balance> {
         let request = pb::GetBalancesRequest {
             account_id: account.to_string(),
+            as_of_time: None,
         };
         let answer = self.ledger.clone().get_balances(request).await;
         answer.expect("balances").into_inner().balances

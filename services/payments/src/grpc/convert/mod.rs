@@ -1,20 +1,24 @@
 //! The boundary between wire and domain.
 
+mod audits;
 mod disputes;
 mod hours;
 mod milestones;
 mod payout_methods;
 mod payouts;
+mod reports;
 mod requests;
 mod responses;
 mod taxes;
 
+pub use audits::{CheckLedger, GetLedgerCheck, GetTrialBalanceAt};
 pub use disputes::{ListChargebacks, ListDisputeNotes, ListDisputes};
 pub use hours::{ListInvoices, ListTimeEntries};
 pub use milestones::{ListBonusPayments, ListMilestoneEvents};
 pub use payout_methods::{ListPayoutMethods, tariffs};
 pub use payouts::{ListPayoutRuns, ListPayoutSkips, ListPayouts};
-pub use requests::{Id, ListContracts, ListEarnings, ListRewardPostings, ListStatementLines};
+pub use reports::{ExplainAvailability, ExportStatement, GetBalances, GetStatement};
+pub use requests::{Id, ListContracts, ListEarnings, ListRewardPostings};
 use std::ops::RangeInclusive;
 
 /// How many characters people have to tell one another what they want.

@@ -1,6 +1,6 @@
 //! From the wire: every violation is told at once.
 
-use vouch_primitives::{AccountId, ContractId, Currency, EarningId};
+use vouch_primitives::{AccountId, ContractId, EarningId};
 use vouch_proto::{Fields, Page, Violations, payments::v1 as pb};
 
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
         earnings::RefundEarning,
         milestones::{ApproveMilestone, CreateMilestone, FundMilestone},
     },
-    domain::{RewardKey, statement::LinePosition},
+    domain::RewardKey,
 };
 
 /// A request that names one thing.
@@ -32,17 +32,6 @@ pub struct ListEarnings {
     pub account_id: AccountId,
     /// Which part of the list.
     pub page: Page<EarningId>,
-}
-
-/// Which statement lines.
-#[derive(Debug)]
-pub struct ListStatementLines {
-    /// Whose.
-    pub account_id: AccountId,
-    /// In which currency.
-    pub currency: Currency,
-    /// Which part of the statement.
-    pub page: Page<LinePosition>,
 }
 
 /// Which reward postings.
@@ -86,16 +75,6 @@ impl TryFrom<pb::GetEarningRequest> for Id<EarningId> {
     fn try_from(request: pb::GetEarningRequest) -> Result<Self, Violations> {
         let mut fields = Fields::new();
         let id = fields.id("earning_id", &request.earning_id);
-        id.map(Self).ok_or_else(|| fields.into())
-    }
-}
-
-impl TryFrom<pb::GetBalancesRequest> for Id<AccountId> {
-    type Error = Violations;
-
-    fn try_from(request: pb::GetBalancesRequest) -> Result<Self, Violations> {
-        let mut fields = Fields::new();
-        let id = fields.id("account_id", &request.account_id);
         id.map(Self).ok_or_else(|| fields.into())
     }
 }
@@ -144,25 +123,6 @@ impl TryFrom<pb::ListEarningsRequest> for ListEarnings {
             return Err(fields.into());
         };
         fields.finish(Self { account_id, page })
-    }
-}
-
-impl TryFrom<pb::ListStatementLinesRequest> for ListStatementLines {
-    type Error = Violations;
-
-    fn try_from(request: pb::ListStatementLinesRequest) -> Result<Self, Violations> {
-        let mut fields = Fields::new();
-        let account_id = fields.id("account_id", &request.account_id);
-        let currency = fields.currency("currency_code", &request.currency_code);
-        let page = fields.page(request.page_size, &request.page_token);
-        let (Some(account_id), Some(currency), Some(page)) = (account_id, currency, page) else {
-            return Err(fields.into());
-        };
-        fields.finish(Self {
-            account_id,
-            currency,
-            page,
-        })
     }
 }
 

@@ -136,20 +136,25 @@ impl From<Balances> for pb::Balance {
     }
 }
 
+impl From<Part> for pb::statement_line::Part {
+    fn from(part: Part) -> Self {
+        match part {
+            Part::Pending => Self::Pending,
+            Part::Held => Self::Held,
+            Part::Available => Self::Available,
+            Part::InTransit => Self::InTransit,
+            Part::Receivable => Self::Receivable,
+        }
+    }
+}
+
 impl From<StatementLine> for pb::StatementLine {
     fn from(line: StatementLine) -> Self {
-        use pb::statement_line::Part as Wire;
-        let part = match line.part {
-            Part::Pending => Wire::Pending,
-            Part::Held => Wire::Held,
-            Part::Available => Wire::Available,
-            Part::InTransit => Wire::InTransit,
-            Part::Receivable => Wire::Receivable,
-        };
         Self {
             transfer_id: line.transfer_id.to_string(),
             time: Some(to_wire_time(line.at)),
-            part: part.into(),
+            book_time: Some(to_wire_time(line.position.booked_at)),
+            part: pb::statement_line::Part::from(line.part).into(),
             amount: Some(line.amount.into()),
             balance_after: Some(line.balance_after.into()),
             kind: line.kind,

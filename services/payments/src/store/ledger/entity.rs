@@ -28,6 +28,7 @@ pub mod balance {
         #[sea_orm(primary_key, auto_increment = false)]
         pub account_id: Uuid,
         pub amount_minor: i64,
+        pub moved_at: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -74,6 +75,7 @@ pub mod transfer {
         pub amount_minor: i64,
         pub debit_balance_after: Option<i64>,
         pub credit_balance_after: Option<i64>,
+        pub booked_at: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
