@@ -195,8 +195,8 @@ async fn a_batch_of_settlements_is_one_transaction(database: TestDatabase) {
     world.until_balances(grace, "USD", [0, 9_000, 0]).await;
     assert_eq!(told::<pb::EarningSettled>(&world.db).await.len(), 20);
     let settled = world.db.commits() - before;
-    // One for the timers, and a few of the relay's.
-    assert!(settled <= 4, "{settled} transactions for one batch");
+    // One for the timers, a few of the relay's, and a few of the check of the books, if it looks just now.
+    assert!(settled <= 8, "{settled} transactions for one batch");
     world.stop().await;
 }
 
