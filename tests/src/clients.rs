@@ -24,7 +24,8 @@ use vouch_proto::{
         fail_point_service_client::FailPointServiceClient, operations_service_client::OperationsServiceClient,
     },
     payments::v1::{
-        bonus_service_client::BonusServiceClient, contract_service_client::ContractServiceClient,
+        billing_service_client::BillingServiceClient, bonus_service_client::BonusServiceClient,
+        charge_service_client::ChargeServiceClient, contract_service_client::ContractServiceClient,
         dispute_service_client::DisputeServiceClient, earning_service_client::EarningServiceClient,
         invoice_service_client::InvoiceServiceClient, ledger_service_client::LedgerServiceClient,
         payout_service_client::PayoutServiceClient, time_service_client::TimeServiceClient,
@@ -70,6 +71,10 @@ pub struct Clients {
     pub task_templates: TaskTemplateServiceClient<Signed>,
     /// `vouch.payments.v1.ContractService`.
     pub contracts: ContractServiceClient<Signed>,
+    /// `vouch.payments.v1.BillingService`.
+    pub billing: BillingServiceClient<Signed>,
+    /// `vouch.payments.v1.ChargeService`.
+    pub charges: ChargeServiceClient<Signed>,
     /// `vouch.payments.v1.BonusService`.
     pub bonuses: BonusServiceClient<Signed>,
     /// `vouch.payments.v1.PayoutService`.
@@ -178,6 +183,8 @@ impl Clients {
             tasks: TaskServiceClient::new(onboarding.clone()),
             task_templates: TaskTemplateServiceClient::new(onboarding.clone()),
             contracts: ContractServiceClient::new(payments.clone()),
+            billing: BillingServiceClient::new(payments.clone()),
+            charges: ChargeServiceClient::new(payments.clone()),
             bonuses: BonusServiceClient::new(payments.clone()),
             payouts: PayoutServiceClient::new(payments.clone()),
             disputes: DisputeServiceClient::new(payments.clone()),

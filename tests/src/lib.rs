@@ -17,6 +17,7 @@
 //! | [`storm`] | kills processes while people work, and compares the books with the answers |
 //! | [`playback`] | plays such a file on a system, and reports what came of it |
 
+mod charging;
 pub mod clients;
 pub mod clock;
 pub mod cluster;

@@ -279,17 +279,18 @@ impl Story {
         Ok(self.approve(milestone).await?.earning_id)
     }
 
-    /// The client pays a milestone into escrow.
+    /// The client pays a milestone into escrow: it is charged, and the milestone is funded once the payment provider has
+    /// answered.
     ///
     /// # Errors
-    /// If the service refuses.
-    pub async fn fund(&self, milestone: &str) -> Result<payments::Milestone, Status> {
+    /// If the service refuses, or the provider does.
+    pub async fn fund(&self, milestone: &str) -> Result<(), Status> {
         let request = payments::FundMilestoneRequest {
             request_id: request_id(),
             milestone_id: milestone.to_owned(),
         };
-        let answer = call!(self.clients.contracts, fund_milestone, request)?;
-        Ok(answer.milestone.unwrap_or_default())
+        let begun = call!(self.clients.contracts, fund_milestone, request)?;
+        self.until_charged(&begun.charge_id).await
     }
 
     /// The talent submits the work of a milestone.

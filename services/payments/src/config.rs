@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use vouch_runtime::config::Common;
 
+use crate::app::gateway::sandbox;
+
 /// The defaults, and so the list of all keys.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
 
@@ -21,6 +23,8 @@ pub struct Config {
 pub struct GatewayConfig {
     /// Which one.
     pub kind: GatewayKind,
+    /// What is charged of clients that have no billing method; empty for nothing.
+    pub default_instrument: String,
 }
 
 /// The payment providers that there are.
@@ -35,7 +39,13 @@ impl Config {
     /// What types cannot say, as `key: reason` lines.
     #[must_use]
     pub fn validate(&self) -> Vec<String> {
-        self.common.validate()
+        let mut problems = self.common.validate();
+        let instrument = &self.gateway.default_instrument;
+        let GatewayKind::Sandbox = self.gateway.kind;
+        if !instrument.is_empty() && !sandbox::knows(instrument) {
+            problems.push(format!("gateway.default_instrument: the sandbox has no {instrument:?}"));
+        }
+        problems
     }
 }
 

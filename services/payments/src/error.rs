@@ -8,8 +8,8 @@ use vouch_runtime::grpc::status;
 use vouch_storage::StorageError;
 
 use crate::domain::{
-    ChargebackError, ContractError, DisputeError, LedgerError, MilestoneError, PayoutError, RefundError, RewardError,
-    TimeError,
+    BillingError, ChargeError, ChargebackError, ContractError, DisputeError, LedgerError, MilestoneError, PayoutError,
+    RefundError, RewardError, TimeError,
 };
 
 /// A failure of this service.
@@ -49,6 +49,12 @@ pub enum Error {
     /// The dispute refuses.
     #[error(transparent)]
     Dispute(#[from] DisputeError),
+    /// The billing method refuses.
+    #[error(transparent)]
+    Billing(#[from] BillingError),
+    /// The charge refuses.
+    #[error(transparent)]
+    Charge(#[from] ChargeError),
     /// The chargeback refuses.
     #[error(transparent)]
     Chargeback(#[from] ChargebackError),
@@ -110,6 +116,14 @@ impl From<Error> for Status {
             Error::Dispute(DisputeError::Exists) => refused("DISPUTE_EXISTS"),
             Error::Dispute(DisputeError::Closed { .. }) => refused("DISPUTE_CLOSED"),
             Error::Dispute(DisputeError::NoShare { .. }) => refused("SHARE_OUT_OF_RANGE"),
+            Error::Billing(BillingError::UnknownInstrument) => refused("INSTRUMENT_UNKNOWN"),
+            Error::Billing(BillingError::Exists) => refused("BILLING_METHOD_EXISTS"),
+            Error::Billing(BillingError::TooMany) => refused("TOO_MANY_BILLING_METHODS"),
+            Error::Billing(BillingError::ProviderUnavailable) => {
+                status::unavailable(error.to_string(), "PROVIDER_UNAVAILABLE")
+            }
+            Error::Charge(ChargeError::NoBillingMethod) => refused("NO_BILLING_METHOD"),
+            Error::Charge(ChargeError::NotFailed { .. }) => refused("CHARGE_NOT_FAILED"),
             Error::Chargeback(ChargebackError::Exists) => refused("CHARGEBACK_EXISTS"),
             Error::Chargeback(ChargebackError::Reversed) => refused("CHARGEBACK_REVERSED"),
             Error::Payout(refusal @ PayoutError::ProviderUnavailable) => {
@@ -135,6 +149,7 @@ const fn reason_of(refusal: &ContractError) -> &'static str {
         ContractError::NotFixedPrice => "CONTRACT_NOT_FIXED_PRICE",
         ContractError::NotHourly => "CONTRACT_NOT_HOURLY",
         ContractError::Paused => "CONTRACT_PAUSED",
+        ContractError::Unpaid => "CONTRACT_UNPAID",
         ContractError::Ended => "CONTRACT_ENDED",
         ContractError::PausedByOther { .. } => "CONTRACT_PAUSED_BY_OTHER",
         ContractError::FundedMilestones { .. } => "FUNDED_MILESTONES",
@@ -174,6 +189,8 @@ impl From<&Error> for Verdict {
             | Error::Time(_)
             | Error::Refund(_)
             | Error::Dispute(_)
+            | Error::Billing(_)
+            | Error::Charge(_)
             | Error::Chargeback(_)
             | Error::Payout(_)
             | Error::Reward(_)

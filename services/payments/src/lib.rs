@@ -1,6 +1,8 @@
 //! The service `payments`: where all money is booked.
 //!
-//! An accepted offer begins a contract, bound to its fee terms for life. A client funds a milestone into escrow, the
+//! An accepted offer begins a contract, bound to its fee terms for life. Clients pay through a payment provider, which charges
+//! what they have chosen for it; who cannot be charged is tried again, and nothing is anybody's before it is paid. A client
+//! funds a milestone into escrow, the
 //! talent submits the work, and the client, or two weeks of silence, approves it: it is an earning, pending for five
 //! days and then available, less the service fee. Time that is worked by the hour is invoiced week by week, each Monday at
 //! noon, charged at once, and available ten days after the week. Refunds are the exact inverse; so are disputes that are
@@ -20,7 +22,7 @@
 //! | [`config`] | the settings; every one stands in `config.default.toml` |
 //!
 //! Events out: `ContractStarted`, `ContractChanged`, `ContractEnded`, `InvoiceIssued`, `InvoicePaid`, `EarningSettled`,
-//! `EarningReversed`, `EarningReinstated`, `PayoutMethodAdded`, `PayoutRequested`, `PayoutDispatched`, `PayoutPaid`, `PayoutFailed`.
+//! `EarningReversed`, `EarningReinstated`, `ChargeFailed`, `PayoutMethodAdded`, `PayoutRequested`, `PayoutDispatched`, `PayoutPaid`, `PayoutFailed`.
 //! Events in: onboarding's `AccountRegistered`, `OfferAccepted`, `PersonErased`, referral's `RewardReleased`.
 
 pub mod app;
@@ -37,7 +39,8 @@ use std::{net::SocketAddr, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 use vouch_proto::payments::v1::{
-    audit_service_server::AuditServiceServer, bonus_service_server::BonusServiceServer,
+    audit_service_server::AuditServiceServer, billing_service_server::BillingServiceServer,
+    bonus_service_server::BonusServiceServer, charge_service_server::ChargeServiceServer,
     contract_service_server::ContractServiceServer, dispute_service_server::DisputeServiceServer,
     earning_service_server::EarningServiceServer, invoice_service_server::InvoiceServiceServer,
     ledger_service_server::LedgerServiceServer, payout_service_server::PayoutServiceServer,
@@ -88,9 +91,10 @@ impl Service {
 
     /// As above, with a payment provider of the caller's choice.
     #[must_use]
-    pub fn build_with(chassis: Chassis, _config: &Config, gateway: Arc<dyn PaymentGateway>) -> Self {
-        let app = App::new(chassis.commands(), gateway);
-        let (on_time, as_task, audit) = (app.clone(), app.clone(), Audit::new(app.clone()));
+    pub fn build_with(chassis: Chassis, config: &Config, gateway: Arc<dyn PaymentGateway>) -> Self {
+        let app = App::new(chassis.commands(), gateway, &config.gateway.default_instrument);
+        let (on_time, as_task, in_batches) = (app.clone(), app.clone(), app.clone());
+        let audit = Audit::new(app.clone());
         let worker = Worker::new(
             chassis.db().clone(),
             chassis.clock(),
@@ -99,12 +103,18 @@ impl Service {
         .with_tasks(
             timers::TASKS,
             Arc::new(move |timer, now| Box::pin(timers::run(as_task.clone(), timer, now))),
+        )
+        .with_batches(
+            timers::BATCHES,
+            Arc::new(move |due| Box::pin(timers::run_batch(in_batches.clone(), due))),
         );
         let seal = chassis.seal();
         let chassis = chassis
             .grpc(ContractServiceServer::new(grpc::Contracts(app.clone())))
             .grpc(AuditServiceServer::new(grpc::Audits(app.clone())))
+            .grpc(BillingServiceServer::new(grpc::Billing(app.clone())))
             .grpc(BonusServiceServer::new(grpc::Bonuses(app.clone())))
+            .grpc(ChargeServiceServer::new(grpc::Charges(app.clone())))
             .grpc(DisputeServiceServer::new(grpc::Disputes(app.clone())))
             .grpc(EarningServiceServer::new(grpc::Earnings(app.clone())))
             .grpc(LedgerServiceServer::new(grpc::Ledger(app.clone())))

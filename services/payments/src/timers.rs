@@ -9,11 +9,21 @@ use vouch_storage::{
 };
 
 use crate::app::{
-    App, earnings::SETTLE, invoices::CLOSE_WEEK, milestones::AUTO_APPROVE, payout_dispatch::SEND, payout_runs::RUN,
+    App,
+    charges::{CHARGE, RETRY},
+    earnings::SETTLE,
+    invoices::CLOSE_WEEK,
+    milestones::AUTO_APPROVE,
+    outcomes::CHARGE_BACK,
+    payout_dispatch::SEND,
+    payout_runs::RUN,
 };
 
 /// The kinds that ask a payment provider, and so are carried out outside a transaction.
 pub const TASKS: &[&str] = &[SEND];
+
+/// Those that turn to a payment provider as well, many at a time.
+pub const BATCHES: &[&str] = &[CHARGE];
 
 /// Carries out the timers of one kind inside the transaction that takes them.
 ///
@@ -22,7 +32,9 @@ pub const TASKS: &[&str] = &[SEND];
 pub async fn fire(app: App, txn: Arc<Txn>, due: Batch) -> Result<(), BoxError> {
     match due.kind.as_str() {
         AUTO_APPROVE => app.auto_approve(&txn, due.now, &due.timers).await?,
+        CHARGE_BACK => app.charge_back_charges(&txn, due.now, &due.timers).await?,
         CLOSE_WEEK => app.close_weeks(&txn, due.now, &due.timers).await?,
+        RETRY => app.retry_charges(&txn, due.now, &due.timers).await?,
         RUN => app.run_payouts(&txn, due.now, &due.timers).await?,
         SETTLE => app.settle_earnings(&txn, due.now, &due.timers).await?,
         unknown => return Err(format!("no timer is called {unknown:?}").into()),
@@ -37,6 +49,18 @@ pub async fn fire(app: App, txn: Arc<Txn>, due: Batch) -> Result<(), BoxError> {
 pub async fn run(app: App, due: DueTimer, now: Timestamp) -> Result<(), BoxError> {
     match due.kind.as_str() {
         SEND => app.send_payouts(due.key, now).await?,
+        unknown => return Err(format!("no task is called {unknown:?}").into()),
+    }
+    Ok(())
+}
+
+/// Carries out timers of one kind outside a transaction. Those whose work is done are taken back by it.
+///
+/// # Errors
+/// The use case's own; an unknown kind, which only a mistake in [`BATCHES`] can bring here.
+pub async fn run_batch(app: App, due: Batch) -> Result<(), BoxError> {
+    match due.kind.as_str() {
+        CHARGE => app.send_charges(&due.timers).await?,
         unknown => return Err(format!("no task is called {unknown:?}").into()),
     }
     Ok(())

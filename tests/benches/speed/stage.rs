@@ -92,6 +92,7 @@ impl Stage {
         let app = Arc::new(vouch_payments::app::App::new(
             Commands::new(db.clone(), clock.clone()),
             Arc::new(Sandbox),
+            "",
         ));
         let router = vouch_payments::events::router();
         let consumer = Consumer::new(db.clone(), Arc::clone(payments_bus), clock, router, app);

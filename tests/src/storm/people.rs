@@ -34,6 +34,8 @@ const MOST_NEWCOMERS: usize = 8;
 /// A contract may have 500 milestones, and three lanes work on it: whoever has made so many hires somebody new.
 const MOST_MILESTONES: u32 = 160;
 /// How long something may take that needs several services.
+/// So many times the clock moves on after everybody was told to stop.
+const LAST_TICKS: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -166,17 +168,23 @@ impl House {
         most: u64,
     ) -> Result<(), Error> {
         let began = self.patiently(|| self.story.clock.now()).await?;
-        let mut next = Instant::now();
+        let (mut next, mut to) = (Instant::now(), began);
         for tick in 1..=most {
             next += every;
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = sleep_until(next) => {}
             }
-            let to = began.saturating_add(Duration::from_secs(tick * hours * 3600));
+            to = began.saturating_add(Duration::from_secs(tick * hours * 3600));
             try_join_all((0..SERVICES.len()).map(|index| self.story.clock.set_one(index, to))).await?;
         }
         stop.cancelled().await;
+        // Who waits for a task of a process that was killed is to see its lease run out.
+        for _ in 0..LAST_TICKS {
+            sleep(every).await;
+            to = to.saturating_add(Duration::from_secs(hours * 3600));
+            try_join_all((0..SERVICES.len()).map(|index| self.story.clock.set_one(index, to))).await?;
+        }
         Ok(())
     }
 

@@ -57,7 +57,10 @@ pub async fn things(story: &Story) -> Things {
     let (task_template_id, task_id) = task(story, &company, &ada.id, now).await;
     let (bonus_payment_id, dispute_id) = bonus_in_dispute(story, &contract.id, amount).await;
     let signal = signal(story, &referrer.id, "Dora", "dora@moment.example", &referrer.code).await;
+    let (billing_method_id, charge_id) = billing(story, &company.id).await;
     let ids = BTreeMap::from([
+        ("billing_method_id", billing_method_id),
+        ("charge_id", charge_id),
         ("signal_id", signal),
         ("bonus_payment_id", bonus_payment_id),
         ("dispute_id", dispute_id),
@@ -306,8 +309,14 @@ async fn bonus_in_dispute(story: &Story, contract_id: &str, amount: Money) -> (S
         amount: Some(amount.into()),
         message: "Thank you".to_owned(),
     };
-    let paid = story.clients.bonuses.clone().pay_bonus(request).await.expect("paid");
-    let bonus = paid.into_inner().bonus_payment.expect("a bonus payment");
+    let mut bonuses = story.clients.bonuses.clone();
+    let given = bonuses.pay_bonus(request).await.expect("given").into_inner();
+    story.until_charged(&given.charge_id).await.expect("paid");
+    let request = payments::GetBonusPaymentRequest {
+        bonus_payment_id: given.bonus_payment.expect("a bonus payment").id,
+    };
+    let paid = bonuses.get_bonus_payment(request).await.expect("read").into_inner();
+    let bonus = paid.bonus_payment.expect("a bonus payment");
     let request = payments::OpenDisputeRequest {
         request_id: RequestId::new().to_string(),
         earning_id: bonus.earning_id,
@@ -358,6 +367,29 @@ fn money(minor_units: i64) -> common::Money {
         currency_code: "USD".to_owned(),
         minor_units,
     }
+}
+
+/// A billing method of this client, and a charge that succeeded.
+async fn billing(story: &Story, client_id: &str) -> (String, String) {
+    let request = payments::AddBillingMethodRequest {
+        request_id: RequestId::new().to_string(),
+        client_id: client_id.to_owned(),
+        instrument: "sandbox-accepts".to_owned(),
+        label: "Company card".to_owned(),
+        make_default: false,
+    };
+    let added = story.clients.billing.clone().add_billing_method(request).await;
+    let method = added
+        .expect("added")
+        .into_inner()
+        .billing_method
+        .expect("a billing method");
+    let request = payments::ListChargesRequest {
+        client_id: client_id.to_owned(),
+        ..payments::ListChargesRequest::default()
+    };
+    let listed = story.clients.charges.clone().list_charges(request).await;
+    (method.id, listed.expect("a list").into_inner().charges.remove(0).id)
 }
 
 /// A tax form of this account.

@@ -18,7 +18,7 @@ use vouch_primitives::{Timestamp, Uuid};
 use self::entity::{Column, Entity};
 use crate::{StorageError, Txn, Wake, trace};
 
-pub use worker::{Batch, Handler, TaskHandler, Worker};
+pub use worker::{Batch, BatchHandler, Handler, TaskHandler, Worker};
 
 /// The most rows in one statement, well below what either engine takes as parameters.
 const ROWS: usize = 1000;

@@ -1,6 +1,6 @@
 //! What carries due timers out.
 
-use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use sea_orm::{ColumnTrait, QueryFilter, QuerySelect, Select};
@@ -51,11 +51,16 @@ pub type Handler = Arc<dyn Fn(Arc<Txn>, Batch) -> BoxFuture<'static, Result<(), 
 /// It cancels the timer itself, in its last transaction; one that is not cancelled comes again after a minute.
 pub type TaskHandler = Arc<dyn Fn(DueTimer, Timestamp) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync>;
 
+/// Carries out due timers of one kind whose work leaves the database, many at a time. As with a single task, each timer is
+/// cancelled in the last transaction of its own work; those that are not, come again after a minute.
+pub type BatchHandler = Arc<dyn Fn(Batch) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync>;
+
 /// Carries out the due timers of a database. Several workers, in one process or in many, may share it.
 ///
 /// Most timers are carried out in batches of one kind, each in the transaction that takes them. When a batch fails its timers are
 /// tried one by one, and one that fails alone is tried again later, so that it does not hold up the rest. The kinds
-/// that are *tasks* are begun outside any transaction, with a lease: a task whose process dies is begun again.
+/// that are *tasks* are begun outside any transaction, with a lease: a task whose process dies is begun again. Some kinds
+/// of these are begun in batches, so that what they come to can share transactions.
 #[derive(Clone)]
 pub struct Worker {
     db: Db,
@@ -63,6 +68,8 @@ pub struct Worker {
     handler: Handler,
     task_kinds: &'static [&'static str],
     task_handler: Option<TaskHandler>,
+    batch_kinds: &'static [&'static str],
+    batch_handler: Option<BatchHandler>,
 }
 
 impl Worker {
@@ -75,6 +82,8 @@ impl Worker {
             handler,
             task_kinds: &[],
             task_handler: None,
+            batch_kinds: &[],
+            batch_handler: None,
         }
     }
 
@@ -82,6 +91,13 @@ impl Worker {
     #[must_use]
     pub fn with_tasks(mut self, kinds: &'static [&'static str], handler: TaskHandler) -> Self {
         (self.task_kinds, self.task_handler) = (kinds, Some(handler));
+        self
+    }
+
+    /// Leaves these kinds to `handler`, as tasks in batches.
+    #[must_use]
+    pub fn with_batches(mut self, kinds: &'static [&'static str], handler: BatchHandler) -> Self {
+        (self.batch_kinds, self.batch_handler) = (kinds, Some(handler));
         self
     }
 
@@ -120,13 +136,14 @@ impl Worker {
     async fn turn(&self, tasks: &mut JoinSet<()>) -> Result<bool, StorageError> {
         let fired = self.fire_batch().await?;
         let begun = self.begin_tasks(tasks).await?;
-        Ok(fired || begun)
+        let begun_batches = self.begin_batches(tasks).await?;
+        Ok(fired || begun || begun_batches)
     }
 
     async fn fire_batch(&self) -> Result<bool, StorageError> {
         let now = self.clock.now();
         let due = entity::due(now)
-            .filter(entity::Column::Kind.is_not_in(self.task_kinds.iter().copied()))
+            .filter(entity::Column::Kind.is_not_in(self.task_kinds.iter().chain(self.batch_kinds).copied()))
             .limit(BATCH);
         // Looking costs little and commits nothing; a write transaction at every look would.
         if due.clone().one(self.db.reader()).await?.is_none() {
@@ -196,6 +213,36 @@ impl Worker {
         Ok(begun)
     }
 
+    /// Begins what is due of the kinds that are tasks in batches: each batch counts as one task.
+    async fn begin_batches(&self, tasks: &mut JoinSet<()>) -> Result<bool, StorageError> {
+        while tasks.try_join_next().is_some() {}
+        let free = TASKS.saturating_sub(u64::try_from(tasks.len()).unwrap_or(TASKS));
+        if self.batch_kinds.is_empty() || free == 0 {
+            return Ok(false);
+        }
+        let now = self.clock.now();
+        let due = entity::due(now)
+            .filter(entity::Column::Kind.is_in(self.batch_kinds.iter().copied()))
+            .limit(BATCH);
+        if due.clone().one(self.db.reader()).await?.is_none() {
+            return Ok(false);
+        }
+        let _beginning = self.db.task_guard();
+        let mut of_kinds: BTreeMap<String, Vec<Model>> = BTreeMap::new();
+        for timer in self.lease(now, &due).await? {
+            of_kinds.entry(timer.kind.clone()).or_default().push(timer);
+        }
+        let begun = !of_kinds.is_empty();
+        for timers in of_kinds.into_values() {
+            let (worker, running) = (self.clone(), self.db.task_guard());
+            tasks.spawn(async move {
+                worker.run_batch(&timers, now).await;
+                drop(running);
+            });
+        }
+        Ok(begun)
+    }
+
     /// Puts off the next try of what is due, and returns it as it is then.
     async fn lease(&self, now: Timestamp, due: &Select<entity::Entity>) -> Result<Vec<Model>, StorageError> {
         let until = now.saturating_add(LEASE);
@@ -227,6 +274,24 @@ impl Worker {
         }
     }
 
+    async fn run_batch(&self, timers: &[Model], now: Timestamp) {
+        let Some(handler) = &self.batch_handler else {
+            return;
+        };
+        let mut batch = batch(now, timers);
+        let spans = Spans::of(&mut batch);
+        let work = handler(batch).instrument(spans.work.clone());
+        let Err(failure) = carried_out(work).await else {
+            return;
+        };
+        spans.failed();
+        for timer in timers {
+            if let Err(error) = self.push_back(timer, timer.attempts, &failure).await {
+                warn!(error = describe(&error), "cannot note the failure of a task");
+            }
+        }
+    }
+
     /// Tries a failed timer again later, unless somebody has moved it meanwhile.
     async fn push_back(&self, timer: &Model, attempts: i32, error: &Failure) -> Result<(), StorageError> {
         let next = self.clock.now().saturating_add(backoff(attempts));
@@ -244,6 +309,7 @@ impl fmt::Debug for Worker {
         f.debug_struct("Worker")
             .field("db", &self.db)
             .field("task_kinds", &self.task_kinds)
+            .field("batch_kinds", &self.batch_kinds)
             .finish_non_exhaustive()
     }
 }

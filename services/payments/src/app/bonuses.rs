@@ -1,14 +1,14 @@
-//! What clients give beside what was agreed: an earning as soon as it is paid.
+//! What clients give beside what was agreed: an earning once it is paid.
 
 use std::{slice, sync::Arc};
 
-use vouch_primitives::{BonusPaymentId, ChargeId, ContractId, EarningId, Money, Timestamp};
+use vouch_primitives::{BonusPaymentId, ContractId, EarningId, Money, Timestamp};
 use vouch_proto::{Listed, Page, payments::v1 as pb};
 use vouch_storage::{Txn, idempotency::RequestKey};
 
-use super::{App, contracts, earnings};
+use super::{App, charges::NewCharge, contracts, earnings};
 use crate::{
-    domain::{BonusPayment, Charge, EarningSource},
+    domain::{BonusPayment, EarningSource},
     error::Error,
     store,
 };
@@ -28,7 +28,7 @@ impl App {
     /// The client gives the talent of a contract something, whether it goes on or has ended.
     ///
     /// # Errors
-    /// [`Error::NotFound`], and whatever the contract refuses.
+    /// [`Error::NotFound`], if the client has no way of billing, and whatever the contract refuses.
     pub async fn pay_bonus(&self, key: &RequestKey, command: &PayBonus) -> Result<pb::PayBonusResponse, Error> {
         let work = |txn: Arc<Txn>, now| async move {
             let id = command.contract_id;
@@ -41,19 +41,19 @@ impl App {
                 message: command.message.clone(),
                 given_at: now,
                 earning_id: None,
+                unpaid_since: None,
             };
             store::bonuses::save(&txn, slice::from_ref(&bonus)).await?;
-            let charge = Charge {
-                id: ChargeId::new(),
+            let charge = NewCharge {
                 contract_id: id,
                 client_id: contract.client_id,
                 purpose: EarningSource::Bonus(bonus.id),
                 amount: bonus.amount,
             };
-            self.charge(&txn, now, &[charge]).await?;
-            let paid = store::bonuses::find(&*txn, &[bonus.id]).await?.pop();
+            let charge = self.begin_charge(&txn, now, charge).await?;
             Ok(pb::PayBonusResponse {
-                bonus_payment: paid.map(Into::into),
+                bonus_payment: Some(bonus.into()),
+                charge_id: charge.to_string(),
             })
         };
         self.commands.once(key, work).await
@@ -98,5 +98,17 @@ pub(super) async fn paid(txn: &Txn, now: Timestamp, ids: &[BonusPaymentId]) -> R
         made.extend(bonus.pay(contract, EarningId::new(), now)?);
     }
     earnings::begin(txn, now, &made, &contracts).await?;
+    Ok(store::bonuses::save(txn, &bonuses).await?)
+}
+
+/// Charging clients for these was given up.
+pub(super) async fn given_up(txn: &Txn, now: Timestamp, ids: &[BonusPaymentId]) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let mut bonuses = store::bonuses::find(txn, ids).await?;
+    for bonus in &mut bonuses {
+        bonus.give_up(now);
+    }
     Ok(store::bonuses::save(txn, &bonuses).await?)
 }

@@ -87,7 +87,7 @@ impl App {
     }
 }
 
-async fn charge_back(txn: &Txn, now: Timestamp, command: &RecordChargeback) -> Result<Chargeback, Error> {
+pub(super) async fn charge_back(txn: &Txn, now: Timestamp, command: &RecordChargeback) -> Result<Chargeback, Error> {
     if let EarningSource::Milestone(id) = command.payment {
         let (milestone, contract) = milestones::without_timer(txn, id).await?;
         refuse_known(txn, command).await?;

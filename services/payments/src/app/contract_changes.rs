@@ -180,7 +180,7 @@ fn ended(contract: &Contract, at: Timestamp) -> NewEvent {
 }
 
 /// What has changed, without the reason: events carry no words of people.
-fn changed(contract: &Contract, change: Change, at: Timestamp) -> NewEvent {
+pub(super) fn changed(contract: &Contract, change: Change, at: Timestamp) -> NewEvent {
     let event = pb::ContractChanged {
         contract_id: contract.id.to_string(),
         client_id: contract.client_id.to_string(),

@@ -143,6 +143,7 @@ fn begin(offer: &AcceptedOffer) -> Contract {
         created_at: offer.accepted_at,
         net_gross_minor: 0,
         state: ContractState::Active,
+        unpaid_since: None,
     }
 }
 

@@ -1,15 +1,15 @@
-//! Invoices: made when a week is closed, charged at once, and an earning once they are paid [F5, B6].
+//! Invoices: made when a week is closed, charged at once, and an earning once they are paid [F5, B6]; or unpaid.
 
 use std::collections::{BTreeMap, HashMap};
 
 use vouch_messaging::{NewEvent, outbox};
-use vouch_primitives::{ChargeId, ContractId, EarningId, InvoiceId, Timestamp};
+use vouch_primitives::{ContractId, EarningId, InvoiceId, Timestamp};
 use vouch_proto::{Listed, Page, convert::to_wire_time, payments::v1 as pb};
 use vouch_storage::{Txn, timers::DueTimer};
 
-use super::{App, contracts::Party, earnings};
+use super::{App, charges::NewCharge, contracts::Party, earnings};
 use crate::{
-    domain::{Charge, Earning, EarningSource, Invoice, InvoiceLine, TimeEntry, invoice::InvoicePosition},
+    domain::{Earning, EarningSource, Invoice, InvoiceLine, TimeEntry, invoice::InvoicePosition},
     error::Error,
     store,
 };
@@ -60,7 +60,7 @@ impl App {
     /// When the database fails, or an amount does not fit.
     pub async fn close_weeks(&self, txn: &Txn, now: Timestamp, due: &[DueTimer]) -> Result<(), Error> {
         let ids: Vec<InvoiceId> = due.iter().map(|timer| InvoiceId::from_uuid(timer.key)).collect();
-        let invoices = made(txn, &ids).await?;
+        let invoices = self.made(txn, &ids).await?;
         if invoices.is_empty() {
             return Ok(());
         }
@@ -72,16 +72,56 @@ impl App {
         };
         let events: Vec<NewEvent> = invoices.iter().map(event).collect();
         outbox::append(txn, now, &events).await?;
-        let charge = |(invoice, _): &(Invoice, _)| Charge {
-            id: ChargeId::new(),
+        let charge = |(invoice, _): &(Invoice, _)| NewCharge {
             contract_id: invoice.contract_id,
             client_id: invoice.client_id,
             purpose: EarningSource::Invoice(invoice.id),
             amount: invoice.amount,
         };
-        let charges: Vec<Charge> = invoices.iter().map(charge).collect();
-        self.charge(txn, now, &charges).await
+        let charges: Vec<NewCharge> = invoices.iter().map(charge).collect();
+        self.begin_charges(txn, now, &charges).await?;
+        Ok(())
     }
+
+    /// The invoices for the weeks of these ids, by what their contracts' limits were. Locks the contracts.
+    async fn made(&self, txn: &Txn, ids: &[InvoiceId]) -> Result<Vec<(Invoice, Vec<InvoiceLine>)>, Error> {
+        let contracts = store::contracts::lock_of_weeks(txn, ids).await?;
+        let limits = store::limits::of(txn, contracts.values()).await?;
+        let clients = contracts.values().map(|contract| contract.client_id);
+        let instruments = self.instruments(txn, clients).await?;
+        let mut weeks: BTreeMap<_, Vec<TimeEntry>> = BTreeMap::new();
+        for entry in store::time_entries::of_invoices(txn, ids).await? {
+            let week = (entry.contract_id, entry.span.week());
+            weeks.entry(week).or_default().push(entry);
+        }
+        let mut made = Vec::new();
+        for ((id, week), entries) in weeks {
+            let contract = contracts.get(&id).zip(limits.get(&id));
+            let (contract, limits) = contract.ok_or(Error::not_found("contract", id.as_uuid()))?;
+            let billing = instruments.get(&contract.client_id);
+            let verified = billing.is_some_and(|instrument| instrument.verified);
+            made.extend(Invoice::of_week(
+                contract,
+                week,
+                limits.in_week(week),
+                verified,
+                &entries,
+            )?);
+        }
+        Ok(made)
+    }
+}
+
+/// Charging clients for these was given up.
+pub(super) async fn given_up(txn: &Txn, ids: &[InvoiceId]) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let mut invoices = store::invoices::find(txn, ids).await?;
+    for invoice in &mut invoices {
+        invoice.give_up();
+    }
+    Ok(store::invoices::save_states(txn, &invoices).await?)
 }
 
 /// Clients have paid these into escrow: they become earnings.
@@ -105,24 +145,6 @@ pub(super) async fn paid(txn: &Txn, now: Timestamp, ids: &[InvoiceId]) -> Result
     store::invoices::save_states(txn, &invoices).await?;
     earnings::begin(txn, now, &made, &contracts).await?;
     Ok(outbox::append(txn, now, &events).await?)
-}
-
-/// The invoices for the weeks of these ids, by what their contracts' limits were. Locks the contracts.
-async fn made(txn: &Txn, ids: &[InvoiceId]) -> Result<Vec<(Invoice, Vec<InvoiceLine>)>, Error> {
-    let contracts = store::contracts::lock_of_weeks(txn, ids).await?;
-    let limits = store::limits::of(txn, contracts.values()).await?;
-    let mut weeks: BTreeMap<_, Vec<TimeEntry>> = BTreeMap::new();
-    for entry in store::time_entries::of_invoices(txn, ids).await? {
-        let week = (entry.contract_id, entry.span.week());
-        weeks.entry(week).or_default().push(entry);
-    }
-    let mut made = Vec::new();
-    for ((id, week), entries) in weeks {
-        let contract = contracts.get(&id).zip(limits.get(&id));
-        let (contract, limits) = contract.ok_or(Error::not_found("contract", id.as_uuid()))?;
-        made.extend(Invoice::of_week(contract, week, limits.in_week(week), &entries)?);
-    }
-    Ok(made)
 }
 
 fn issued(invoice: &Invoice) -> NewEvent {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, slice, sync::Arc};
 
-use vouch_primitives::{ChargeId, ContractId, EarningId, MilestoneEventId, MilestoneId, Money, Timestamp};
+use vouch_primitives::{ContractId, EarningId, MilestoneEventId, MilestoneId, Money, Timestamp};
 use vouch_proto::{Listed, Page, payments::v1 as pb};
 use vouch_storage::{
     Txn,
@@ -10,10 +10,10 @@ use vouch_storage::{
     timers::{self, DueTimer, NewTimer},
 };
 
-use super::{App, contracts, earnings};
+use super::{App, charges::NewCharge, contracts, earnings};
 use crate::{
     domain::{
-        Charge, Contract, EarningSource, LedgerAccount, Milestone, MilestoneEvent, MilestoneEventKind, MilestoneState,
+        Contract, EarningSource, LedgerAccount, Milestone, MilestoneEvent, MilestoneEventKind, MilestoneState,
         Transition,
     },
     error::Error,
@@ -110,10 +110,10 @@ impl App {
         self.commands.once(key, work).await
     }
 
-    /// The client pays the amount into escrow; once, however often it is asked for.
+    /// The client is made to pay the amount into escrow; once, however often it is asked for.
     ///
     /// # Errors
-    /// [`Error::NotFound`], and whatever the milestone refuses.
+    /// [`Error::NotFound`], if the client has no way of billing, and whatever the milestone refuses.
     pub async fn fund_milestone(
         &self,
         key: &RequestKey,
@@ -121,18 +121,22 @@ impl App {
     ) -> Result<pb::FundMilestoneResponse, Error> {
         let work = |txn: Arc<Txn>, now| async move {
             let (mut milestone, contract) = locked(&txn, command.milestone_id).await?;
-            if milestone.fund()? == Transition::Moved {
-                let charge = Charge {
-                    id: ChargeId::new(),
+            let purpose = EarningSource::Milestone(milestone.id);
+            let charge = if milestone.begin_funding()? == Transition::Moved {
+                let charge = NewCharge {
                     contract_id: contract.id,
                     client_id: contract.client_id,
-                    purpose: EarningSource::Milestone(milestone.id),
+                    purpose,
                     amount: milestone.amount,
                 };
-                self.charge(&txn, now, &[charge]).await?;
-            }
+                store::milestones::save(&txn, slice::from_ref(&milestone)).await?;
+                Some(self.begin_charge(&txn, now, charge).await?)
+            } else {
+                store::charges::alive(&*txn, purpose).await?.map(|charge| charge.id)
+            };
             Ok(pb::FundMilestoneResponse {
                 milestone: Some(milestone.into()),
+                charge_id: charge.map_or_else(String::new, |id| id.to_string()),
             })
         };
         self.commands.once(key, work).await
@@ -297,9 +301,24 @@ pub(super) async fn await_silence(txn: &Txn, milestone: &Milestone) -> Result<()
 
 /// Clients have paid these into escrow.
 pub(super) async fn paid(txn: &Txn, ids: &[MilestoneId]) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
     let mut milestones = store::milestones::find(txn, ids).await?;
     for milestone in &mut milestones {
         milestone.fund()?;
+    }
+    Ok(store::milestones::save(txn, &milestones).await?)
+}
+
+/// Clients could not be charged for these.
+pub(super) async fn not_paid(txn: &Txn, ids: &[MilestoneId]) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let mut milestones = store::milestones::find(txn, ids).await?;
+    for milestone in &mut milestones {
+        milestone.stop_funding();
     }
     Ok(store::milestones::save(txn, &milestones).await?)
 }

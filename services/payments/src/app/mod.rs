@@ -10,7 +10,9 @@
 //! | [`invoices`] | weeks are closed, charged, and earned once paid |
 //! | [`milestones`] | agreed, funded, submitted, sent back, approved by the client or by silence, given up |
 //! | [`bonuses`] | what clients give beside what was agreed |
-//! | [`charges`] | what clients are made to pay, and what follows once they have |
+//! | [`billing`] | in what ways clients pay |
+//! | [`charges`] | what clients are made to pay: begun, sent, tried again |
+//! | [`outcomes`] | what follows once they have paid, or could not be charged |
 //! | [`gateway`] | payment providers: how money enters and leaves the house |
 //! | [`disputes`] | what is disputed is held until operators decide |
 //! | [`chargebacks`] | payments that providers take back, and give again |
@@ -32,6 +34,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod billing;
 pub mod bonuses;
 pub mod chargebacks;
 pub mod charges;
@@ -45,6 +48,7 @@ pub mod gateway;
 pub mod invoices;
 pub mod ledger;
 pub mod milestones;
+pub mod outcomes;
 mod owners;
 pub mod payout_dispatch;
 pub mod payout_methods;
@@ -66,13 +70,20 @@ use self::gateway::PaymentGateway;
 pub struct App {
     commands: Commands,
     gateway: Arc<dyn PaymentGateway>,
+    /// What is charged of clients that have no billing method.
+    default_instrument: Option<Arc<str>>,
 }
 
 impl App {
-    /// The use cases on a service's database and clock, with this payment provider.
+    /// The use cases on a service's database and clock, with this payment provider. Clients that have no billing method are
+    /// charged by `default_instrument`; if it is empty they are not charged at all.
     #[must_use]
-    pub const fn new(commands: Commands, gateway: Arc<dyn PaymentGateway>) -> Self {
-        Self { commands, gateway }
+    pub fn new(commands: Commands, gateway: Arc<dyn PaymentGateway>, default_instrument: &str) -> Self {
+        Self {
+            commands,
+            gateway,
+            default_instrument: (!default_instrument.is_empty()).then(|| default_instrument.into()),
+        }
     }
 
     /// The payment provider.

@@ -1,8 +1,8 @@
 //! Whose things are.
 
 use vouch_primitives::{
-    AccountId, BonusPaymentId, ContractId, DisputeId, EarningId, InvoiceId, MilestoneId, PayoutId, PayoutMethodId,
-    TimeEntryId, Uuid,
+    AccountId, BillingMethodId, BonusPaymentId, ChargeId, ContractId, DisputeId, EarningId, InvoiceId, MilestoneId,
+    PayoutId, PayoutMethodId, TimeEntryId, Uuid,
 };
 use vouch_runtime::access::{FindOwners, Owners};
 use vouch_storage::StorageError;
@@ -38,6 +38,14 @@ impl FindOwners for App {
             "dispute_id" => {
                 let found = store::disputes::find(conn, DisputeId::from_uuid(id)).await?;
                 found.map(|dispute| dispute.contract_id)
+            }
+            "charge_id" => {
+                let found = store::charges::find(conn, &[ChargeId::from_uuid(id)]).await?.pop();
+                return Ok(found.map(|charge| Owners::client(charge.client_id)));
+            }
+            "billing_method_id" => {
+                let found = store::billing_methods::find(conn, BillingMethodId::from_uuid(id)).await?;
+                return Ok(found.map(|method| Owners::client(method.client_id)));
             }
             "account_id" => return self.owner_of(Some(AccountId::from_uuid(id))).await,
             "payout_method_id" => {

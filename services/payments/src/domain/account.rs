@@ -1,6 +1,6 @@
 //! Between what money moves.
 
-use vouch_primitives::{AccountId, ContractId, Currency, Uuid};
+use vouch_primitives::{AccountId, ClientId, ContractId, Currency, Uuid};
 
 /// An account of the ledger: a kind of money of one owner in one currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +29,10 @@ pub enum LedgerAccountKind {
     Losses,
     /// Of a contract: what the client has paid and nobody has earned yet.
     Escrow,
+    /// Of a contract: what was invoiced, the client owes, and nobody has earned before the client has paid.
+    Unpaid,
+    /// Of a client: what it owes for invoices that it could not be charged for. A debit raises it.
+    ClientReceivable,
     /// Of an account: earned, and not available yet.
     Pending,
     /// Of an account: disputed, and neither pending nor available before the dispute ends.
@@ -37,7 +41,7 @@ pub enum LedgerAccountKind {
     Available,
     /// Of an account: has left what is available, and is not known to have arrived.
     InTransit,
-    /// Of an account: what it owes the platform because a reversal found too little. The only one that a debit raises.
+    /// Of an account: what it owes the platform because a reversal found too little. A debit raises it.
     Receivable,
 }
 
@@ -89,6 +93,26 @@ impl LedgerAccount {
         Self {
             kind: LedgerAccountKind::Escrow,
             owner: contract.as_uuid(),
+            currency,
+        }
+    }
+
+    /// What a contract's client owes for it.
+    #[must_use]
+    pub const fn unpaid(contract: ContractId, currency: Currency) -> Self {
+        Self {
+            kind: LedgerAccountKind::Unpaid,
+            owner: contract.as_uuid(),
+            currency,
+        }
+    }
+
+    /// What a client owes for all its contracts.
+    #[must_use]
+    pub const fn client_receivable(client: ClientId, currency: Currency) -> Self {
+        Self {
+            kind: LedgerAccountKind::ClientReceivable,
+            owner: client.as_uuid(),
             currency,
         }
     }
@@ -178,12 +202,14 @@ impl IntoIterator for Parts {
 
 impl LedgerAccountKind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Clearing,
         Self::Fees,
         Self::RewardExpense,
         Self::Losses,
         Self::Escrow,
+        Self::Unpaid,
+        Self::ClientReceivable,
         Self::Pending,
         Self::Held,
         Self::Available,
@@ -200,6 +226,8 @@ impl LedgerAccountKind {
             Self::RewardExpense => "REWARD_EXPENSE",
             Self::Losses => "LOSSES",
             Self::Escrow => "ESCROW",
+            Self::Unpaid => "UNPAID",
+            Self::ClientReceivable => "CLIENT_RECEIVABLE",
             Self::Pending => "PENDING",
             Self::Held => "HELD",
             Self::Available => "AVAILABLE",
@@ -218,7 +246,7 @@ impl LedgerAccountKind {
     #[must_use]
     pub const fn normal_side(self) -> Side {
         match self {
-            Self::Receivable => Side::Debit,
+            Self::Receivable | Self::ClientReceivable => Side::Debit,
             _ => Side::Credit,
         }
     }

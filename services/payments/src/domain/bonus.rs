@@ -22,9 +22,18 @@ pub struct BonusPayment {
     pub given_at: Timestamp,
     /// The earning that it is; `None` until the client has paid.
     pub earning_id: Option<EarningId>,
+    /// When charging the client was given up; `None` if it was not, or the client has paid since.
+    pub unpaid_since: Option<Timestamp>,
 }
 
 impl BonusPayment {
+    /// Charging the client was given up.
+    pub fn give_up(&mut self, at: Timestamp) {
+        if self.earning_id.is_none() {
+            self.unpaid_since.get_or_insert(at);
+        }
+    }
+
     /// The client has paid: it becomes the earning `id` of the contract. `None` if it is one already.
     ///
     /// # Errors
@@ -46,7 +55,7 @@ impl BonusPayment {
             available_at: at.add_days(AVAILABILITY_DAYS),
         };
         let earning = Earning::of(contract, id, earned)?;
-        self.earning_id = Some(id);
+        (self.earning_id, self.unpaid_since) = (Some(id), None);
         Ok(Some(earning))
     }
 }

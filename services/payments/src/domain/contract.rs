@@ -32,6 +32,8 @@ pub struct Contract {
     pub net_gross_minor: i64,
     /// Whether work goes on.
     pub state: ContractState,
+    /// Since when it is held up by a charge that has failed: nobody works until the client has paid.
+    pub unpaid_since: Option<Timestamp>,
 }
 
 /// Whether work goes on under a contract. Money for what was done flows in every state.
@@ -85,6 +87,9 @@ pub enum ContractError {
     /// Nothing new is taken for now.
     #[error("the contract is paused")]
     Paused,
+    /// Nothing new is taken until the client has paid.
+    #[error("the contract is paused because the client could not be charged, and goes on once the client has paid")]
+    Unpaid,
     /// Nothing new is taken any more.
     #[error("the contract has ended")]
     Ended,
@@ -174,9 +179,10 @@ impl Contract {
     /// Whether work goes on.
     ///
     /// # Errors
-    /// If it is paused or has ended.
+    /// If it is paused, by the client or for want of a payment, or has ended.
     pub const fn check_active(&self) -> Result<(), ContractError> {
         match self.state {
+            ContractState::Active if self.unpaid_since.is_some() => Err(ContractError::Unpaid),
             ContractState::Active => Ok(()),
             ContractState::Paused(_) => Err(ContractError::Paused),
             ContractState::Ended(_) => Err(ContractError::Ended),
@@ -212,9 +218,12 @@ impl Contract {
     /// Work goes on, if whoever has paused it says so, or an operator.
     ///
     /// # Errors
-    /// If somebody else has paused it, or it has ended.
+    /// If somebody else has paused it, it waits for a payment of the client, or it has ended.
     pub fn resume(&mut self, by: Author) -> Result<Transition, ContractError> {
         match &self.state {
+            ContractState::Active | ContractState::Paused(_) if self.unpaid_since.is_some() => {
+                Err(ContractError::Unpaid)
+            }
             ContractState::Paused(halt) => {
                 if let Some(other) = halt.by.filter(|other| *other != by && by != Author::Operator) {
                     return Err(ContractError::PausedByOther { by: other });
@@ -237,6 +246,7 @@ impl Contract {
         }
         let waits = |one: &&Milestone| match one.state {
             MilestoneState::Submitted { .. } => false,
+            MilestoneState::Funding => true,
             _ => one.in_escrow().minor > 0,
         };
         let count = milestones.iter().filter(waits).count();

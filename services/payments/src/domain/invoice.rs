@@ -72,8 +72,7 @@ pub enum InvoiceState {
     Unpaid,
 }
 
-/// Whether a line is under payment protection [F4, B8]: all of it must hold. That the client's way of billing is verified
-/// will be one part of it, once clients have ways of billing.
+/// Whether a line is under payment protection [F4, B8]: all of it must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Protection {
     /// A tracker has measured the time.
@@ -82,6 +81,8 @@ pub struct Protection {
     pub within_limit: bool,
     /// It says what was done.
     pub described: bool,
+    /// The client's way of billing was verified when the invoice was made.
+    pub billing_verified: bool,
 }
 
 /// Orders invoices: by their weeks, then by their ids.
@@ -131,7 +132,8 @@ impl Invoice {
         InvoiceId::derived(contract.as_uuid(), &week.start().to_string())
     }
 
-    /// The invoice for the entries of one week of an hourly contract, and its lines in the order of time. Minutes up to the
+    /// The invoice for the entries of one week of an hourly contract, whose client's way of billing is verified or not, and its
+    /// lines in the order of time. Minutes up to the
     /// limit are invoiced, in that order; those over it are left out, and named. The amount is rounded once, on all minutes
     /// of the week; each line has what it adds to that, so that the lines sum up to it. `None` if it would come to nothing.
     ///
@@ -141,6 +143,7 @@ impl Invoice {
         contract: &Contract,
         week: Week,
         limit_minutes: u32,
+        billing_verified: bool,
         entries: &[TimeEntry],
     ) -> Result<Option<(Self, Vec<InvoiceLine>)>, ContractError> {
         let Pay::Hourly { rate, .. } = contract.pay else {
@@ -163,7 +166,7 @@ impl Invoice {
                 minutes: invoiced,
                 minutes_over: over,
                 amount_minor: sum - amount_minor,
-                protection: Protection::of(entry.tracked, invoiced, &entry.description),
+                protection: Protection::of(entry.tracked, invoiced, &entry.description, billing_verified),
             });
             amount_minor = sum;
         }
@@ -230,14 +233,24 @@ impl Invoice {
     }
 }
 
+impl Invoice {
+    /// Charging the client was given up. One that is paid stays so.
+    pub const fn give_up(&mut self) {
+        if let InvoiceState::Open = self.state {
+            self.state = InvoiceState::Unpaid;
+        }
+    }
+}
+
 impl Protection {
     /// What a line comes to of which so many minutes are invoiced.
     #[must_use]
-    pub const fn of(tracked: bool, minutes: u32, description: &str) -> Self {
+    pub const fn of(tracked: bool, minutes: u32, description: &str, billing_verified: bool) -> Self {
         Self {
             tracked,
             within_limit: minutes > 0,
             described: !description.is_empty(),
+            billing_verified,
         }
     }
 }

@@ -38,6 +38,10 @@ pub struct Transfer {
 pub enum Source {
     /// A client has paid.
     ChargeSucceeded(ChargeId),
+    /// Charging a client for an invoice was given up.
+    ChargeGivenUp(ChargeId),
+    /// A client has paid it after all.
+    ReceivablePaid(ChargeId),
     /// Talent gave a milestone up that was in escrow.
     EscrowRefunded(MilestoneId),
     /// An approval made an earning.
@@ -78,6 +82,10 @@ pub enum Source {
 pub enum TransferKind {
     /// The client paid into escrow.
     Charge,
+    /// The client owes an invoice that it could not be charged for.
+    InvoiceUnpaid,
+    /// The client owes it no longer.
+    InvoicePaidLate,
     /// The gross amount leaves escrow.
     EarningApproved,
     /// The service fee is taken.
@@ -122,6 +130,8 @@ impl Source {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::ChargeSucceeded(_) => "charge.succeeded",
+            Self::ChargeGivenUp(_) => "charge.given_up",
+            Self::ReceivablePaid(_) => "charge.receivable_paid",
             Self::EscrowRefunded(_) => "escrow.refunded",
             Self::EarningApproved(_) => "earning.approved",
             Self::EarningSettled(_) => "earning.settled",
@@ -154,7 +164,7 @@ impl Source {
     #[must_use]
     pub const fn subject_id(&self) -> Uuid {
         match self {
-            Self::ChargeSucceeded(id) => id.as_uuid(),
+            Self::ChargeSucceeded(id) | Self::ChargeGivenUp(id) | Self::ReceivablePaid(id) => id.as_uuid(),
             Self::EscrowRefunded(id) => id.as_uuid(),
             Self::EarningApproved(id) | Self::EarningSettled(id) => id.as_uuid(),
             Self::EarningRefunded(id) | Self::ChargedBack(id) | Self::ChargebackReversed(id) => id.as_uuid(),
@@ -173,6 +183,8 @@ impl TransferKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Charge => "CHARGE",
+            Self::InvoiceUnpaid => "INVOICE_UNPAID",
+            Self::InvoicePaidLate => "INVOICE_PAID_LATE",
             Self::EarningApproved => "EARNING_APPROVED",
             Self::ServiceFee => "SERVICE_FEE",
             Self::EarningSettled => "EARNING_SETTLED",

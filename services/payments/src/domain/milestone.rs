@@ -32,6 +32,8 @@ pub struct Milestone {
 pub enum MilestoneState {
     /// Agreed, and not paid into escrow yet.
     Agreed,
+    /// The client is being charged for it.
+    Funding,
     /// In escrow.
     Funded,
     /// The work was submitted.
@@ -127,13 +129,35 @@ pub enum MilestoneError {
 }
 
 impl Milestone {
+    /// The client is to pay the amount into escrow.
+    ///
+    /// # Errors
+    /// If it is neither agreed nor being funded nor funded.
+    pub fn begin_funding(&mut self) -> Result<Transition, MilestoneError> {
+        match self.state {
+            MilestoneState::Agreed => {
+                self.state = MilestoneState::Funding;
+                Ok(Transition::Moved)
+            }
+            MilestoneState::Funding | MilestoneState::Funded => Ok(Transition::AlreadyDone),
+            other => Err(MilestoneError::NotAgreed { state: other.name() }),
+        }
+    }
+
+    /// The client could not be charged: it is agreed, as before.
+    pub const fn stop_funding(&mut self) {
+        if let MilestoneState::Funding = self.state {
+            self.state = MilestoneState::Agreed;
+        }
+    }
+
     /// The client has paid the amount into escrow.
     ///
     /// # Errors
-    /// If it is neither agreed nor funded.
+    /// If it is neither being funded nor funded.
     pub fn fund(&mut self) -> Result<Transition, MilestoneError> {
         match self.state {
-            MilestoneState::Agreed => {
+            MilestoneState::Funding => {
                 self.state = MilestoneState::Funded;
                 Ok(Transition::Moved)
             }
@@ -239,7 +263,10 @@ impl Milestone {
             MilestoneState::Funded | MilestoneState::Submitted { .. } | MilestoneState::ChargedBack { .. } => {
                 self.amount.minor - self.taken_minor
             }
-            MilestoneState::Agreed | MilestoneState::Approved { .. } | MilestoneState::Cancelled => 0,
+            MilestoneState::Agreed
+            | MilestoneState::Funding
+            | MilestoneState::Approved { .. }
+            | MilestoneState::Cancelled => 0,
         };
         Money::new(minor, self.amount.currency)
     }
@@ -337,6 +364,7 @@ impl MilestoneState {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Agreed => "agreed",
+            Self::Funding => "funding",
             Self::Funded => "funded",
             Self::Submitted { .. } => "submitted",
             Self::Approved { .. } => "approved",
@@ -351,7 +379,7 @@ impl MilestoneState {
         match self {
             Self::Submitted { submitted_at, .. } | Self::Approved { submitted_at, .. } => Some(submitted_at),
             Self::ChargedBack { submitted_at } => submitted_at,
-            Self::Agreed | Self::Funded | Self::Cancelled => None,
+            Self::Agreed | Self::Funding | Self::Funded | Self::Cancelled => None,
         }
     }
 
@@ -360,7 +388,7 @@ impl MilestoneState {
     pub const fn silent_since(self) -> Option<Timestamp> {
         match self {
             Self::Submitted { silent_since, .. } | Self::Approved { silent_since, .. } => Some(silent_since),
-            Self::Agreed | Self::Funded | Self::Cancelled | Self::ChargedBack { .. } => None,
+            Self::Agreed | Self::Funding | Self::Funded | Self::Cancelled | Self::ChargedBack { .. } => None,
         }
     }
 }

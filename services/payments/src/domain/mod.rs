@@ -10,6 +10,7 @@
 //! | [`time_entry`] | [`TimeEntry`]: time worked by the hour |
 //! | [`invoice`] | [`Invoice`]: a week of time, charged and paid |
 //! | [`milestone`] | [`Milestone`]: agreed, funded, submitted, approved |
+//! | [`billing`] | [`BillingMethod`]: in what ways clients pay |
 //! | [`bonus`] | [`BonusPayment`]: what a client gives beside what was agreed |
 //! | [`charge`] | [`Charge`]: what a client is made to pay |
 //! | [`refusal`] | [`Refusal`]: why a provider does not move money |
@@ -31,6 +32,7 @@
 
 pub mod account;
 pub mod availability;
+pub mod billing;
 pub mod bonus;
 pub mod charge;
 pub mod chargeback;
@@ -59,8 +61,9 @@ pub mod time_entry;
 pub mod week;
 
 pub use account::{LedgerAccount, LedgerAccountKind, Parts};
+pub use billing::{BillingError, BillingMethod};
 pub use bonus::BonusPayment;
-pub use charge::Charge;
+pub use charge::{Attempt, Charge, ChargeError, ChargeState, ChargedInstrument, Concluded, EndedAttempt, Heard};
 pub use chargeback::{Chargeback, ChargebackError};
 pub use contract::{Contract, ContractError, ContractState, Halt, Pay};
 pub use dispute::{

@@ -189,6 +189,9 @@ impl TimeEntry {
         if let Some(pause) = pauses.iter().find(|pause| pause.meets(self.span)) {
             return Err(TimeError::WhilePaused { from: pause.from });
         }
+        if contract.unpaid_since.is_some_and(|since| self.span.end > since) {
+            return Err(ContractError::Unpaid.into());
+        }
         match &contract.state {
             ContractState::Ended(halt) if self.span.end > halt.at => {
                 return Err(TimeError::AfterEnd { at: halt.at });

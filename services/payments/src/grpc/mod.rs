@@ -1,7 +1,9 @@
 //! Commands in: parse, call, wrap. One file per gRPC service; [`convert`] is the boundary between wire and domain.
 
 mod audits;
+mod billing;
 mod bonuses;
+mod charges;
 mod contracts;
 mod convert;
 mod disputes;
@@ -18,7 +20,9 @@ use tonic::Request;
 use vouch_runtime::access::Caller;
 
 pub use audits::Audits;
+pub use billing::Billing;
 pub use bonuses::Bonuses;
+pub use charges::Charges;
 pub use contracts::Contracts;
 pub use disputes::Disputes;
 pub use earnings::Earnings;

@@ -12,6 +12,8 @@ mod m20261122_000109_payments_invoice;
 mod m20261122_000119_payments_milestone_event;
 mod m20261122_000120_payments_bonus_payment;
 mod m20261122_000121_payments_dispute;
+mod m20261130_000130_payments_billing_method;
+mod m20261130_000131_payments_charge;
 mod m20261130_000140_payments_in_transit;
 mod m20261130_000141_payments_payout;
 mod m20261130_000150_payments_booked_at;
@@ -43,6 +45,8 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261122_000119_payments_milestone_event::Migration));
         all.push(Box::new(m20261122_000120_payments_bonus_payment::Migration));
         all.push(Box::new(m20261122_000121_payments_dispute::Migration));
+        all.push(Box::new(m20261130_000130_payments_billing_method::Migration));
+        all.push(Box::new(m20261130_000131_payments_charge::Migration));
         all.push(Box::new(m20261130_000140_payments_in_transit::Migration));
         all.push(Box::new(m20261130_000141_payments_payout::Migration));
         all.push(Box::new(m20261130_000150_payments_booked_at::Migration));

@@ -37,14 +37,14 @@ pub async fn list(
     all(conn, query).await
 }
 
-/// Inserts new bonus payments, and saves which earning those are that exist; nothing else about them can change.
+/// Inserts new bonus payments, and saves whether those are paid that exist; nothing else about them can change.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn save(txn: &Txn, bonuses: &[BonusPayment]) -> Result<(), StorageError> {
     for chunk in bonuses.chunks(ROWS) {
         let paid = OnConflict::column(Column::Id)
-            .update_column(Column::EarningId)
+            .update_columns([Column::EarningId, Column::UnpaidSince])
             .to_owned();
         Entity::insert_many(chunk.iter().map(row))
             .on_conflict(paid)
@@ -67,6 +67,7 @@ fn row(bonus: &BonusPayment) -> ActiveModel {
         message: Set(bonus.message.clone()),
         given_at: Set(bonus.given_at.as_micros()),
         earning_id: Set(bonus.earning_id.map(EarningId::as_uuid)),
+        unpaid_since: Set(bonus.unpaid_since.map(|at| at.as_micros())),
     }
 }
 
@@ -81,6 +82,7 @@ impl TryFrom<Model> for BonusPayment {
             message: model.message,
             given_at: time(model.given_at),
             earning_id: model.earning_id.map(EarningId::from_uuid),
+            unpaid_since: model.unpaid_since.map(time),
         })
     }
 }
@@ -99,6 +101,7 @@ mod entity {
         pub message: String,
         pub given_at: i64,
         pub earning_id: Option<Uuid>,
+        pub unpaid_since: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -9,8 +9,8 @@ use sea_orm::{
     sea_query::{CaseStatement, LockType, OnConflict, Query, SelectStatement},
 };
 use vouch_primitives::{
-    AccountId, BasisPoints, BonusPaymentId, ClientId, ContractId, EarningId, InvoiceId, MilestoneId, Money, OfferId,
-    PersonId, TimeEntryId,
+    AccountId, BasisPoints, BonusPaymentId, ChargeId, ClientId, ContractId, EarningId, InvoiceId, MilestoneId, Money,
+    OfferId, PersonId, TimeEntryId,
 };
 use vouch_proto::Page;
 use vouch_storage::{StorageError, Txn};
@@ -171,6 +171,34 @@ pub async fn lock_of_earnings(txn: &Txn, ids: &[EarningId]) -> Result<BTreeMap<C
     locked(txn, Column::Id.in_subquery(contract_ids("earning", ids))).await
 }
 
+/// Locks the contracts of these charges. Read the charges afterwards.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_of_charges(txn: &Txn, ids: &[ChargeId]) -> Result<BTreeMap<ContractId, Contract>, StorageError> {
+    let ids = ids.iter().map(|id| id.as_uuid());
+    locked(txn, Column::Id.in_subquery(contract_ids("charge", ids))).await
+}
+
+/// Saves since when locked contracts are held up by charges that have failed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn save_unpaid(txn: &Txn, contracts: &[Contract]) -> Result<(), StorageError> {
+    for chunk in contracts.chunks(ROWS) {
+        let since = chunk.iter().fold(CaseStatement::new(), |case, contract| {
+            let since = contract.unpaid_since.map(|at| at.as_micros());
+            case.case(Column::Id.eq(contract.id.as_uuid()), since)
+        });
+        Entity::update_many()
+            .col_expr(Column::UnpaidSince, since.into())
+            .filter(Column::Id.is_in(chunk.iter().map(|contract| contract.id.as_uuid())))
+            .exec(txn)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Saves the running totals of locked contracts.
 ///
 /// # Errors
@@ -266,6 +294,7 @@ fn row(contract: &Contract) -> Result<ActiveModel, StorageError> {
         state_at: Set(contract.state.halt().map(|halt| halt.at.as_micros())),
         state_reason: Set(contract.state.halt().map(|halt| halt.reason.clone())),
         halted_by: Set(halted_by(contract)),
+        unpaid_since: Set(contract.unpaid_since.map(|at| at.as_micros())),
     })
 }
 
@@ -321,6 +350,7 @@ impl TryFrom<Model> for Contract {
             created_at: time(model.created_at),
             net_gross_minor: model.net_gross_minor,
             state,
+            unpaid_since: model.unpaid_since.map(time),
         })
     }
 }
@@ -349,6 +379,7 @@ mod entity {
         pub state_at: Option<i64>,
         pub state_reason: Option<String>,
         pub halted_by: Option<String>,
+        pub unpaid_since: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -148,6 +148,7 @@ fn line_row(invoice: InvoiceId, line: &InvoiceLine) -> Result<line::ActiveModel,
         minutes_over: Set(small(line.minutes_over)?),
         amount_minor: Set(line.amount_minor),
         tracked: Set(line.protection.tracked),
+        billing_verified: Set(line.protection.billing_verified),
     })
 }
 
@@ -190,7 +191,12 @@ impl TryFrom<line::Model> for InvoiceLine {
             minutes: unsigned(model.minutes)?,
             minutes_over: unsigned(model.minutes_over)?,
             amount_minor: model.amount_minor,
-            protection: Protection::of(model.tracked, unsigned(model.minutes)?, &model.description),
+            protection: Protection::of(
+                model.tracked,
+                unsigned(model.minutes)?,
+                &model.description,
+                model.billing_verified,
+            ),
             description: model.description,
         })
     }
@@ -241,6 +247,7 @@ mod line {
         pub minutes_over: i32,
         pub amount_minor: i64,
         pub tracked: bool,
+        pub billing_verified: bool,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

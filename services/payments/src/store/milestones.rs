@@ -138,6 +138,7 @@ impl TryFrom<Model> for Milestone {
         let submission = model.submitted_at.zip(model.silent_since);
         let state = match (model.state.as_str(), submission, approval) {
             ("AGREED", None, None) => MilestoneState::Agreed,
+            ("FUNDING", None, None) => MilestoneState::Funding,
             ("FUNDED", None, None) => MilestoneState::Funded,
             ("SUBMITTED", Some((submitted_at, silent_since)), None) => MilestoneState::Submitted {
                 submitted_at: time(submitted_at),

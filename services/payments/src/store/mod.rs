@@ -10,6 +10,8 @@
 //! | [`invoices`] | `invoice`, `invoice_line` |
 //! | [`milestones`] | `milestone`, `milestone_event` |
 //! | [`bonuses`] | `bonus_payment` |
+//! | [`billing_methods`] | `billing_client`, `billing_method` |
+//! | [`charges`] | `charge`, `charge_attempt` |
 //! | [`disputes`] | `dispute`, `dispute_note` |
 //! | [`chargebacks`] | `chargeback` |
 //! | [`earnings`] | `earning`, `reversal` |
@@ -32,8 +34,10 @@
 
 pub mod accounts;
 pub mod availability;
+pub mod billing_methods;
 pub mod bonuses;
 pub mod chargebacks;
+pub mod charges;
 pub mod checks;
 pub mod contracts;
 pub mod disputes;

@@ -7,16 +7,18 @@ use sea_orm::{
     entity::prelude::*,
     sea_query::{Query, SelectStatement, UnionType},
 };
-use vouch_primitives::{AccountId, Currency, Money, Timestamp, TransferId};
+use vouch_primitives::{AccountId, ClientId, Currency, Money, Timestamp, TransferId};
 use vouch_proto::Page;
 use vouch_storage::StorageError;
 
 use super::{
     currency,
-    ledger::entity::{entry, transfer},
+    ledger::entity::{account, balance, entry, transfer},
     time, unreadable,
 };
-use crate::domain::{Balances, CurrencyTotal, LedgerAccount, Part, Period, StatementLine, statement::LinePosition};
+use crate::domain::{
+    Balances, CurrencyTotal, LedgerAccount, LedgerAccountKind, Part, Period, StatementLine, statement::LinePosition,
+};
 
 /// What the ledger account `a` held before the moment `$1`: two look-ups by index, of the last transfers that it was
 /// debited and credited by. What it held stands in the later one.
@@ -115,7 +117,7 @@ const TRIAL_BALANCE: &str = "\
         SELECT account_id, SUM(amount) AS amount FROM leg GROUP BY account_id\
     ), stored AS (\
         SELECT a.id, a.currency, COALESCE(s.amount, 0) AS booked, \
-            CASE a.kind WHEN 'RECEIVABLE' THEN -b.amount_minor ELSE b.amount_minor END AS stored \
+            CASE WHEN a.kind IN ('RECEIVABLE', 'CLIENT_RECEIVABLE') THEN -b.amount_minor ELSE b.amount_minor END AS stored \
         FROM ledger_account a LEFT JOIN booked s ON s.account_id = a.id LEFT JOIN balance b ON b.account_id = a.id\
     ) \
     SELECT currency, CAST(-SUM(COALESCE(stored, booked)) AS TEXT) AS imbalance, \
@@ -217,6 +219,30 @@ fn line(
         kind: row.kind.clone(),
         source_id: entry.subject_id,
     }))
+}
+
+/// What a client owes for invoices, above zero, in the order of the currencies' codes.
+///
+/// # Errors
+/// When the database fails.
+pub async fn client_receivables(conn: &impl ConnectionTrait, client: ClientId) -> Result<Vec<Money>, StorageError> {
+    let accounts = account::Entity::find()
+        .filter(account::Column::OwnerId.eq(client.as_uuid()))
+        .filter(account::Column::Kind.eq(LedgerAccountKind::ClientReceivable.name()))
+        .order_by_asc(account::Column::Currency)
+        .all(conn)
+        .await?;
+    let amounts = balance::Entity::find()
+        .filter(balance::Column::AccountId.is_in(accounts.iter().map(|row| row.id)))
+        .filter(balance::Column::AmountMinor.gt(0))
+        .all(conn)
+        .await?;
+    let owed = accounts.into_iter().filter_map(|account| {
+        let amount = amounts.iter().find(|amount| amount.account_id == account.id)?;
+        Some((account.currency, amount.amount_minor))
+    });
+    owed.map(|(code, minor)| Ok(Money::new(minor, currency("ledger_account", &code)?)))
+        .collect()
 }
 
 /// The balances of one owner, by currency code. What an owner holds that is no part of an account, such as a contract's

@@ -20,6 +20,7 @@ on_both_databases! {
     bonuses_are_listed_newest_first,
 }
 
+/// A client gives a bonus, and is charged for it.
 impl World {
     pub async fn give(&self, contract: &str, amount: common::Money) -> Result<pb::BonusPayment, Status> {
         let request = pb::PayBonusRequest {
@@ -28,8 +29,17 @@ impl World {
             amount: Some(amount),
             message: "Thank you".to_owned(),
         };
-        let answer = self.bonuses.clone().pay_bonus(request).await?;
-        Ok(answer.into_inner().bonus_payment.expect("a bonus payment"))
+        let answer = self.bonuses.clone().pay_bonus(request).await?.into_inner();
+        self.until_charged(&answer.charge_id).await;
+        Ok(self.bonus(&answer.bonus_payment.expect("a bonus payment").id).await)
+    }
+
+    pub async fn bonus(&self, id: &str) -> pb::BonusPayment {
+        let request = pb::GetBonusPaymentRequest {
+            bonus_payment_id: id.to_owned(),
+        };
+        let read = self.bonuses.clone().get_bonus_payment(request).await.expect("read");
+        read.into_inner().bonus_payment.expect("a bonus payment")
     }
 }
 
@@ -41,11 +51,7 @@ async fn a_bonus_is_an_earning_available_five_days_later(database: TestDatabase)
     world.clock.set(start().add_days(1)).expect("forwards");
     let bonus = world.give(&contract.id, usd(200)).await.expect("given");
     assert_eq!(bonus.give_time, Some(to_wire_time(start().add_days(1))));
-    let request = pb::GetBonusPaymentRequest {
-        bonus_payment_id: bonus.id.clone(),
-    };
-    let read = world.bonuses.clone().get_bonus_payment(request).await.expect("read");
-    assert_eq!(read.into_inner().bonus_payment, Some(bonus.clone()));
+    assert_eq!(bonus.state(), pb::bonus_payment::State::Paid);
     let earning = world.earning(&bonus.earning_id).await;
     assert_eq!(earning.source, Some(Source::BonusPaymentId(bonus.id)));
     assert_eq!(

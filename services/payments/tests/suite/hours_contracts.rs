@@ -39,7 +39,7 @@ pub async fn pause(world: &World, contract: &str) -> Result<pb::Contract, Status
     Ok(answer.into_inner().contract.expect("a contract"))
 }
 
-async fn resume(world: &World, contract: &str) -> Result<pb::Contract, Status> {
+pub async fn resume(world: &World, contract: &str) -> Result<pb::Contract, Status> {
     let request = pb::ResumeContractRequest {
         request_id: request_id(),
         contract_id: contract.to_owned(),
@@ -68,7 +68,7 @@ pub async fn limit(world: &World, contract: &str, minutes: u32) -> Result<pb::Co
     Ok(answer.into_inner().contract.expect("a contract"))
 }
 
-async fn changes(world: &World) -> Vec<Change> {
+pub async fn changes(world: &World) -> Vec<Change> {
     let told = told::<pb::ContractChanged>(&world.db).await;
     told.into_iter().map(|event| event.change.expect("a change")).collect()
 }

@@ -3,11 +3,15 @@
 
 mod amounts;
 mod availability;
+mod billing;
 mod bonuses;
 mod books;
 mod bus;
 mod changes;
+mod charge_faults;
 mod chargebacks;
+mod charges;
+mod charging;
 mod checks;
 mod concurrency;
 mod disputes;

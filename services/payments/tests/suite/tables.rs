@@ -11,6 +11,9 @@ pub async fn counts(db: &Db) -> Vec<(&'static str, i64)> {
     for table in [
         "contract",
         "milestone",
+        "billing_method",
+        "charge",
+        "charge_attempt",
         "weekly_limit",
         "time_entry",
         "invoice",

@@ -23,7 +23,8 @@ use vouch_proto::{
     convert::to_wire_time,
     onboarding::v1::{OfferAccepted, offer_accepted},
     payments::v1::{
-        self as pb, audit_service_client::AuditServiceClient, bonus_service_client::BonusServiceClient,
+        self as pb, audit_service_client::AuditServiceClient, billing_service_client::BillingServiceClient,
+        bonus_service_client::BonusServiceClient, charge_service_client::ChargeServiceClient,
         contract_service_client::ContractServiceClient, dispute_service_client::DisputeServiceClient,
         earning_service_client::EarningServiceClient, invoice_service_client::InvoiceServiceClient,
         ledger_service_client::LedgerServiceClient, payout_service_client::PayoutServiceClient,
@@ -51,7 +52,9 @@ pub const SOON: Duration = Duration::from_secs(30);
 /// A running service.
 pub struct World {
     pub contracts: ContractServiceClient<Signed>,
+    pub billing: BillingServiceClient<Signed>,
     pub bonuses: BonusServiceClient<Signed>,
+    pub charges: ChargeServiceClient<Signed>,
     pub disputes: DisputeServiceClient<Signed>,
     pub earnings: EarningServiceClient<Signed>,
     pub ledger: LedgerServiceClient<Signed>,
@@ -79,6 +82,7 @@ pub struct Place {
     pub clock: Arc<TestClock>,
     bus: Arc<MemoryBus>,
     gateway: Arc<dyn PaymentGateway>,
+    default_instrument: &'static str,
 }
 
 impl Place {
@@ -95,6 +99,7 @@ impl Place {
             clock: Arc::new(TestClock::new(start())),
             bus: Arc::new(bus),
             gateway,
+            default_instrument: "sandbox-accepts",
         }
     }
 
@@ -110,6 +115,7 @@ impl Place {
         let mut config = loaded.expect("good defaults").config;
         config.common.server.listen.set_port(0);
         config.common.access.keys = KEYS.to_owned();
+        config.gateway.default_instrument = self.default_instrument.to_owned();
         // The tracker is no service of this house, and has a key all the same.
         Gate::open(&config.common.access, "tracker").expect("keys");
         let test_clock = ServiceClock::test(self.clock.clone());
@@ -131,7 +137,7 @@ pub fn at(text: &str) -> Timestamp {
 /// The use cases on a database, at a moment of their own.
 pub fn app_at(db: &Db, moment: Timestamp) -> App {
     let clock = Arc::new(TestClock::new(moment));
-    App::new(Commands::new(db.clone(), clock), Arc::new(Sandbox))
+    App::new(Commands::new(db.clone(), clock), Arc::new(Sandbox), "sandbox-accepts")
 }
 
 pub fn request_id() -> String {
@@ -154,6 +160,13 @@ impl World {
         Self::at(place, database).await
     }
 
+    /// A service that charges nothing of clients that have no billing method.
+    pub async fn without_default_instrument(database: TestDatabase) -> Self {
+        let mut place = Place::new(&database, MemoryBus::faultless(), Arc::new(Sandbox)).await;
+        place.default_instrument = "";
+        Self::at(place, database).await
+    }
+
     /// A service where everything else is there already.
     pub async fn at(place: Place, database: TestDatabase) -> Self {
         let (service, access) = place.service(place.db.clone()).await;
@@ -165,7 +178,9 @@ impl World {
         let channel = Signer::new(&access.access, Caller::Operator("test".to_owned())).on(channel);
         Self {
             contracts: ContractServiceClient::new(channel.clone()),
+            billing: BillingServiceClient::new(channel.clone()),
             bonuses: BonusServiceClient::new(channel.clone()),
+            charges: ChargeServiceClient::new(channel.clone()),
             disputes: DisputeServiceClient::new(channel.clone()),
             earnings: EarningServiceClient::new(channel.clone()),
             ledger: LedgerServiceClient::new(channel.clone()),
@@ -257,13 +272,12 @@ impl World {
         Ok(answer.into_inner().milestone.expect("a milestone"))
     }
 
-    pub async fn fund(&self, milestone: &str) -> Result<pb::Milestone, Status> {
-        let request = pb::FundMilestoneRequest {
-            request_id: request_id(),
-            milestone_id: milestone.to_owned(),
-        };
-        let answer = self.contracts.clone().fund_milestone(request).await?;
-        Ok(answer.into_inner().milestone.expect("a milestone"))
+    /// The service dies like a process that is killed; its database stays, and so does the rest.
+    pub async fn killed(self) -> TestDatabase {
+        self.service.abort();
+        let ended = self.service.await;
+        assert!(ended.is_err_and(|error| error.is_cancelled()), "killed");
+        self._database
     }
 
     pub async fn submit(&self, milestone: &str) -> Result<pb::Milestone, Status> {

@@ -88,6 +88,7 @@ impl World {
     fn earn(&mut self, index: usize, amount: i64) {
         let contract = &mut self.contracts[index];
         let mut milestone = milestone(contract, amount);
+        milestone.begin_funding().unwrap();
         milestone.fund().unwrap();
         let charge = charge(contract, &milestone, milestone.amount);
         self.book.charge(NOON, &charge).unwrap();

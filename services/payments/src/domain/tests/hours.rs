@@ -241,7 +241,9 @@ fn the_first_week_counts_from_the_beginning_of_the_contract() {
         (contract.start_at, contract.created_at) = (at(start), at(created));
         let worked = entry(&contract, span("2026-03-06T10:00:00Z", "2026-03-06T11:00:00Z").unwrap());
         let week = worked.span.week();
-        let (mut invoice, _) = Invoice::of_week(&contract, week, 600, &[worked]).unwrap().unwrap();
+        let (mut invoice, _) = Invoice::of_week(&contract, week, 600, true, &[worked])
+            .unwrap()
+            .unwrap();
         let earning = invoice.pay(&mut contract, EarningId::new(), week.closes_at());
         let earning = earning.unwrap().unwrap();
         assert_eq!(earning.occurred_at, at(occurred), "{start}, {created}");
@@ -268,12 +270,13 @@ fn only_measured_and_described_time_within_the_limit_is_protected() {
     entries[1].rewrite(other, "Shorter".to_owned());
     entries[2].description.clear();
     let week = other.week();
-    let (invoice, lines) = Invoice::of_week(&contract, week, 150, &entries).unwrap().unwrap();
+    let (invoice, lines) = Invoice::of_week(&contract, week, 150, true, &entries).unwrap().unwrap();
     let held: Vec<_> = lines.iter().map(|line| (line.minutes, line.protection)).collect();
     let protection = |tracked, within_limit, described| Protection {
         tracked,
         within_limit,
         described,
+        billing_verified: true,
     };
     let expected = [
         (60, protection(true, true, true)),
@@ -293,7 +296,7 @@ fn only_measured_and_described_time_within_the_limit_is_protected() {
 fn a_paid_invoice_is_an_earning_of_its_week() {
     let mut contract = hourly(Money::new(6_000, Currency::USD));
     let sunday = entry(&contract, span("2026-03-08T23:59:00Z", "2026-03-09T00:00:00Z").unwrap());
-    let made = Invoice::of_week(&contract, sunday.span.week(), 2_400, &[sunday]);
+    let made = Invoice::of_week(&contract, sunday.span.week(), 2_400, true, &[sunday]);
     let (invoice, _) = made.unwrap().unwrap();
     for (paid, available) in [
         ("2026-03-09T12:00:00Z", "2026-03-18T00:00:00Z"),
@@ -348,7 +351,7 @@ proptest! {
             .iter()
             .map(|(start, length)| entry(&contract, Span::try_new(minute(*start), minute(start + length)).unwrap()))
             .collect();
-        let made = Invoice::of_week(&contract, Week::of(monday), limit, &entries).unwrap();
+        let made = Invoice::of_week(&contract, Week::of(monday), limit, true, &entries).unwrap();
         let all: i64 = worked.iter().map(|(_, length)| length).sum();
         let invoiced = all.min(i64::from(limit));
         let amount = i128::from(invoiced) * i128::from(rate) / 60;

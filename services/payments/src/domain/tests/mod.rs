@@ -1,6 +1,7 @@
 //! The rules, one by one and all together.
 
 mod books;
+mod charges;
 mod hours;
 mod payouts;
 mod reversals;
@@ -11,7 +12,9 @@ use vouch_primitives::{
     AccountId, BasisPoints, ChargeId, ClientId, ContractId, Currency, MilestoneId, Money, OfferId, PersonId, Timestamp,
 };
 
-use super::{Charge, Contract, ContractState, EarningSource, FeeTerms, Milestone, MilestoneState, Pay};
+use super::{
+    Attempt, Charge, ChargeState, Contract, ContractState, EarningSource, FeeTerms, Milestone, MilestoneState, Pay,
+};
 
 const NOON: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 
@@ -35,6 +38,7 @@ fn contract(account_id: AccountId, currency: Currency, rate: u16) -> Contract {
         created_at: NOON,
         net_gross_minor: 0,
         state: ContractState::Active,
+        unpaid_since: None,
     }
 }
 
@@ -46,6 +50,11 @@ fn charge(contract: &Contract, milestone: &Milestone, amount: Money) -> Charge {
         client_id: contract.client_id,
         purpose: EarningSource::Milestone(milestone.id),
         amount,
+        created_at: NOON,
+        attempt: Attempt::new(1, None, NOON),
+        first_failed_at: None,
+        given_up_at: None,
+        state: ChargeState::Pending { look_at: NOON },
     }
 }
 

@@ -127,6 +127,7 @@ impl World {
 
     fn fund(&mut self, amount: i64) {
         let mut milestone = milestone(&self.contract, amount);
+        milestone.begin_funding().unwrap();
         milestone.fund().unwrap();
         self.book
             .charge(NOON, &charge(&self.contract, &milestone, milestone.amount))

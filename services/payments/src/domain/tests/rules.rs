@@ -74,8 +74,17 @@ fn milestones_move_forward_only_and_silence_approves() {
         milestone.submit(NOON),
         Err(MilestoneError::NotFunded { state: "agreed" })
     );
+    assert_eq!(milestone.fund(), Err(MilestoneError::NotAgreed { state: "agreed" }));
+    assert_eq!(milestone.begin_funding(), Ok(Transition::Moved));
+    assert_eq!(milestone.begin_funding(), Ok(Transition::AlreadyDone));
+    // What could not be charged is agreed again; what is funded stays so.
+    milestone.stop_funding();
+    assert_eq!(milestone.state, MilestoneState::Agreed);
+    assert_eq!(milestone.begin_funding(), Ok(Transition::Moved));
     assert_eq!(milestone.fund(), Ok(Transition::Moved));
     assert_eq!(milestone.fund(), Ok(Transition::AlreadyDone));
+    milestone.stop_funding();
+    assert_eq!(milestone.state, MilestoneState::Funded);
     let early = milestone.approve(&mut contract, EarningId::new(), NOON);
     assert_eq!(early, Err(MilestoneError::NotSubmitted { state: "funded" }));
     assert_eq!(milestone.submit(NOON), Ok(Transition::Moved));

@@ -284,6 +284,7 @@ fn wire_line(line: InvoiceLine, invoice: &Invoice) -> pb::InvoiceLine {
         (protection.tracked, Unprotected::NotTracked),
         (protection.within_limit, Unprotected::OverLimit),
         (protection.described, Unprotected::NotDescribed),
+        (protection.billing_verified, Unprotected::BillingNotVerified),
     ];
     let missing = missing.into_iter().filter(|(held, _)| !held);
     pb::InvoiceLine {

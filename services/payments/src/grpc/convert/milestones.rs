@@ -155,6 +155,12 @@ impl From<MilestoneEvent> for pb::MilestoneEvent {
 
 impl From<BonusPayment> for pb::BonusPayment {
     fn from(bonus: BonusPayment) -> Self {
+        use pb::bonus_payment::State;
+        let state = match (bonus.earning_id, bonus.unpaid_since) {
+            (Some(_), _) => State::Paid,
+            (None, Some(_)) => State::Unpaid,
+            (None, None) => State::Open,
+        };
         Self {
             id: bonus.id.to_string(),
             contract_id: bonus.contract_id.to_string(),
@@ -162,6 +168,7 @@ impl From<BonusPayment> for pb::BonusPayment {
             message: bonus.message,
             give_time: Some(to_wire_time(bonus.given_at)),
             earning_id: bonus.earning_id.map_or_else(String::new, |id| id.to_string()),
+            state: state.into(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The boundary between wire and domain.
 
 mod audits;
+mod charges;
 mod disputes;
 mod hours;
 mod milestones;
@@ -12,6 +13,7 @@ mod responses;
 mod taxes;
 
 pub use audits::{CheckLedger, GetLedgerCheck, GetTrialBalanceAt};
+pub use charges::{ListBillingMethods, ListCharges};
 pub use disputes::{ListChargebacks, ListDisputeNotes, ListDisputes};
 pub use hours::{ListInvoices, ListTimeEntries};
 pub use milestones::{ListBonusPayments, ListMilestoneEvents};

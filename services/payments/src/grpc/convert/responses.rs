@@ -26,6 +26,7 @@ impl From<ContractView> for pb::Contract {
             }),
         };
         let state = match contract.state {
+            ContractState::Active if contract.unpaid_since.is_some() => State::Paused,
             ContractState::Active => State::Active,
             ContractState::Paused(_) => State::Paused,
             ContractState::Ended(_) => State::Ended,
@@ -58,6 +59,7 @@ impl From<ContractView> for pb::Contract {
                 from_time: Some(to_wire_time(from.start())),
                 minutes,
             }),
+            unpaid_time: contract.unpaid_since.map(to_wire_time),
         }
     }
 }
@@ -67,6 +69,7 @@ impl From<Milestone> for pb::Milestone {
         use pb::milestone::State;
         let (state, approval) = match milestone.state {
             MilestoneState::Agreed => (State::Agreed, None),
+            MilestoneState::Funding => (State::Funding, None),
             MilestoneState::Funded => (State::Funded, None),
             MilestoneState::Submitted { .. } => (State::Submitted, None),
             MilestoneState::Approved {
