@@ -99,36 +99,6 @@ impl Book {
         self.transfer(TransferKind::Charge, clearing, escrow, charge.amount.minor)
     }
 
-    /// Charging a client for an invoice was given up: the client owes it, and nobody has earned it.
-    ///
-    /// # Errors
-    /// If a balance would not fit.
-    pub fn owe(&mut self, at: Timestamp, charge: &Charge) -> Result<(), LedgerError> {
-        self.begin(Source::ChargeGivenUp(charge.id), at);
-        let [receivable, unpaid] = Self::accounts_of_debt(charge);
-        self.transfer(TransferKind::InvoiceUnpaid, receivable, unpaid, charge.amount.minor)
-    }
-
-    /// A client has paid what it owed.
-    ///
-    /// # Errors
-    /// If it owed less.
-    pub fn stop_owing(&mut self, at: Timestamp, charge: &Charge) -> Result<(), LedgerError> {
-        self.begin(Source::ReceivablePaid(charge.id), at);
-        let [receivable, unpaid] = Self::accounts_of_debt(charge);
-        self.transfer(TransferKind::InvoicePaidLate, unpaid, receivable, charge.amount.minor)
-    }
-
-    /// What has to be opened for what a client owes.
-    #[must_use]
-    pub const fn accounts_of_debt(charge: &Charge) -> [LedgerAccount; 2] {
-        let currency = charge.amount.currency;
-        [
-            LedgerAccount::client_receivable(charge.client_id, currency),
-            LedgerAccount::unpaid(charge.contract_id, currency),
-        ]
-    }
-
     /// What was in escrow for a milestone goes back to the client.
     ///
     /// # Errors
@@ -409,15 +379,6 @@ impl Book {
         self.repay_receivable(account, currency)
     }
 
-    /// Whether an account could hold so much more.
-    ///
-    /// # Errors
-    /// If it could not.
-    pub fn check_room(&self, account: LedgerAccount, amount_minor: i64) -> Result<(), LedgerError> {
-        let after = self.balance(account)?.checked_add(amount_minor);
-        after.map(|_| ()).ok_or(LedgerError::TooLarge { account })
-    }
-
     /// The movements so far.
     #[must_use]
     pub fn entries(&self) -> &[JournalEntry] {
@@ -436,7 +397,7 @@ impl Book {
         changed
     }
 
-    fn begin(&mut self, source: Source, event_at: Timestamp) {
+    pub(super) fn begin(&mut self, source: Source, event_at: Timestamp) {
         self.entries.push(JournalEntry {
             source,
             event_at,
@@ -469,13 +430,13 @@ impl Book {
         self.transfer(TransferKind::ReceivableRepaid, available, receivable, amount)
     }
 
-    fn balance(&self, account: LedgerAccount) -> Result<i64, LedgerError> {
+    pub(super) fn balance(&self, account: LedgerAccount) -> Result<i64, LedgerError> {
         let balance = self.balances.get(&account).copied();
         balance.ok_or(LedgerError::NotOpened { account })
     }
 
     /// Adds a movement to the last entry; one of nothing is left out.
-    fn transfer(
+    pub(super) fn transfer(
         &mut self,
         kind: TransferKind,
         debit: LedgerAccount,

@@ -13,6 +13,7 @@
 //! | [`billing`] | [`BillingMethod`]: in what ways clients pay |
 //! | [`bonus`] | [`BonusPayment`]: what a client gives beside what was agreed |
 //! | [`charge`] | [`Charge`]: what a client is made to pay |
+//! | [`debt`] | what clients owe, in the [`Book`] |
 //! | [`refusal`] | [`Refusal`]: why a provider does not move money |
 //! | [`earning`] | [`Earning`]: pending, settled, refunded |
 //! | [`dispute`] | [`Dispute`]: what holds an earning's money until it ends |
@@ -38,6 +39,7 @@ pub mod charge;
 pub mod chargeback;
 pub mod check;
 pub mod contract;
+pub mod debt;
 pub mod dispute;
 pub mod earning;
 pub mod fee;

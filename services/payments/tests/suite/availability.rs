@@ -46,7 +46,14 @@ async fn bonus(world: &World, contract: &str, amount: common::Money) {
         amount: Some(amount),
         message: "Thank you".to_owned(),
     };
-    world.bonuses.clone().pay_bonus(request).await.expect("a bonus");
+    let given = world
+        .bonuses
+        .clone()
+        .pay_bonus(request)
+        .await
+        .expect("a bonus")
+        .into_inner();
+    world.until_charged(&given.charge_id).await;
 }
 
 fn minor(amount: &Option<common::Money>) -> i64 {

@@ -274,7 +274,9 @@ async fn receipts_say_what_was_paid_for(database: TestDatabase) {
         .await
         .expect("a bonus")
         .into_inner();
-    let text = receipt(&bonus.bonus_payment.expect("a bonus").earning_id).await;
+    world.until_charged(&bonus.charge_id).await;
+    let bonus = world.bonus(&bonus.bonus_payment.expect("a bonus").id).await;
+    let text = receipt(&bonus.earning_id).await;
     assert!(
         text.contains("Given for | □□, and thank you\n") && text.contains("Paid | KWD 0.007\n"),
         "{text}"
