@@ -10,6 +10,7 @@
 //! | [`lookups`] | tokens that open nothing, by what became of them |
 //! | [`calls`] | unary calls, one transaction each; transactions that share commits |
 //! | [`touches`] | clicks on links, in one line and each by itself |
+//! | [`monday`] | the Monday close of hourly contracts, and its statements by themselves |
 //! | [`scene`], [`stage`] | whom it is about, and where it plays |
 //! | [`report`] | the table, the JSON, the picture |
 
@@ -17,6 +18,7 @@
 
 mod calls;
 mod lookups;
+mod monday;
 mod path;
 mod report;
 mod scene;
@@ -44,6 +46,7 @@ struct Size {
     earnings: usize,
     referees: usize,
     calls: usize,
+    contracts: usize,
     runs: usize,
 }
 
@@ -52,6 +55,7 @@ const FULL: Size = Size {
     earnings: 200_000,
     referees: 4_000,
     calls: 20_000,
+    contracts: 100_000,
     runs: 3,
 };
 const SMALL: Size = Size {
@@ -59,6 +63,7 @@ const SMALL: Size = Size {
     earnings: 4_000,
     referees: 400,
     calls: 500,
+    contracts: 2_000,
     runs: 1,
 };
 
@@ -110,6 +115,9 @@ async fn measure() -> Result<(), Error> {
         if wanted(&format!("calls {engine}")) {
             writes(&mut report, &size, engine).await?;
         }
+        if wanted(&format!("monday {engine}")) {
+            monday(&mut report, &size, engine).await?;
+        }
         if wanted(&format!("lookups {engine}")) {
             lookups(&mut report, &size, engine).await?;
         }
@@ -151,6 +159,33 @@ async fn accrual(report: &mut Report, size: &Size, scene: &Scene, engine: Engine
     report.rate(&what, &database, size.earnings, &alone);
     report.compare();
     Ok(rate)
+}
+
+/// The Monday close and its database by itself, in turn.
+async fn monday(report: &mut Report, size: &Size, engine: Engine) -> Result<(), Error> {
+    let worked = monday::Worked::new(size.contracts)?;
+    let (mut whole, mut alone, mut memory) = (Vec::new(), Vec::new(), Vec::new());
+    let mut transactions = 0;
+    for _ in 0..size.runs {
+        let busy = load();
+        let closed = monday::close(engine, &worked, None).await?;
+        whole.push((closed.took, busy.clone()));
+        memory.push((closed.memory, busy));
+        // The tape is made anew each time, as it is larger than all the rest of this process.
+        let tape = Arc::new(Tape::default());
+        monday::close(engine, &worked, Some(&tape)).await?;
+        let batches = monday::batches(&tape);
+        transactions = batches.iter().filter(|batch| batch.len() > 1).count();
+        let busy = load();
+        alone.push((monday::replay(engine, &worked, batches).await?, busy));
+    }
+    let database = engine.to_string();
+    report.rate("monday close, contracts", &database, size.contracts, &whole);
+    let what = format!("database alone, {transactions} transactions");
+    report.rate(&what, &database, size.contracts, &alone);
+    report.compare();
+    report.memory("monday close, memory", &database, &memory);
+    Ok(())
 }
 
 /// How long both databases need by themselves, at the same time.

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, fs, path::Path, time::Duration};
 use serde::Serialize;
 use vouch_suite::Error;
 
-/// One line: so many per second, or so many microseconds, of every run and in the middle.
+/// One line: so many per second, so many microseconds, or so many KiB, of every run and in the middle.
 #[derive(Clone, Debug, Serialize)]
 pub struct Line {
     pub what: String,
@@ -40,6 +40,12 @@ impl Report {
     pub fn time(&mut self, what: &str, database: &str, runs: &[(u64, String)]) -> u64 {
         let times = runs.iter().map(|(took, _)| *took).collect();
         self.line(what, database, "microseconds", times, runs)
+    }
+
+    /// A line of memory.
+    pub fn memory(&mut self, what: &str, database: &str, runs: &[(u64, String)]) -> u64 {
+        let sizes = runs.iter().map(|(kib, _)| *kib).collect();
+        self.line(what, database, "KiB", sizes, runs)
     }
 
     fn line(

@@ -45,7 +45,8 @@ impl Tape {
         drop(self.take());
     }
 
-    fn take(&self) -> Vec<Statement> {
+    /// Takes what is on it.
+    pub fn take(&self) -> Vec<Statement> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -106,7 +107,8 @@ impl Score {
     }
 }
 
-async fn apply(db: &Db, transaction: Vec<Statement>) -> Result<(), StorageError> {
+/// One transaction.
+pub async fn apply(db: &Db, transaction: Vec<Statement>) -> Result<(), StorageError> {
     let once = &Mutex::new(transaction);
     db.write_tx(|txn| async move { run(&*txn, once).await }).await
 }

@@ -21,6 +21,8 @@ mod hours_contracts;
 mod hours_invoices;
 mod hours_reviews;
 mod life;
+mod model;
+mod monday;
 mod offers;
 mod payout_crowd;
 mod payout_runs;

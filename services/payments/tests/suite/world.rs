@@ -352,7 +352,7 @@ impl World {
             .map_or(0, |held| held.minor_units)
     }
 
-    async fn all_balances(&self, account: AccountId) -> Vec<pb::Balance> {
+    pub async fn all_balances(&self, account: AccountId) -> Vec<pb::Balance> {
         let request = pb::GetBalancesRequest {
             account_id: account.to_string(),
             as_of_time: None,

@@ -1,0 +1,81 @@
+"""What follows from a moment, from minutes and from totals: the arithmetic of docs/rules.md, in integers."""
+
+import datetime
+
+EPOCH = datetime.datetime(1970, 1, 1)
+MICRO = datetime.timedelta(microseconds=1)
+MINUTE = datetime.timedelta(minutes=1)
+HOUR = datetime.timedelta(hours=1)
+DAY = datetime.timedelta(days=1)
+WEEK = 7 * DAY
+
+# The largest amount that anybody may agree on.
+LARGEST = 10_000_000_000_000
+# The terms of the service fee that new contracts are bound to [F14].
+FEE_BASIS_POINTS = 1_000
+# Silence approves [B7]; money is available so long after it is owed [F6]; refunds are possible for so long.
+SILENCE = 14 * DAY
+AVAILABILITY = 5 * DAY
+REFUNDS = 180 * DAY
+
+
+def moment(micros):
+    return EPOCH + micros * MICRO
+
+
+def micros(moment):
+    return None if moment is None else (moment - EPOCH) // MICRO
+
+
+def monday(moment):
+    """The Monday 00:00 with which the week of a moment begins."""
+    midnight = datetime.datetime.combine(moment.date(), datetime.time())
+    return midnight - midnight.weekday() * DAY
+
+
+def closes(week):
+    """Monday noon after the week: it is invoiced, and takes no time any more [F5]."""
+    return week + WEEK + 12 * HOUR
+
+
+def wednesday(week):
+    """Ten days after the Sunday with which the week ends [F6]."""
+    return week + 6 * DAY + 10 * DAY
+
+
+def fee(total):
+    """The service fee on all that was earned under a contract less what went back."""
+    return total * FEE_BASIS_POINTS // 10_000
+
+
+def invoice(entries, limit, rate):
+    """Minutes, minutes over the limit, the amount, and what each line has of it, for the entries of a week."""
+    minutes = over = 0
+    sums = [0]
+    for start, end in sorted(entries):
+        worked = (end - start) // MINUTE
+        counted = min(worked, limit - minutes)
+        minutes += counted
+        over += worked - counted
+        sums.append(minutes * rate // 60)
+    return minutes, over, sums[-1], [after - before for before, after in zip(sums, sums[1:])]
+
+
+def span_violations(start, end):
+    """What is wrong with a time entry, whatever its contract: whole minutes, in order, of one day's length and one week."""
+    if start.second or start.microsecond:
+        return ["start_time OUT_OF_RANGE"]
+    wrong = end.second or end.microsecond or not start < end <= min(start + DAY, monday(start) + WEEK)
+    return ["end_time OUT_OF_RANGE"] if wrong else []
+
+
+def amount_violations(amount, field="amount"):
+    minor, currency = amount
+    wrong = [] if currency in DECIMALS else [f"{field}.currency_code UNKNOWN_CURRENCY"]
+    if not 0 < minor <= LARGEST:
+        wrong.append(f"{field}.minor_units OUT_OF_RANGE")
+    return wrong
+
+
+# The currencies that are played with; there are more.
+DECIMALS = {"JPY": 0, "CLP": 0, "USD": 2, "EUR": 2, "INR": 2, "KWD": 3, "TND": 3}
