@@ -192,7 +192,7 @@ async fn judge(
 impl Judged {
     fn make(&mut self, now: Timestamp, run: &PayoutRun, schedule: &PayoutSchedule, (amount, fee_minor): (Money, i64)) {
         let id = PayoutId::new();
-        let together = self.made.len() % SENT_TOGETHER != 0;
+        let together = !self.made.len().is_multiple_of(SENT_TOGETHER);
         let dispatch_id = self.made.last().filter(|_| together).map(|last| last.dispatch_id);
         self.made.push(Payout {
             id,

@@ -1,6 +1,11 @@
 //! Many accounts whose payouts are due at once: made behind the port, as each would need several calls.
 
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use vouch_messaging::MemoryBus;
 use vouch_payments::{
+    app::gateway::sandbox::Sandbox,
     app::payout_runs::RUN,
     domain::{
         Book, Frequency, PayoutKind, PayoutMethod, PayoutRun, PayoutSchedule, Release, RewardKey, RewardKind,
@@ -15,8 +20,16 @@ use vouch_storage::{
     Db, Txn,
     timers::{self, NewTimer},
 };
+use vouch_testkit::{Engine, TestDatabase, eventually, tools};
 
-use crate::world::start;
+use crate::{
+    tables::count,
+    world::{Place, World, at, start},
+};
+
+const HUNDRED_THOUSAND: i64 = 100_000;
+/// How long the run, and sending what it has made, may take.
+const LONG: Duration = Duration::from_secs(1_200);
 
 /// What each of them has.
 pub const EACH: i64 = 12_345;
@@ -94,4 +107,57 @@ fn gift(account: AccountId) -> RewardPosting {
         },
         difference_minor: Money::new(EACH, Currency::USD).minor,
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: 100,000 payouts, about ten minutes"]
+async fn long_a_hundred_thousand_payouts_on_sqlite() {
+    a_hundred_thousand_payouts(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: 100,000 payouts, about ten minutes"]
+async fn long_a_hundred_thousand_payouts_on_postgres() {
+    a_hundred_thousand_payouts(Engine::Postgres).await;
+}
+
+async fn a_hundred_thousand_payouts(engine: Engine) {
+    let database = TestDatabase::new(engine).await;
+    let place = Place::new(&database, MemoryBus::faultless(), Arc::new(Sandbox)).await;
+    let wednesday = at("2026-03-11T12:00:00Z");
+    crowd(&place.db, HUNDRED_THOUSAND, wednesday).await;
+    let world = World::at(place, database).await;
+    let resident = || tools::resident_kib(std::process::id());
+    let before = resident();
+    world.clock.set(wednesday).expect("forwards");
+    let made = "payout_run WHERE finished_at IS NOT NULL";
+    let seconds = until_there_are(&world, made, 1).await;
+    let rate = HUNDRED_THOUSAND / i64::try_from(seconds.max(1)).expect("small");
+    eprintln!(
+        "{engine:?}: made in {seconds} s, {rate} a second; {before} KiB before, {} KiB after",
+        resident()
+    );
+    world.clock.set(wednesday.add_days(1)).expect("forwards");
+    let seconds = until_there_are(&world, "payout WHERE state = 'PAID'", HUNDRED_THOUSAND).await;
+    let rate = HUNDRED_THOUSAND / i64::try_from(seconds.max(1)).expect("small");
+    // The bus of this test keeps all events, where NATS would have them: 300,000 times half a KiB.
+    eprintln!(
+        "{engine:?}: sent in {seconds} s, {rate} a second; {} KiB after",
+        resident()
+    );
+    assert_eq!(count(&world.db, "payout").await, HUNDRED_THOUSAND);
+    world.stop().await;
+}
+
+/// Waits for so many rows, and returns how many seconds that has taken.
+async fn until_there_are(world: &World, what: &str, enough: i64) -> u64 {
+    let began = Instant::now();
+    eventually(what, LONG, async || {
+        let there = count(&world.db, what).await;
+        (there >= enough)
+            .then_some(())
+            .ok_or_else(|| format!("{there} of {enough}"))
+    })
+    .await;
+    began.elapsed().as_secs()
 }
