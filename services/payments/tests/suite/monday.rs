@@ -90,6 +90,7 @@ fn contract(number: u128) -> Contract {
         created_at: at("2026-03-02"),
         net_gross_minor: 0,
         state: ContractState::Active,
+        unpaid_since: None,
     }
 }
 
@@ -159,7 +160,11 @@ async fn a_close_that_is_killed_goes_on_wherever_that_was(database: TestDatabase
     let db = opened(&database, &killer).await;
     seed(&db).await;
     let clock: Arc<dyn Clock> = Arc::new(TestClock::new(at("2026-03-09T12:00:00Z")));
-    let app = App::new(Commands::new(db.clone(), clock.clone()), Arc::new(Sandbox));
+    let app = App::new(
+        Commands::new(db.clone(), clock.clone()),
+        Arc::new(Sandbox),
+        "sandbox-accepts",
+    );
     let handler = move |txn, due| -> futures::future::BoxFuture<'static, _> { Box::pin(fire(app.clone(), txn, due)) };
     let worker = Worker::new(db.clone(), clock, Arc::new(handler));
     // Each batch is killed after its first statement, after its second one, and so on.

@@ -54,7 +54,10 @@ pub fn micros(time: Option<&prost_types::Timestamp>) -> Option<i64> {
 async fn balances(driver: &Driver) -> Seen {
     let mut seen = Seen::new();
     for (name, id) in accounts() {
-        let request = pb::GetBalancesRequest { account_id: id };
+        let request = pb::GetBalancesRequest {
+            account_id: id,
+            as_of_time: None,
+        };
         let answer = driver.world.ledger.clone().get_balances(request).await;
         for balance in answer.expect("balances").into_inner().balances {
             let parts = [&balance.pending, &balance.held, &balance.available, &balance.receivable];
