@@ -25,7 +25,8 @@ pub struct DatabaseConfig {
     /// directories are made when they are missing.
     pub url: String,
     /// The most connections at a time. On SQLite these are for reading, at least 2; there is always one for writing. On
-    /// PostgreSQL at least 4: the relay and the mail sender each keep one while they wait for another server.
+    /// PostgreSQL at least 5: the relay, the mail sender and whoever gives orders to the payment provider each keep one while
+    /// they wait for another server.
     pub max_connections: u32,
 }
 

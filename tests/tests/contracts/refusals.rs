@@ -185,7 +185,7 @@ async fn open(world: &World) -> Vec<Db> {
         let url = url.to_owned();
         Db::connect(&DatabaseConfig {
             url,
-            max_connections: 2,
+            max_connections: 5,
         })
         .await
         .expect("the database")

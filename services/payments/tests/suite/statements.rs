@@ -189,6 +189,7 @@ async fn a_clock_that_is_behind_books_nothing_into_the_past(database: TestDataba
     let dana = AccountId::new();
     post(&world.db, dana, start().add_days(2), 1, 1).await;
     post(&world.db, dana, start().add_days(1), 2, 1).await;
+    world.clock.set(start().add_days(3)).expect("forwards");
     let lines = world.statement(dana, "USD", 100).await;
     let moments: Vec<_> = lines.iter().map(booked_at).collect();
     assert_eq!(moments, [start().add_days(2); 2]);
@@ -222,7 +223,7 @@ async fn plans(db: &Db, statements: &[Statement]) -> String {
 async fn the_past_is_looked_up_by_index(database: TestDatabase) {
     let config = DatabaseConfig {
         url: database.url().to_owned(),
-        max_connections: 4,
+        max_connections: 5,
     };
     let (world, engine) = (World::new(database).await, database_engine(&config));
     let dana = AccountId::new();

@@ -171,7 +171,7 @@ impl Lock {
     async fn take(url: &str) -> Self {
         let config = DatabaseConfig {
             url: url.to_owned(),
-            max_connections: 2,
+            max_connections: 5,
         };
         let db = Db::connect(&config).await.expect("connected");
         let (taken, release) = (CancellationToken::new(), CancellationToken::new());

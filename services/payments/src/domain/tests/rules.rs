@@ -20,6 +20,7 @@ fn silence_and_availability_count_days() {
     ] {
         let mut contract = contract(AccountId::new(), Currency::USD, 1_000);
         let mut milestone = milestone(&contract, 1_000);
+        milestone.begin_funding().unwrap();
         milestone.fund().unwrap();
         milestone.submit(at(submitted)).unwrap();
         assert_eq!(milestone.auto_approve_at(), Some(at(silence)), "{submitted}");
