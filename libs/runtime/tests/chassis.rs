@@ -132,12 +132,13 @@ impl World {
         let request = HealthCheckRequest {
             service: entry.to_owned(),
         };
-        HealthClient::new(self.channel().await)
-            .check(request)
-            .await
-            .expect("answered")
-            .into_inner()
-            .status()
+        let answer = HealthClient::new(self.channel().await).check(request).await;
+        match answer {
+            Ok(answer) => answer.into_inner().status(),
+            // Nobody has looked at it yet.
+            Err(status) if status.code() == tonic::Code::NotFound => ServingStatus::ServiceUnknown,
+            Err(status) => panic!("{entry}: {status}"),
+        }
     }
 
     async fn reaches(&self, entry: &str, wanted: ServingStatus) {

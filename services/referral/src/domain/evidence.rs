@@ -41,6 +41,49 @@ pub enum EvidenceSort {
     Click,
 }
 
+impl EvidenceSort {
+    /// The sort alone.
+    #[must_use]
+    pub const fn means(self) -> Means {
+        match self {
+            Self::Code { .. } => Means::Code,
+            Self::Invitation(_) => Means::Invitation,
+            Self::Click => Means::Click,
+        }
+    }
+}
+
+/// By what somebody was vouched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Means {
+    /// A code that was typed.
+    Code,
+    /// An invitation of a friend.
+    Invitation,
+    /// A click on a link.
+    Click,
+}
+
+impl Means {
+    /// Its stable name, as it is stored.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Code => "CODE",
+            Self::Invitation => "INVITATION",
+            Self::Click => "CLICK",
+        }
+    }
+
+    /// The means of this name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Self::Code, Self::Invitation, Self::Click]
+            .into_iter()
+            .find(|means| means.name() == name)
+    }
+}
+
 /// How an invitation stands to whoever signs up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invited {

@@ -14,7 +14,7 @@ pub mod vanity;
 
 pub use account::Party;
 pub use code::ReferralCode;
-pub use evidence::{Evidence, EvidenceSort, Invited, Verdict, Voucher, judge};
+pub use evidence::{Evidence, EvidenceSort, Invited, Means, Verdict, Voucher, judge};
 pub use kind::ReferralKind;
 pub use link::{MOST_LINKS, ReferralLink, Scope};
 pub use programme::{BonusState, Movement, Release, Reward, RewardKind, Tie};

@@ -11,7 +11,7 @@ use vouch_runtime::grpc::{parse_mutation, parse_query};
 
 use crate::{
     app::{App, Explained, Judged, hash_if_set, touching::RecordTouch, wire_referral_kind},
-    domain::Verdict,
+    domain::{Means, Verdict},
 };
 
 /// `vouch.referral.v1.AttributionService`.
@@ -44,7 +44,7 @@ impl attribution_service_server::AttributionService for Attributions {
         let Explained { tie, evidence } = self.0.explain_attribution(id).await?;
         let own = tie.referrer;
         let wire = |judged: Judged| pb::Evidence {
-            sort: sort(&judged).into(),
+            sort: sort(judged.means).into(),
             referrer_id: judged
                 .referrer
                 .filter(|id| *id == own)
@@ -63,11 +63,11 @@ impl attribution_service_server::AttributionService for Attributions {
     }
 }
 
-fn sort(judged: &Judged) -> pb::evidence::Sort {
-    match &*judged.sort {
-        "CODE" => pb::evidence::Sort::Code,
-        "INVITATION" => pb::evidence::Sort::Invitation,
-        _ => pb::evidence::Sort::Click,
+const fn sort(means: Means) -> pb::evidence::Sort {
+    match means {
+        Means::Code => pb::evidence::Sort::Code,
+        Means::Invitation => pb::evidence::Sort::Invitation,
+        Means::Click => pb::evidence::Sort::Click,
     }
 }
 

@@ -7,7 +7,7 @@ use vouch_primitives::{PersonId, ReferrerId, Timestamp};
 use vouch_storage::{StorageError, Txn};
 
 use super::{ROWS, corrupt};
-use crate::domain::{Evidence, EvidenceSort, ReferralKind, Verdict};
+use crate::domain::{Evidence, Means, ReferralKind, Verdict};
 
 /// A piece of evidence that was judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub struct Judged {
     pub id: Uuid,
     /// Who signed up.
     pub person: PersonId,
-    /// `CODE`, `INVITATION` or `CLICK`.
-    pub sort: String,
+    /// By what.
+    pub means: Means,
     /// For whom it spoke.
     pub referrer: Option<ReferrerId>,
     /// Which type of referral it made, or would have made.
@@ -56,7 +56,7 @@ pub async fn insert(txn: &Txn, now: Timestamp, judged: &[(PersonId, &Evidence, V
         let rows = chunk.iter().map(|(person, evidence, verdict)| ActiveModel {
             id: Set(evidence.id),
             person_id: Set(person.as_uuid()),
-            sort: Set(sort_name(evidence.sort).to_owned()),
+            sort: Set(evidence.sort.means().name().to_owned()),
             referrer_id: Set(evidence.voucher.map(|voucher| voucher.referrer.as_uuid())),
             kind: Set(evidence.kind.name().to_owned()),
             verdict: Set(verdict.name().to_owned()),
@@ -105,19 +105,11 @@ pub async fn of_person(conn: &impl ConnectionTrait, person: PersonId) -> Result<
     rows.into_iter().map(read).collect()
 }
 
-const fn sort_name(sort: EvidenceSort) -> &'static str {
-    match sort {
-        EvidenceSort::Code { .. } => "CODE",
-        EvidenceSort::Invitation(_) => "INVITATION",
-        EvidenceSort::Click => "CLICK",
-    }
-}
-
 fn read(row: Model) -> Result<Judged, StorageError> {
     Ok(Judged {
         id: row.id,
         person: PersonId::from_uuid(row.person_id),
-        sort: row.sort,
+        means: Means::of_name(&row.sort).ok_or_else(|| corrupt("unknown sort of evidence"))?,
         referrer: row.referrer_id.map(ReferrerId::from_uuid),
         kind: ReferralKind::of_name(&row.kind).ok_or_else(|| corrupt("unknown kind of referral"))?,
         verdict: Verdict::of_name(&row.verdict).ok_or_else(|| corrupt("unknown verdict"))?,
