@@ -155,6 +155,8 @@ fn release(event: &RewardReleased) -> Result<Release, Violations> {
     let kind = match event.kind() {
         WireRewardKind::LifetimeShare => Some(RewardKind::LifetimeShare),
         WireRewardKind::WindowBonus => Some(RewardKind::WindowBonus),
+        WireRewardKind::SignUpBonus => Some(RewardKind::SignUpBonus),
+        WireRewardKind::IntroductionCommission => Some(RewardKind::IntroductionCommission),
         WireRewardKind::Unspecified => {
             fields.refuse("kind", "REQUIRED", "is not a kind of reward that is known here");
             None

@@ -1,16 +1,16 @@
 //! What can go wrong here, and what it means: to a caller, and to an event.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use tonic::{Code, Status};
 use vouch_mail::{MailError, NoRandomness};
 use vouch_messaging::Verdict;
 use vouch_primitives::MoneyError;
-use vouch_proto::Violations;
+use vouch_proto::{Fields, Violations};
 use vouch_runtime::grpc::status;
 use vouch_storage::StorageError;
 
-use crate::domain::SignalError;
+use crate::domain::{ScreeningError, SignalError, Unfit, bond::IntroductionError};
 
 /// When there may be more clicks.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -77,6 +77,21 @@ pub enum Error {
     /// Every code that was drawn is taken.
     #[error("no free referral code was found")]
     NoFreeCode,
+    /// Something speaks against publishing these terms.
+    #[error("the terms cannot be published: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    UnfitTerms(BTreeSet<Unfit>),
+    /// Every version number that was tried is taken.
+    #[error("no free version of the terms was found")]
+    NoFreeVersion,
+    /// An account cannot be introduced to a client.
+    #[error(transparent)]
+    Introduction(#[from] IntroductionError),
+    /// A change of standing lies in the future.
+    #[error("the moment lies in the future")]
+    NotYet,
+    /// A screening case cannot be handled so.
+    #[error(transparent)]
+    Screening(#[from] ScreeningError),
     /// The published terms are not those that this program knows under the same version.
     #[error("terms version {version} are published with another content hash")]
     TermsChanged {
@@ -120,7 +135,19 @@ impl From<Error> for Status {
             Error::Mail(MailError::Storage(storage)) => status::storage(storage),
             Error::Mail(_) | Error::Token(_) => status::internal(&error),
             Error::BadEvent(violations) => status::invalid_argument(violations),
-            Error::Total(_) | Error::NoFreeCode | Error::TermsChanged { .. } => status::internal(&error),
+            Error::Total(_) | Error::NoFreeCode | Error::NoFreeVersion | Error::TermsChanged { .. } => {
+                status::internal(&error)
+            }
+            Error::UnfitTerms(unfit) => status::invalid_argument(&unfit_fields(unfit)),
+            Error::Introduction(refused) => {
+                status::failed_precondition(introduction_reason(*refused), error.to_string())
+            }
+            Error::NotYet => {
+                let mut fields = Fields::new();
+                fields.refuse("from_time", "IN_THE_FUTURE", "must not be after now");
+                status::invalid_argument(&fields.into())
+            }
+            Error::Screening(screening) => status::failed_precondition(screening_reason(*screening), error.to_string()),
             Error::Storage(storage) => status::storage(storage),
         }
     }
@@ -148,8 +175,52 @@ impl From<&Error> for Verdict {
             | Error::BadEvent(_)
             | Error::Total(_)
             | Error::NoFreeCode
+            | Error::NoFreeVersion
+            | Error::UnfitTerms(_)
+            | Error::Introduction(_)
+            | Error::NotYet
+            | Error::Screening(_)
             | Error::TermsChanged { .. }
             | Error::Storage(_) => Self::Reject(vouch_storage::describe(error)),
         }
+    }
+}
+
+fn unfit_fields(unfit: &BTreeSet<Unfit>) -> Violations {
+    let mut fields = Fields::new();
+    for why in unfit {
+        let (field, reason) = unfit_reason(*why);
+        fields.refuse(field, reason, why.to_string());
+    }
+    fields.into()
+}
+
+/// The field of the terms that is unfit, and the stable reason.
+const fn unfit_reason(unfit: Unfit) -> (&'static str, &'static str) {
+    match unfit {
+        Unfit::ShareAboveFee => ("terms.lifetime_basis_points", "SHARE_ABOVE_FEE"),
+        Unfit::SumAboveFee => ("terms.introduction_basis_points", "SUM_ABOVE_FEE"),
+        Unfit::NoCapOrHold => ("terms.hold_days", "NO_CAP_OR_HOLD"),
+        Unfit::BonusNotWhole => ("terms.bonus_basis_points", "BONUS_NOT_WHOLE"),
+        Unfit::OutOfRange => ("terms.window_months", "OUT_OF_RANGE"),
+        Unfit::BadAmount => ("terms.sign_up_bonuses", "BAD_AMOUNT"),
+        Unfit::BadQualification => ("terms.qualifications", "BAD_QUALIFICATION"),
+    }
+}
+
+const fn introduction_reason(refused: IntroductionError) -> &'static str {
+    match refused {
+        IntroductionError::OneSelf => "SELF_INTRODUCTION",
+        IntroductionError::NotYourClient => "NOT_YOUR_CLIENT",
+        IntroductionError::KnownAlready => "KNOWN_ALREADY",
+        IntroductionError::IntroducedAlready => "INTRODUCED_ALREADY",
+    }
+}
+
+const fn screening_reason(refused: ScreeningError) -> &'static str {
+    match refused {
+        ScreeningError::ClaimedByOther => "SCREENING_CLAIMED",
+        ScreeningError::Decided => "SCREENING_DECIDED",
+        ScreeningError::NoAppeal => "NO_APPEAL",
     }
 }

@@ -25,8 +25,10 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio_util::sync::CancellationToken;
 use vouch_proto::referral::v1::{
     attribution_service_server::AttributionServiceServer, link_service_server::LinkServiceServer,
+    programme_service_server::ProgrammeServiceServer,
     referral_invitation_service_server::ReferralInvitationServiceServer,
-    referral_service_server::ReferralServiceServer, signal_service_server::SignalServiceServer,
+    referral_service_server::ReferralServiceServer, screening_service_server::ScreeningServiceServer,
+    signal_service_server::SignalServiceServer,
 };
 use vouch_runtime::{Chassis, ChassisError, chassis};
 use vouch_storage::{BoxError, timers::Worker};
@@ -71,6 +73,8 @@ impl Service {
         let audit = Audit::new(app.clone());
         let server = ReferralServiceServer::new(grpc::ReferralService::new(app.clone()));
         let links = LinkServiceServer::new(grpc::Links(app.clone()));
+        let programme = ProgrammeServiceServer::new(grpc::ProgrammeService::new(app.clone()));
+        let screening = ScreeningServiceServer::new(grpc::ScreeningService::new(app.clone()));
         let attributions = AttributionServiceServer::new(grpc::Attributions(app.clone()));
         let invitations = ReferralInvitationServiceServer::new(grpc::Invitations(app.clone()));
         let signals = SignalServiceServer::new(grpc::Signals(app.clone()));
@@ -79,6 +83,8 @@ impl Service {
             chassis
                 .grpc(server)
                 .grpc(links)
+                .grpc(programme)
+                .grpc(screening)
                 .grpc(attributions)
                 .grpc(invitations)
                 .grpc(signals)

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use vouch_primitives::AttributionId;
 use vouch_storage::{
     BoxError, Txn,
     timers::{Batch, Handler},
@@ -11,6 +10,7 @@ use vouch_storage::{
 use crate::app::{
     App,
     attribution::WINDOW_END,
+    books::RELEASE,
     inviting::{EXPIRE, REMIND},
 };
 
@@ -25,10 +25,8 @@ pub fn handler(app: App) -> Handler {
 
 async fn fire(app: &App, txn: &Txn, batch: &Batch) -> Result<(), BoxError> {
     match batch.kind.as_str() {
-        WINDOW_END => {
-            let due: Vec<_> = batch.keys().into_iter().map(AttributionId::from_uuid).collect();
-            Ok(app.on_window_ended(txn, &due, batch.now).await?)
-        }
+        WINDOW_END => Ok(app.on_window_ended(txn, &batch.keys(), batch.now).await?),
+        RELEASE => Ok(app.on_releases_due(txn, &batch.keys(), batch.now).await?),
         EXPIRE => Ok(app.expire_invitations(txn, batch).await?),
         REMIND => Ok(app.remind_of_invitations(txn, batch).await?),
         unknown => Err(format!("unknown kind of timer: {unknown}").into()),

@@ -71,7 +71,7 @@ pub async fn latencies(engine: Engine, scene: &Scene, count: usize, rate: u64) -
                 let tie = scene.tie(number);
                 (
                     tie.id.to_string(),
-                    NewEvent::new(tie.referee.as_uuid(), &scene.settled(tie)),
+                    NewEvent::new(tie.payee.as_uuid(), &scene.settled(tie)),
                 )
             })
             .collect();

@@ -8,7 +8,9 @@ use vouch_primitives::{
 };
 use vouch_proto::{convert::to_wire_time, payments::v1::EarningSettled};
 use vouch_referral::{
-    domain::{BonusState, Party, ReferralCode, ReferralKind, Terms, Tie},
+    domain::{
+        Attribution, Bond, BonusState, Party, ReferralCode, ReferralKind, Screening, SignUp, Standing, Terms, Tie,
+    },
     store::{accounts, people, referrers, ties},
 };
 use vouch_storage::{Db, StorageError};
@@ -50,15 +52,23 @@ impl Scene {
             .map(|number| {
                 let referrer = &referrers[number / EACH];
                 let referee = PersonId::new();
-                Tie {
-                    id: AttributionId::derived(referee.as_uuid(), "tie"),
-                    referrer: referrer.id,
-                    referee,
-                    account: referrer.account,
+                let bond = Attribution {
                     kind: ReferralKind::Friend,
-                    terms: Terms::STANDARD,
                     joined,
                     bonus: BonusState::Open,
+                    hired: true,
+                    sign_up: SignUp::Open,
+                };
+                Tie {
+                    id: AttributionId::derived(referee.as_uuid(), "tie").as_uuid(),
+                    referrer: referrer.id,
+                    payee: referee,
+                    account: referrer.account,
+                    bond: Bond::Attribution(bond),
+                    terms: vec![(joined, Terms::first().into())],
+                    standing: Standing::default(),
+                    related: Vec::new(),
+                    screening: Screening::Open,
                     rewards: std::collections::BTreeMap::new(),
                 }
             })
@@ -70,7 +80,7 @@ impl Scene {
     pub async fn write(&self, db: &Db) -> Result<(), Error> {
         db.write_tx(|txn| async move {
             let everybody = self.referrers.iter().map(|one| one.person);
-            let everybody = everybody.chain(self.ties.iter().map(|tie| tie.referee)).collect();
+            let everybody = everybody.chain(self.ties.iter().map(|tie| tie.payee)).collect();
             people::ensure(&txn, &everybody).await?;
             let owned: Vec<_> = self
                 .referrers
@@ -107,7 +117,7 @@ impl Scene {
             event_type: EarningSettled::full_name(),
             source: "/vouch/payments".to_owned(),
             time: self.now,
-            aggregate_id: tie.referee.as_uuid(),
+            aggregate_id: tie.payee.as_uuid(),
             payload: self.settled(tie).encode_to_vec().into(),
             traceparent: None,
         }
@@ -122,10 +132,10 @@ impl Scene {
     pub fn settled(&self, tie: &Tie) -> EarningSettled {
         EarningSettled {
             earning_id: EarningId::new().to_string(),
-            contract_id: ContractId::derived(tie.referee.as_uuid(), "contract").to_string(),
-            client_id: ClientId::derived(tie.referee.as_uuid(), "client").to_string(),
-            person_id: tie.referee.to_string(),
-            account_id: AccountId::derived(tie.referee.as_uuid(), "account").to_string(),
+            contract_id: ContractId::derived(tie.payee.as_uuid(), "contract").to_string(),
+            client_id: ClientId::derived(tie.payee.as_uuid(), "client").to_string(),
+            person_id: tie.payee.to_string(),
+            account_id: AccountId::derived(tie.payee.as_uuid(), "account").to_string(),
             amount: Some(Money::new(AMOUNT, Currency::USD).into()),
             occur_time: Some(to_wire_time(self.now)),
             settle_time: Some(to_wire_time(self.now)),

@@ -22,6 +22,10 @@ pub enum RewardKind {
     LifetimeShare,
     /// The additional share of what was earned in the first three months [R26].
     WindowBonus,
+    /// What is paid once for a referee who has qualified [R6].
+    SignUpBonus,
+    /// A commission on what was earned by an introduction [R12, R36].
+    IntroductionCommission,
 }
 
 /// What a tie has come to: all that was released so far.
@@ -116,7 +120,12 @@ impl FromStr for RewardKey {
 
 impl RewardKind {
     /// All kinds.
-    pub const ALL: [Self; 2] = [Self::LifetimeShare, Self::WindowBonus];
+    pub const ALL: [Self; 4] = [
+        Self::LifetimeShare,
+        Self::WindowBonus,
+        Self::SignUpBonus,
+        Self::IntroductionCommission,
+    ];
 
     /// Its stable name.
     #[must_use]
@@ -124,6 +133,8 @@ impl RewardKind {
         match self {
             Self::LifetimeShare => "LIFETIME_SHARE",
             Self::WindowBonus => "WINDOW_BONUS",
+            Self::SignUpBonus => "SIGN_UP_BONUS",
+            Self::IntroductionCommission => "INTRODUCTION_COMMISSION",
         }
     }
 }

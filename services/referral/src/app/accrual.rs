@@ -3,34 +3,27 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use vouch_messaging::{Fact, NewEvent, outbox};
-use vouch_primitives::{EarningId, Money, PersonId, Timestamp, Uuid};
+use vouch_messaging::Fact;
+use vouch_primitives::{EarningId, Money, PersonId, Timestamp};
 use vouch_proto::{
     Fields, Violations,
-    convert::to_wire_time,
     payments::v1::{EarningReinstated, EarningReversed, EarningSettled},
-    referral::v1 as pb,
 };
 use vouch_storage::Txn;
 
-use super::App;
+use super::{App, books};
 use crate::{
-    domain::{Movement, Release, RewardKind, Tie},
+    domain::Movement,
     error::Error,
     store::{
         self,
         earnings::{Earning, Reversal},
+        ties::Loaded,
     },
 };
 
 /// What happened to the earnings of some people, by person.
 pub(super) type Movements = HashMap<PersonId, Vec<Movement>>;
-
-/// What a release says of its tie.
-pub(super) struct NewRelease {
-    tie: Uuid,
-    event: pb::RewardReleased,
-}
 
 impl App {
     /// Earnings settled; reversals that came before their earning are taken in with it.
@@ -94,95 +87,46 @@ impl App {
 async fn accrue_for(
     txn: &Txn,
     now: Timestamp,
-    referees: &BTreeSet<PersonId>,
+    payees: &BTreeSet<PersonId>,
     movements: &Movements,
 ) -> Result<(), Error> {
     if movements.is_empty() {
         return Ok(());
     }
-    let mut ties = store::ties::of_referees(txn, referees).await?;
+    let mut ties = store::ties::of_people(txn, payees).await?;
     accrue(txn, now, &mut ties, movements).await
 }
 
-/// Takes movements into ties, stores the totals, and tells payments what that releases.
-pub(super) async fn accrue(txn: &Txn, now: Timestamp, ties: &mut [Tie], movements: &Movements) -> Result<(), Error> {
-    let mut released = Vec::new();
-    for tie in ties.iter_mut() {
-        if let Some(movements) = movements.get(&tie.referee) {
-            let releases = tie.accrue(movements)?;
-            released.extend(announce(tie, now, releases));
+/// Takes movements into ties, stores the totals, and tells payments what that releases. Whoever has earned something was
+/// hired, whether the contract has been heard of or not.
+pub(super) async fn accrue(txn: &Txn, now: Timestamp, ties: &mut [Loaded], movements: &Movements) -> Result<(), Error> {
+    for loaded in ties.iter_mut() {
+        if let Some(movements) = movements.get(&loaded.tie.payee) {
+            loaded.tie.hire();
+            loaded.tie.accrue(movements)?;
         }
     }
-    save(txn, now, ties, released).await
-}
-
-/// Stores the totals of ties together with the news of their releases.
-pub(super) async fn save(txn: &Txn, now: Timestamp, ties: &[Tie], released: Vec<NewRelease>) -> Result<(), Error> {
-    store::ties::save(txn, ties).await?;
-    if released.is_empty() {
-        return Ok(());
-    }
-    let epoch = store::programme::current_epoch(txn).await?;
-    let events: Vec<_> = released
-        .into_iter()
-        .map(|NewRelease { tie, event }| NewEvent::new(tie, &pb::RewardReleased { epoch, ..event }))
-        .collect();
-    Ok(outbox::append(txn, now, &events).await?)
-}
-
-/// The news of a tie's releases; the epoch is filled in when they are stored.
-pub(super) fn announce(tie: &Tie, now: Timestamp, releases: Vec<Release>) -> Vec<NewRelease> {
-    let event = |release: Release| pb::RewardReleased {
-        tie_id: tie.id.to_string(),
-        kind: i32::from(wire_kind(release.kind)),
-        account_id: tie.account.to_string(),
-        cumulative: Some(release.cumulative.into()),
-        epoch: 0,
-        sequence: release.sequence,
-        release_time: Some(to_wire_time(now)),
-    };
-    releases
-        .into_iter()
-        .map(|release| NewRelease {
-            tie: tie.id.as_uuid(),
-            event: event(release),
-        })
-        .collect()
+    books::finish(txn, now, ties).await
 }
 
 /// The movements that earnings make.
-pub(super) fn of_earnings(earnings: &[Earning]) -> Movements {
+fn of_earnings(earnings: &[Earning]) -> Movements {
     let mut movements = Movements::new();
     for earning in earnings {
-        let movement = Movement {
-            amount: earning.amount,
-            occurred_at: earning.occurred_at,
-        };
-        movements.entry(earning.person).or_default().push(movement);
+        movements.entry(earning.person).or_default().push(earning.movement());
     }
     movements
 }
 
-/// Adds the movements that reversals make, as far as their earnings are known; a reversal inherits the moment at which
-/// its earning was earned.
-pub(super) fn add_reversals(movements: &mut Movements, reversals: &[Reversal], earnings: &HashMap<EarningId, Earning>) {
+/// Adds the movements that reversals make, as far as their earnings are known.
+fn add_reversals(movements: &mut Movements, reversals: &[Reversal], earnings: &HashMap<EarningId, Earning>) {
     for reversal in reversals {
         if let Some(earning) = earnings.get(&reversal.earning) {
-            let amount = Money::new(-reversal.amount.minor, reversal.amount.currency);
-            let movement = Movement {
-                amount,
-                occurred_at: earning.occurred_at,
-            };
-            movements.entry(earning.person).or_default().push(movement);
+            movements
+                .entry(earning.person)
+                .or_default()
+                .push(earning.less(reversal));
         }
-    }
-}
-
-/// A kind on the wire.
-pub(super) fn wire_kind(kind: RewardKind) -> pb::RewardKind {
-    match kind {
-        RewardKind::LifetimeShare => pb::RewardKind::LifetimeShare,
-        RewardKind::WindowBonus => pb::RewardKind::WindowBonus,
     }
 }
 

@@ -1,24 +1,30 @@
 //! Attribution: a new person is bound to whoever vouched for them, once, at sign-up, automatically [R23].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use vouch_messaging::{Fact, NewEvent, outbox};
-use vouch_primitives::{AttributionId, PersonId, Timestamp};
+use vouch_primitives::{AttributionId, PersonId, Timestamp, Uuid};
 use vouch_proto::{Fields, Violations, convert::to_wire_time, onboarding::v1::AccountRegistered, referral::v1 as pb};
 use vouch_storage::{Txn, timers};
 
 use super::{
-    App, accrual,
+    App, accrual, books, closings,
     evidence::{self, Winner},
     hash_if_set, signals,
 };
 use crate::{
-    domain::{AddressHash, BonusState, Movement, Party, Terms, Tie, TokenHash},
+    domain::{
+        AddressHash, Attribution, Bond, BonusState, Party, Screening, ScreeningCase, SignUp as SignUpBonusState,
+        Standing, Terms, Tie, TokenHash,
+    },
     error::Error,
     store::{
         self,
         accounts::Account,
-        earnings::Earning,
+        earnings::Scope,
         sign_ups::{PersonAddress, SignUp},
     },
 };
@@ -56,68 +62,72 @@ impl App {
         let Some(in_force) = terms.into_iter().next_back() else {
             return Ok(());
         };
-        let proposed = propose(&winners, in_force.terms);
+        let proposed = propose(&winners, &in_force.terms);
+        // Whoever changes a referrer's standing holds this lock, and finds all attributions that it concerns.
+        store::referrers::lock_all(txn, &proposed.iter().map(|tie| tie.referrer).collect()).await?;
         let fresh = store::ties::insert(txn, now, &proposed).await?;
-        let mut ties: Vec<Tie> = proposed.into_iter().filter(|tie| fresh.contains(&tie.id)).collect();
-        if ties.is_empty() {
+        let bound: Vec<Tie> = proposed.into_iter().filter(|tie| fresh.contains(&tie.id)).collect();
+        if bound.is_empty() {
             return Ok(());
         }
-        let announced: Vec<_> = ties.iter().map(attributed_event).collect();
+        let announced: Vec<_> = bound.iter().map(attributed_event).collect();
         outbox::append(txn, now, &announced).await?;
         signals::raise(txn, now, &winners).await?;
-        timers::schedule(txn, &ties.iter().map(window_timer).collect::<Vec<_>>()).await?;
-
-        let referees = ties.iter().map(|tie| tie.referee).collect();
-        store::people::lock(txn, &referees).await?;
-        let movements = earlier_movements(txn, &referees).await?;
-        accrual::accrue(txn, now, &mut ties, &movements).await
+        timers::schedule(txn, &bound.iter().filter_map(window_timer).collect::<Vec<_>>()).await?;
+        let cases: Vec<_> = bound.iter().map(|tie| ScreeningCase::open(tie.payee, now)).collect();
+        store::screening::open(txn, &cases).await?;
+        begin(txn, now, &fresh, &bound.iter().map(|tie| tie.payee).collect()).await
     }
 
-    /// The bonus windows of some attributions have ended. Every account is open: closing one comes later.
+    /// The bonus windows of some attributions have ended.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn on_window_ended(&self, txn: &Txn, due: &[AttributionId], now: Timestamp) -> Result<(), Error> {
-        let referees = store::ties::referees(txn, due).await?;
+    pub async fn on_window_ended(&self, txn: &Txn, due: &[Uuid], now: Timestamp) -> Result<(), Error> {
+        let referees = store::ties::payees(txn, due).await?;
         store::people::lock(txn, &referees).await?;
-        let mut ties = store::ties::of_referees(txn, &referees).await?;
-        let mut released = Vec::new();
-        for tie in &mut ties {
-            let releases = tie.end_window()?;
-            released.extend(accrual::announce(tie, now, releases));
-        }
-        accrual::save(txn, now, &ties, released).await
+        let mut ties = store::ties::of_people(txn, &referees).await?;
+        ties.retain(|loaded| due.contains(&loaded.tie.id));
+        closings::end_windows(txn, &referees, &mut ties, |_| true).await?;
+        books::finish(txn, now, &mut ties).await
     }
 }
 
+/// New attributions take in what their referees have earned already.
+async fn begin(txn: &Txn, now: Timestamp, fresh: &BTreeSet<Uuid>, referees: &BTreeSet<PersonId>) -> Result<(), Error> {
+    store::people::lock(txn, referees).await?;
+    let mut ties = store::ties::of_people(txn, referees).await?;
+    ties.retain(|loaded| fresh.contains(&loaded.tie.id));
+    let hired = store::contracts::hired(txn, referees).await?;
+    for loaded in ties.iter_mut().filter(|loaded| hired.contains(&loaded.tie.payee)) {
+        loaded.tie.hire();
+    }
+    let movements = store::earnings::movements(txn, referees, &Scope::All).await?;
+    accrual::accrue(txn, now, &mut ties, &movements).await
+}
+
 /// The ties that evidence asks for.
-fn propose(winners: &[Winner], terms: Terms) -> Vec<Tie> {
+fn propose(winners: &[Winner], terms: &Arc<Terms>) -> Vec<Tie> {
     let tie = |winner: &Winner| Tie {
         // Payments counts rewards by this id, so that a database made anew must come to the same one.
-        id: AttributionId::derived(winner.account.person.as_uuid(), "attribution"),
+        id: AttributionId::derived(winner.account.person.as_uuid(), "attribution").as_uuid(),
         referrer: winner.referrer.id,
-        referee: winner.account.person,
+        payee: winner.account.person,
         account: winner.referrer.account,
-        kind: winner.kind,
-        terms,
-        joined: winner.account.registered_at,
-        bonus: BonusState::Open,
+        bond: Bond::Attribution(Attribution {
+            kind: winner.kind,
+            joined: winner.account.registered_at,
+            bonus: BonusState::Open,
+            hired: false,
+            sign_up: SignUpBonusState::Open,
+        }),
+        terms: vec![(Timestamp::EPOCH, Arc::clone(terms))],
+        standing: Standing::default(),
+        related: Vec::new(),
+        screening: Screening::Open,
         rewards: BTreeMap::new(),
     };
     winners.iter().map(tie).collect()
-}
-
-/// What new referees had earned before their registration was heard of, less what was reversed of it.
-async fn earlier_movements(
-    txn: &Txn,
-    referees: &BTreeSet<PersonId>,
-) -> Result<HashMap<PersonId, Vec<Movement>>, Error> {
-    let earnings = store::earnings::of_people(txn, referees).await?;
-    let reversals = store::earnings::reversals_of(txn, &earnings.iter().map(|earning| earning.id).collect()).await?;
-    let by_id: HashMap<_, Earning> = earnings.iter().map(|earning| (earning.id, *earning)).collect();
-    let mut movements = accrual::of_earnings(&earnings);
-    accrual::add_reversals(&mut movements, &reversals, &by_id);
-    Ok(movements)
 }
 
 /// What the news of a new account says.
@@ -173,17 +183,17 @@ fn attributed_event(tie: &Tie) -> NewEvent {
     let event = pb::RefereeAttributed {
         attribution_id: tie.id.to_string(),
         referrer_id: tie.referrer.to_string(),
-        referee_person_id: tie.referee.to_string(),
-        terms_version: tie.terms.version,
-        join_time: Some(to_wire_time(tie.joined)),
+        referee_person_id: tie.payee.to_string(),
+        terms_version: tie.first_terms().version,
+        join_time: tie.joined().map(to_wire_time),
     };
-    NewEvent::new(tie.id.as_uuid(), &event)
+    NewEvent::new(tie.id, &event)
 }
 
-fn window_timer(tie: &Tie) -> timers::NewTimer {
-    timers::NewTimer {
+fn window_timer(tie: &Tie) -> Option<timers::NewTimer> {
+    Some(timers::NewTimer {
         kind: WINDOW_END,
-        key: tie.id.as_uuid(),
-        due: tie.window_end(),
-    }
+        key: tie.id,
+        due: tie.window_end()?,
+    })
 }

@@ -53,8 +53,7 @@ struct Gathered {
 /// locked; the evidence is stored, and accepted invitations are theirs from now on.
 pub(super) async fn winners(txn: &Txn, now: Timestamp, accounts: &[Account]) -> Result<Vec<Winner>, Error> {
     let people: BTreeSet<PersonId> = accounts.iter().map(|account| account.person).collect();
-    let ties = store::ties::of_referees(txn, &people).await?;
-    let mut attributed: BTreeSet<PersonId> = ties.iter().map(|tie| tie.referee).collect();
+    let mut attributed = store::ties::attributed(txn, &people).await?;
     let known = store::evidence::known(txn, &people).await?;
     let mut gathered = gather(txn, accounts, &people).await?;
     let mut in_order: Vec<&Account> = accounts.iter().collect();

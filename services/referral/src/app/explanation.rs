@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use vouch_primitives::{AccountId, AttributionId, BasisPoints, Currency, Money, PersonId, ReferrerId};
+use vouch_primitives::{AccountId, AttributionId, Currency, Money, PersonId, ReferrerId, Timestamp};
 use vouch_proto::{Listed, Page, convert::to_wire_time, payments::v1 as payments, referral::v1 as pb};
 
-use super::{App, accrual::wire_kind};
+use super::{App, books::wire_kind};
 use crate::{
-    domain::{BonusState, Reward, RewardKind, Tie},
+    domain::{Bond, BonusState, Excluded, Gate, Reward, RewardKind, Tie},
     error::Error,
     store::{
         self,
@@ -19,7 +19,10 @@ use crate::{
 /// How many items of a reward are told with it; the rest has pages of its own.
 const MOST_ITEMS: usize = 20;
 
-/// The first lines of the referees of some ties.
+/// The most introductions that are explained.
+const MOST_INTRODUCTIONS: u64 = 100;
+
+/// The first lines of the payees of some ties.
 type Lines = HashMap<(PersonId, Currency), Vec<Line>>;
 
 impl App {
@@ -37,7 +40,7 @@ impl App {
             return Err(Error::not_found("referrer", referrer));
         }
         let ties = store::ties::of_referrer(&conn, referrer, page.after, page.limit()).await?;
-        Ok(page.cut(ties, |tie| tie.id))
+        Ok(page.cut(ties, |tie| AttributionId::from_uuid(tie.id)))
     }
 
     /// Explains the rewards of one page of a referrer's attributions, newest first, one tree per currency. The totals
@@ -57,7 +60,11 @@ impl App {
         let conn = self.commands.db().read_tx().await?;
         let released = store::ties::released(&conn, id).await?;
         let ties = store::ties::of_referrer(&conn, id, page.after, page.limit()).await?;
-        let Listed { items: ties, next } = page.cut(ties, |tie| tie.id);
+        let Listed { items: mut ties, next } = page.cut(ties, |tie| AttributionId::from_uuid(tie.id));
+        if page.after.is_none() {
+            // Introductions are few; they stand on the first page.
+            ties.extend(store::ties::introductions_of(&conn, id, None, MOST_INTRODUCTIONS).await?);
+        }
         let terms = store::programme::all_terms(&conn).await?;
         let lines = store::lines::first_of(&conn, &ties, MOST_ITEMS + 1).await?;
         drop(conn);
@@ -65,7 +72,7 @@ impl App {
         let mut rewards: BTreeMap<Currency, Vec<pb::ExplainedReward>> = BTreeMap::new();
         for tie in &ties {
             for ((kind, currency), reward) in &tie.rewards {
-                let explained = explain_reward(tie, *kind, *currency, reward, &terms, &lines);
+                let explained = explain_reward(tie, *kind, *currency, reward, &terms, &lines)?;
                 rewards.entry(*currency).or_default().push(explained);
             }
         }
@@ -80,7 +87,8 @@ impl App {
         Ok(Listed { items, next })
     }
 
-    /// One page of all that a reward is made of, by the time it was earned.
+    /// One page of all that a reward is made of, by the time it was earned. What was earned and does not count leaves gaps,
+    /// so that a page may be short.
     ///
     /// # Errors
     /// If there is no such attribution.
@@ -92,20 +100,20 @@ impl App {
         page: &Page<LinePosition>,
     ) -> Result<Listed<pb::ExplainedItem, LinePosition>, Error> {
         let conn = self.commands.db().read_tx().await?;
-        let tie = store::ties::find(&conn, attribution).await?;
+        let tie = store::ties::find(&conn, attribution.as_uuid()).await?;
         let tie = tie.ok_or_else(|| Error::not_found("attribution", attribution))?;
         let span = Span {
-            person: tie.referee,
+            person: tie.payee,
             currency,
-            from: tie.joined,
-            until: match kind {
-                RewardKind::LifetimeShare => None,
-                RewardKind::WindowBonus => Some(tie.window_end()),
-            },
+            from: tie.joined().unwrap_or(Timestamp::EPOCH),
+            until: None,
         };
         let lines = store::lines::page_of(&conn, span, page).await?;
         let Listed { items, next } = page.cut(lines, |line| line.position);
-        let items = items.iter().map(|line| item(line, currency, tie.rate(kind))).collect();
+        let items = items
+            .iter()
+            .filter_map(|line| item(line, currency, &tie, kind))
+            .collect();
         Ok(Listed { items, next })
     }
 
@@ -139,69 +147,87 @@ fn explain_reward(
     reward: &Reward,
     terms: &[PublishedTerms],
     lines: &Lines,
-) -> pb::ExplainedReward {
+) -> Result<pb::ExplainedReward, Error> {
     let hash = terms
         .iter()
-        .find(|published| published.terms == tie.terms)
+        .find(|published| *published.terms == *tie.first_terms())
         .map(|published| &published.content_hash);
     let in_currency = |minor: i64| Some(Money::new(minor, currency).into());
-    let lines = lines.get(&(tie.referee, currency)).map_or(&[][..], Vec::as_slice);
-    // What counts for the bonus is where the lines begin, so that the first of all lines hold the first of the bonus.
-    let counted: Vec<_> = lines
+    let figures = tie.figures(kind, currency)?;
+    let lines = lines.get(&(tie.payee, currency)).map_or(&[][..], Vec::as_slice);
+    let told: Vec<_> = lines
         .iter()
-        .filter(|line| tie.counts(kind, line.position.occurred_at))
+        .filter_map(|line| item(line, currency, tie, kind))
         .collect();
-    let told = counted.iter().take(MOST_ITEMS);
-    pb::ExplainedReward {
+    // One line more is read than is told; where that one counts, or others behind it may, there is more.
+    let ends = |line: &&Line| tie.judge(kind, &line.movement) == Err(Excluded::OutsideWindow) && !tie.steps_up();
+    let more_items = kind != RewardKind::SignUpBonus && lines.get(MOST_ITEMS).filter(|line| !ends(line)).is_some();
+    Ok(pb::ExplainedReward {
         attribution_id: tie.id.to_string(),
-        referee_person_id: tie.referee.to_string(),
+        referee_person_id: tie.payee.to_string(),
         kind: i32::from(wire_kind(kind)),
-        terms_version: tie.terms.version,
+        terms_version: tie.first_terms().version,
         terms_content_hash: hash.cloned().unwrap_or_default(),
-        basis_points: tie.rate(kind).get(),
+        basis_points: tie.rate_of(kind).get(),
         base: in_currency(reward.base),
         exact_ten_thousandths: reward.accrued.ten_thousandths().to_string(),
-        due: in_currency(reward.accrued.floor_minor().unwrap_or(i64::MAX)),
+        due: in_currency(reward.due()?),
         released: in_currency(reward.released),
         reason: reason(tie, kind),
-        items: told.map(|line| item(line, currency, tie.rate(kind))).collect(),
-        more_items: counted.len() > MOST_ITEMS,
-    }
+        items: told.into_iter().take(MOST_ITEMS).collect(),
+        more_items,
+        held: in_currency(figures.held),
+        pending: in_currency(figures.pending),
+    })
 }
 
 fn reason(tie: &Tie, kind: RewardKind) -> String {
-    match (kind, tie.bonus) {
-        (RewardKind::LifetimeShare, _) => {
-            format!(
-                "{} of the referee's settled earnings for life, rounded down",
-                tie.rate(kind)
-            )
+    let until = tie.window_end().unwrap_or(Timestamp::MAX);
+    let rate = tie.rate_of(kind);
+    match (tie.gate(kind), kind) {
+        (Gate::Void, RewardKind::WindowBonus) if is_closed(tie) => {
+            format!("nothing is due, since the account was closed at {until}")
         }
-        (RewardKind::WindowBonus, BonusState::Open) => {
-            format!(
-                "nothing is due before the window ends at {} with the account open",
-                tie.window_end()
-            )
+        (Gate::Void, _) => "nothing is due, since screening has rejected the referee".to_owned(),
+        (Gate::Waits, RewardKind::WindowBonus) => {
+            format!("nothing is due before the window ends at {until} with the account open")
         }
-        (RewardKind::WindowBonus, BonusState::Due) => format!(
-            "{} of what was earned before {}, rounded down, since the account was open then",
-            tie.rate(kind),
-            tie.window_end()
-        ),
+        (Gate::Waits, RewardKind::IntroductionCommission) => {
+            "nothing is due before the introduced contract is completed".to_owned()
+        }
+        (Gate::Waits, _) => "nothing is due before the referee is hired".to_owned(),
+        (Gate::Held, _) => "held until the referee has passed screening".to_owned(),
+        (Gate::Pays, RewardKind::LifetimeShare) => {
+            format!("{rate} of the referee's settled earnings for life, rounded down")
+        }
+        (Gate::Pays, RewardKind::WindowBonus) => {
+            format!("{rate} of what was earned before {until}, rounded down, since the account was open then")
+        }
+        (Gate::Pays, RewardKind::SignUpBonus) => "granted once for a referee who has qualified".to_owned(),
+        (Gate::Pays, RewardKind::IntroductionCommission) => {
+            format!("{rate} of what was earned by the introduction, rounded down")
+        }
     }
 }
 
-fn item(line: &Line, currency: Currency, rate: BasisPoints) -> pb::ExplainedItem {
+fn is_closed(tie: &Tie) -> bool {
+    matches!(&tie.bond, Bond::Attribution(bond) if bond.bonus == BonusState::Void)
+}
+
+/// A line of a reward, if it counts for it.
+fn item(line: &Line, currency: Currency, tie: &Tie, kind: RewardKind) -> Option<pb::ExplainedItem> {
+    let rate = tie.judge(kind, &line.movement).ok()?;
     let LinePosition {
         occurred_at,
         earning,
         reversal,
     } = line.position;
-    pb::ExplainedItem {
+    let minor = line.movement.amount.minor;
+    Some(pb::ExplainedItem {
         earning_id: earning.to_string(),
         reversal_id: reversal.map_or_else(String::new, |reversal| reversal.to_string()),
-        amount: Some(Money::new(line.amount_minor, currency).into()),
-        exact_ten_thousandths: rate.share_of(line.amount_minor).ten_thousandths().to_string(),
+        amount: Some(Money::new(minor, currency).into()),
+        exact_ten_thousandths: rate.share_of(minor).ten_thousandths().to_string(),
         occur_time: Some(to_wire_time(occurred_at)),
-    }
+    })
 }

@@ -6,11 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 use vouch_mail::{NewMail, Token};
-use vouch_messaging::Fact;
 use vouch_primitives::{ClientId, PersonId, ReferralInvitationId, ReferrerId, Timestamp};
-use vouch_proto::{
-    Fields, Listed, Page, Violations, convert::to_wire_time, payments::v1::ContractStarted, referral::v1 as pb,
-};
+use vouch_proto::{Listed, Page, convert::to_wire_time, referral::v1 as pb};
 use vouch_storage::{
     Txn,
     idempotency::RequestKey,
@@ -256,21 +253,7 @@ impl App {
         })
     }
 
-    /// Contracts began: friends who had signed up with an invitation are hired [R29].
-    ///
-    /// # Errors
-    /// If an event is bad, or the database fails.
-    pub async fn on_contracts_started(&self, txn: &Txn, facts: &[Fact<ContractStarted>]) -> Result<(), Error> {
-        let mut people = BTreeSet::new();
-        for fact in facts {
-            let mut fields = Fields::new();
-            let person = fields.id::<PersonId>("person_id", &fact.body.person_id);
-            people.insert(person.ok_or_else(|| Violations::from(fields))?);
-        }
-        self.hire(txn, &people).await
-    }
-
-    /// These people have a contract: the invitations with which they signed up have come to it.
+    /// These people have a contract: the invitations with which they signed up have come to it [R29].
     pub(super) async fn hire(&self, txn: &Txn, people: &BTreeSet<PersonId>) -> Result<(), Error> {
         let ids = store::ids_of(txn, people).await?;
         let mut registered = store::lock(txn, &ids).await?;

@@ -4,14 +4,23 @@ pub mod accrual;
 pub mod addresses;
 pub mod attribution;
 pub mod audit;
+pub mod books;
+pub mod closings;
+pub mod contracts;
+pub mod earning_explanation;
 pub mod enrolment;
 mod evidence;
 pub mod explanation;
+pub mod introductions;
 pub mod inviting;
 mod letter;
 pub mod links;
 mod owners;
+pub mod screening;
+pub mod screening_cases;
 pub mod signals;
+pub mod standing;
+pub mod terms;
 pub mod touching;
 
 use sha2::{Digest, Sha256};
@@ -83,29 +92,30 @@ impl App {
         }
     }
 
-    /// Publishes the standard terms and begins the first epoch, if that has not been done yet.
+    /// Publishes the terms that this program brings and begins the first epoch, if that has not been done yet.
     ///
     /// # Errors
-    /// If the version was published with other terms: published terms never change.
+    /// If a version was published with other terms: published terms never change.
     pub async fn prepare(&self) -> Result<(), Error> {
         let now = self.commands.now();
-        let standard = published(Terms::STANDARD);
-        let expected = &standard;
+        let brought = [Terms::first()];
+        let expected = &brought;
         let stored = self
             .commands
             .db()
             .write_tx(|txn| async move {
-                store::programme::publish(&txn, now, expected).await?;
+                for terms in expected {
+                    store::programme::publish(&txn, now, terms, &content_hash(terms)).await?;
+                }
                 store::programme::begin_epoch(&txn, now).await?;
                 Ok::<_, Error>(store::programme::all_terms(&*txn).await?)
             })
             .await?;
-        let version = standard.terms.version;
-        if stored.contains(&standard) {
-            Ok(())
-        } else {
-            Err(Error::TermsChanged { version })
-        }
+        let changed = brought.iter().find(|terms| {
+            let hash = content_hash(terms);
+            !stored.iter().any(|it| *it.terms == **terms && it.content_hash == hash)
+        });
+        changed.map_or(Ok(()), |terms| Err(Error::TermsChanged { version: terms.version }))
     }
 
     /// The terms of a version, or those in force: the newest.
@@ -128,9 +138,9 @@ impl App {
     /// If there is no such attribution.
     pub async fn explain_attribution(&self, id: AttributionId) -> Result<Explained, Error> {
         let conn = self.commands.db().reader();
-        let tie = store::ties::find(conn, id).await?;
+        let tie = store::ties::find(conn, id.as_uuid()).await?;
         let tie = tie.ok_or_else(|| Error::not_found("attribution", id))?;
-        let evidence = store::evidence::of_person(conn, tie.referee).await?;
+        let evidence = store::evidence::of_person(conn, tie.payee).await?;
         Ok(Explained { tie, evidence })
     }
 
@@ -160,10 +170,8 @@ pub(crate) fn hash_if_set(fields: &mut Fields, field: &str, bytes: &[u8]) -> Opt
     hash
 }
 
-fn published(terms: Terms) -> PublishedTerms {
+/// The SHA-256 of the canonical text of terms, in hexadecimal digits.
+fn content_hash(terms: &Terms) -> String {
     let digest = Sha256::digest(terms.canonical());
-    PublishedTerms {
-        terms,
-        content_hash: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-    }
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,6 +1,6 @@
 //! Whose things are.
 
-use vouch_primitives::{AccountId, AttributionId, ClientId, PersonId, ReferrerId, SignalId, Uuid};
+use vouch_primitives::{AccountId, ClientId, PersonId, ReferrerId, SignalId, Uuid};
 use vouch_runtime::access::{FindOwners, Owners};
 use vouch_storage::StorageError;
 
@@ -15,9 +15,10 @@ impl FindOwners for App {
                 let account = store::accounts::find(conn, AccountId::from_uuid(id)).await?;
                 return Ok(account.map(|account| of(account.party, account.person)));
             }
+            "person_id" => return Ok(Some(Owners::person(PersonId::from_uuid(id)))),
             "referrer_id" => Some(ReferrerId::from_uuid(id)),
             "attribution_id" => {
-                let tie = store::ties::find(conn, AttributionId::from_uuid(id)).await?;
+                let tie = store::ties::find(conn, id).await?;
                 tie.map(|tie| tie.referrer)
             }
             "signal_id" => {

@@ -3,9 +3,16 @@
 use std::collections::BTreeMap;
 
 use proptest::{prelude::*, sample::SizeRange};
-use vouch_primitives::{AccountId, AttributionId, Currency, Money, MoneyError, PersonId, ReferrerId, Timestamp};
+use vouch_primitives::{
+    AccountId, ClientId, ContractId, Currency, Money, MoneyError, PersonId, ReferrerId, Timestamp, Uuid,
+};
 
-use super::{BonusState, Movement, ReferralKind, RewardKind, Terms, Tie};
+use super::{
+    Attribution, Bond, BonusState, Movement, ReferralKind, Release, RewardKind, Screening, SignUp, Standing, Terms, Tie,
+};
+
+/// The kinds that an attribution pays a share of earnings for.
+const SHARES: [RewardKind; 2] = [RewardKind::LifetimeShare, RewardKind::WindowBonus];
 
 const CASES: u32 = 25_000;
 
@@ -18,24 +25,50 @@ fn currency(code: &str) -> Currency {
 }
 
 fn tie(joined: Timestamp) -> Tie {
-    Tie {
-        id: AttributionId::new(),
-        referrer: ReferrerId::new(),
-        referee: PersonId::new(),
-        account: AccountId::new(),
+    let attribution = Attribution {
         kind: ReferralKind::Friend,
-        terms: Terms::STANDARD,
         joined,
         bonus: BonusState::Open,
+        hired: true,
+        sign_up: SignUp::Open,
+    };
+    Tie {
+        id: Uuid::nil(),
+        referrer: ReferrerId::new(),
+        payee: PersonId::new(),
+        account: AccountId::new(),
+        bond: Bond::Attribution(attribution),
+        terms: vec![(joined, Terms::first().into())],
+        standing: Standing::default(),
+        related: Vec::new(),
+        screening: Screening::Open,
         rewards: BTreeMap::new(),
     }
 }
 
-fn usd(minor: i64, occurred_at: &str) -> Movement {
+fn moved(amount: Money, occurred_at: Timestamp) -> Movement {
     Movement {
-        amount: Money::new(minor, Currency::USD),
-        occurred_at: at(occurred_at),
+        amount,
+        account: AccountId::from_uuid(Uuid::nil()),
+        client: ClientId::from_uuid(Uuid::nil()),
+        contract: ContractId::from_uuid(Uuid::nil()),
+        occurred_at,
+        settled_at: occurred_at,
     }
+}
+
+fn usd(minor: i64, occurred_at: &str) -> Movement {
+    moved(Money::new(minor, Currency::USD), at(occurred_at))
+}
+
+fn accrue(tie: &mut Tie, movements: &[Movement]) -> Result<Vec<Release>, MoneyError> {
+    tie.accrue(movements)?;
+    tie.release(Timestamp::MAX)
+}
+
+fn end_window(tie: &mut Tie) -> Vec<Release> {
+    tie.end_window(&Standing::default());
+    tie.release(Timestamp::MAX).expect("totals fit")
 }
 
 fn released(tie: &Tie, kind: RewardKind, currency: Currency) -> i64 {
@@ -57,7 +90,7 @@ fn joined() -> impl Strategy<Value = Timestamp> {
 /// Earnings with up to two refunds each (the last one possibly of the whole rest), around the window's edges,
 /// in currencies of 0, 2 and 3 decimals; then one order of all that.
 fn history(joined: Timestamp, size: impl Into<SizeRange>) -> impl Strategy<Value = Vec<Step>> {
-    let edge = Terms::STANDARD.window_end(joined);
+    let edge = Terms::first().window_end(joined);
     let moment = prop_oneof![
         (0_i64..200 * 86_400_000_000).prop_map(move |offset| Timestamp::from_micros(joined.as_micros() + offset)),
         (-2_i64..=2).prop_map(move |offset| Timestamp::from_micros(edge.as_micros() + offset)),
@@ -72,7 +105,7 @@ fn history(joined: Timestamp, size: impl Into<SizeRange>) -> impl Strategy<Value
             for (occurred_at, minor, code, refund_percent, refund_the_rest) in earnings {
                 let mut push = |minor| {
                     let amount = Money::new(minor, currency(code));
-                    steps.push(Step::Move(Movement { amount, occurred_at }));
+                    steps.push(Step::Move(moved(amount, occurred_at)));
                 };
                 let refund = minor / 100 * refund_percent;
                 push(minor);
@@ -97,10 +130,10 @@ fn play(joined: Timestamp, steps: &[Step], batch: usize) -> Tie {
         for step in steps {
             match step {
                 Step::Move(movement) => movements.push(*movement),
-                Step::EndWindow => releases.extend(tie.end_window().expect("totals fit")),
+                Step::EndWindow => releases.extend(end_window(&mut tie)),
             }
         }
-        releases.extend(tie.accrue(&movements).expect("totals fit"));
+        releases.extend(accrue(&mut tie, &movements).expect("totals fit"));
         for release in releases {
             let last = last_sequence.insert((release.kind, release.cumulative.currency), release.sequence);
             assert_eq!(release.sequence, last.unwrap_or(0) + 1, "sequences count up by one");
@@ -134,7 +167,7 @@ proptest! {
         (joined, steps, batch) in joined().prop_flat_map(|joined| (Just(joined), history(joined, 0..12), 1_usize..8))
     ) {
         let tie = play(joined, &steps, batch);
-        for kind in RewardKind::ALL {
+        for kind in SHARES {
             for code in ["USD", "JPY", "KWD"] {
                 let due = expected(joined, &steps, kind, currency(code));
                 prop_assert_eq!(released(&tie, kind, currency(code)), due, "{:?} {}", kind, code);
@@ -166,12 +199,12 @@ proptest! {
         })
     ) {
         let occurred_at = Timestamp::from_micros(joined.as_micros() + offset);
-        let earning = Movement { amount: Money::new(minor, Currency::USD), occurred_at };
-        let refund = Movement { amount: Money::new(-minor, Currency::USD), occurred_at };
+        let earning = moved(Money::new(minor, Currency::USD), occurred_at);
+        let refund = moved(Money::new(-minor, Currency::USD), occurred_at);
         let mut tie = play(joined, &before, 3);
         let untouched = (released(&tie, RewardKind::LifetimeShare, Currency::USD), released(&tie, RewardKind::WindowBonus, Currency::USD));
-        tie.accrue(&[earning]).expect("fits");
-        tie.accrue(&[refund]).expect("fits");
+        accrue(&mut tie, &[earning]).expect("fits");
+        accrue(&mut tie, &[refund]).expect("fits");
         let after = (released(&tie, RewardKind::LifetimeShare, Currency::USD), released(&tie, RewardKind::WindowBonus, Currency::USD));
         prop_assert_eq!(untouched, after);
     }
@@ -182,11 +215,11 @@ proptest! {
         parts in prop::collection::vec(1_i64..100_000, 1..20),
     ) {
         let occurred_at = joined.add_days(1);
-        let movement = |minor| Movement { amount: Money::new(minor, Currency::USD), occurred_at };
+        let movement = |minor| moved(Money::new(minor, Currency::USD), occurred_at);
         let (mut whole, mut split) = (tie(joined), tie(joined));
-        whole.accrue(&[movement(parts.iter().sum())]).expect("fits");
+        accrue(&mut whole, &[movement(parts.iter().sum())]).expect("fits");
         for part in parts {
-            split.accrue(&[movement(part)]).expect("fits");
+            accrue(&mut split, &[movement(part)]).expect("fits");
         }
         let kind = RewardKind::LifetimeShare;
         prop_assert_eq!(released(&whole, kind, Currency::USD), released(&split, kind, Currency::USD));
@@ -218,9 +251,8 @@ fn the_window_is_half_open_and_its_month_ends_are_clamped() {
         ),
     ] {
         let mut tie = tie(at(joined));
-        tie.end_window().expect("fits");
-        tie.accrue(&[usd(10_000, last_inside), usd(700, first_outside)])
-            .expect("fits");
+        end_window(&mut tie);
+        accrue(&mut tie, &[usd(10_000, last_inside), usd(700, first_outside)]).expect("fits");
         assert_eq!(
             released(&tie, RewardKind::WindowBonus, Currency::USD),
             1_000,
@@ -237,25 +269,25 @@ fn the_window_is_half_open_and_its_month_ends_are_clamped() {
 #[test]
 fn the_bonus_waits_for_the_end_of_the_window_and_then_follows_late_news() {
     let mut tie = tie(at("2026-01-01"));
-    tie.accrue(&[usd(10_000, "2026-02-01")]).expect("fits");
+    accrue(&mut tie, &[usd(10_000, "2026-02-01")]).expect("fits");
     assert_eq!(
         released(&tie, RewardKind::WindowBonus, Currency::USD),
         0,
         "not before the window has ended"
     );
 
-    let releases = tie.end_window().expect("fits");
+    let releases = end_window(&mut tie);
     assert_eq!(releases.len(), 1);
     assert_eq!(releases[0].cumulative, Money::new(1_000, Currency::USD));
-    assert_eq!(tie.end_window().expect("fits"), [], "once only");
+    assert_eq!(end_window(&mut tie), [], "once only");
 
-    tie.accrue(&[usd(505, "2026-03-31T23:59:59Z")]).expect("fits");
+    accrue(&mut tie, &[usd(505, "2026-03-31T23:59:59Z")]).expect("fits");
     assert_eq!(
         released(&tie, RewardKind::WindowBonus, Currency::USD),
         1_050,
         "a late earning tops it up"
     );
-    tie.accrue(&[usd(-10_000, "2026-02-01")]).expect("fits");
+    accrue(&mut tie, &[usd(-10_000, "2026-02-01")]).expect("fits");
     assert_eq!(
         released(&tie, RewardKind::WindowBonus, Currency::USD),
         50,
@@ -266,14 +298,16 @@ fn the_bonus_waits_for_the_end_of_the_window_and_then_follows_late_news() {
 #[test]
 fn what_was_earned_before_joining_pays_nothing() {
     let mut tie = tie(at("2026-01-01"));
-    assert_eq!(tie.accrue(&[usd(10_000, "2025-12-31T23:59:59.999999Z")]), Ok(vec![]));
+    assert_eq!(
+        accrue(&mut tie, &[usd(10_000, "2025-12-31T23:59:59.999999Z")]),
+        Ok(vec![])
+    );
     assert_eq!(tie.rewards, BTreeMap::new());
 }
 
 #[test]
 fn a_total_that_does_not_fit_is_an_error_and_not_a_wrong_number() {
     let mut tie = tie(at("2026-01-01"));
-    tie.accrue(&[usd(i64::MAX, "2026-01-02")])
-        .expect("the largest amount fits");
-    assert_eq!(tie.accrue(&[usd(1, "2026-01-02")]), Err(MoneyError::Overflow));
+    accrue(&mut tie, &[usd(i64::MAX, "2026-01-02")]).expect("the largest amount fits");
+    assert_eq!(accrue(&mut tie, &[usd(1, "2026-01-02")]), Err(MoneyError::Overflow));
 }

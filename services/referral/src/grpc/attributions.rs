@@ -56,8 +56,8 @@ impl attribution_service_server::AttributionService for Attributions {
         };
         Ok(Response::new(pb::ExplainAttributionResponse {
             referrer_id: own.to_string(),
-            referee_person_id: tie.referee.to_string(),
-            join_time: Some(to_wire_time(tie.joined)),
+            referee_person_id: tie.payee.to_string(),
+            join_time: tie.joined().map(to_wire_time),
             evidence: evidence.into_iter().map(wire).collect(),
         }))
     }

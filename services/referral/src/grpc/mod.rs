@@ -4,17 +4,21 @@ mod attributions;
 mod convert;
 mod invitations;
 mod links;
+mod programme;
+mod screening;
 mod signals;
 
 use tonic::{Request, Response, Status};
 use vouch_proto::referral::v1::{self as pb, referral_service_server};
 use vouch_runtime::grpc::{parse_mutation, parse_query};
 
-use crate::app::{App, enrolment::Enrolling};
+use crate::app::{App, enrolment::Enrolling, terms};
 
 pub use attributions::Attributions;
 pub use invitations::Invitations;
 pub use links::Links;
+pub use programme::ProgrammeService;
+pub use screening::ScreeningService;
 pub use signals::Signals;
 
 /// `vouch.referral.v1.ReferralService`.
@@ -58,7 +62,11 @@ impl referral_service_server::ReferralService for ReferralService {
         let listed = self.0.attributions(referrer, &page).await?;
         Ok(Response::new(pb::ListAttributionsResponse {
             next_page_token: listed.next_page_token(),
-            attributions: listed.items.iter().map(convert::attribution).collect(),
+            attributions: listed
+                .items
+                .iter()
+                .map(convert::attribution)
+                .collect::<Result<_, _>>()?,
         }))
     }
 
@@ -66,7 +74,7 @@ impl referral_service_server::ReferralService for ReferralService {
         let version = Some(request.into_inner().version).filter(|version| *version > 0);
         let published = self.0.terms(version).await?;
         Ok(Response::new(pb::GetTermsResponse {
-            terms: Some(convert::terms(&published)),
+            terms: Some(terms::to_wire(&published)),
         }))
     }
 

@@ -5,6 +5,10 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 mod m20261121_000101_referral_programme;
 mod m20261121_000102_referral_earnings;
 mod m20261130_000110_referral_kind;
+mod m20261130_000111_referral_terms;
+mod m20261130_000112_referral_introduction;
+mod m20261130_000113_referral_standing;
+mod m20261130_000114_referral_reward;
 mod m20261130_000120_referral_links;
 mod m20261130_000121_referral_evidence;
 mod m20261130_000122_referral_invitation;
@@ -20,6 +24,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000101_referral_programme::Migration),
             Box::new(m20261121_000102_referral_earnings::Migration),
             Box::new(m20261130_000110_referral_kind::Migration),
+            Box::new(m20261130_000111_referral_terms::Migration),
+            Box::new(m20261130_000112_referral_introduction::Migration),
+            Box::new(m20261130_000113_referral_standing::Migration),
+            Box::new(m20261130_000114_referral_reward::Migration),
             Box::new(m20261130_000120_referral_links::Migration),
             Box::new(m20261130_000121_referral_evidence::Migration),
             Box::new(m20261130_000122_referral_invitation::Migration),

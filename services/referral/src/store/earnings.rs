@@ -1,6 +1,6 @@
 //! `earning` and `reversal`: what payments told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::{
     ActiveValue::Set, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, entity::prelude::*, sea_query::OnConflict,
@@ -9,6 +9,7 @@ use vouch_primitives::{AccountId, ClientId, ContractId, Currency, EarningId, Mon
 use vouch_storage::{StorageError, Txn};
 
 use super::{ROWS, corrupt};
+use crate::domain::Movement;
 
 /// Money that was settled to talent for work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,31 @@ pub struct Reversal {
     pub amount: Money,
     /// When.
     pub reversed_at: Timestamp,
+}
+
+impl Earning {
+    /// What it adds.
+    #[must_use]
+    pub fn movement(&self) -> Movement {
+        Movement {
+            amount: self.amount,
+            account: self.account,
+            client: self.client,
+            contract: self.contract,
+            occurred_at: self.occurred_at,
+            settled_at: self.settled_at,
+        }
+    }
+
+    /// What a reversal takes of it: it inherits all but the amount.
+    #[must_use]
+    pub fn less(&self, reversal: &Reversal) -> Movement {
+        let amount = Money::new(-reversal.amount.minor, reversal.amount.currency);
+        Movement {
+            amount,
+            ..self.movement()
+        }
+    }
 }
 
 mod earning {
@@ -165,22 +191,55 @@ pub async fn with_ids(conn: &impl ConnectionTrait, ids: &BTreeSet<EarningId>) ->
     Ok(found)
 }
 
-/// All earnings of some people, by the time they were earned.
+/// Which earnings of some people.
+#[derive(Clone, Debug)]
+pub enum Scope {
+    /// All that they have earned.
+    All,
+    /// What was earned in `[from, until)`.
+    Between(Timestamp, Timestamp),
+    /// What one client paid.
+    Client(ClientId),
+    /// What was earned by these contracts.
+    Contracts(Vec<ContractId>),
+}
+
+/// What some people have earned, less what was reversed of it, by person.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn of_people(conn: &impl ConnectionTrait, people: &BTreeSet<PersonId>) -> Result<Vec<Earning>, StorageError> {
+pub async fn movements(
+    conn: &impl ConnectionTrait,
+    people: &BTreeSet<PersonId>,
+    scope: &Scope,
+) -> Result<HashMap<PersonId, Vec<Movement>>, StorageError> {
     let people: Vec<_> = people.iter().map(|id| id.as_uuid()).collect();
-    let mut found = Vec::new();
+    let mut earnings: HashMap<EarningId, Earning> = HashMap::new();
     for chunk in people.chunks(ROWS) {
-        let rows = earning::Entity::find()
-            .filter(earning::Column::PersonId.is_in(chunk.iter().copied()))
-            .order_by_asc(earning::Column::OccurredAt)
-            .order_by_asc(earning::Column::Id)
-            .all(conn)
-            .await?;
-        for row in rows {
-            found.push(read_earning(&row)?);
+        let mut query = earning::Entity::find().filter(earning::Column::PersonId.is_in(chunk.iter().copied()));
+        query = match scope {
+            Scope::All => query,
+            Scope::Between(from, until) => query
+                .filter(earning::Column::OccurredAt.gte(from.as_micros()))
+                .filter(earning::Column::OccurredAt.lt(until.as_micros())),
+            Scope::Client(client) => query.filter(earning::Column::ClientId.eq(client.as_uuid())),
+            Scope::Contracts(contracts) => {
+                query.filter(earning::Column::ContractId.is_in(contracts.iter().map(|id| id.as_uuid())))
+            }
+        };
+        for row in query.all(conn).await? {
+            let earning = read_earning(&row)?;
+            earnings.insert(earning.id, earning);
+        }
+    }
+    let reversals = reversals_of(conn, &earnings.keys().copied().collect()).await?;
+    let mut found: HashMap<PersonId, Vec<Movement>> = HashMap::new();
+    for earning in earnings.values() {
+        found.entry(earning.person).or_default().push(earning.movement());
+    }
+    for reversal in reversals {
+        if let Some(earning) = earnings.get(&reversal.earning) {
+            found.entry(earning.person).or_default().push(earning.less(&reversal));
         }
     }
     Ok(found)

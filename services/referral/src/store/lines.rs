@@ -3,20 +3,20 @@
 use std::{collections::HashMap, fmt, str::FromStr};
 
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value, entity::prelude::Uuid};
-use vouch_primitives::{Currency, EarningId, PersonId, ReversalId, Timestamp};
+use vouch_primitives::{AccountId, ClientId, ContractId, Currency, EarningId, Money, PersonId, ReversalId, Timestamp};
 use vouch_proto::Page;
 use vouch_storage::StorageError;
 
 use super::{corrupt, mark, marks};
-use crate::domain::Tie;
+use crate::domain::{Movement, Tie};
 
 /// One earning, or one reversal of an earning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {
     /// Where it stands.
     pub position: LinePosition,
-    /// The gross amount in minor units; below zero for a reversal.
-    pub amount_minor: i64,
+    /// What it adds or takes: the gross amount, below zero for a reversal.
+    pub movement: Movement,
 }
 
 /// Orders lines: by the moment of the earning; its reversals, which inherit it, come after it.
@@ -56,6 +56,10 @@ struct Row {
     earning_id: Uuid,
     reversed: i32,
     line_id: Uuid,
+    account_id: Uuid,
+    client_id: Uuid,
+    contract_id: Uuid,
+    settled_at: i64,
     amount_minor: i64,
 }
 
@@ -69,7 +73,8 @@ pub async fn first_of(
     most: usize,
 ) -> Result<HashMap<(PersonId, Currency), Vec<Line>>, StorageError> {
     let backend = conn.get_database_backend();
-    let joined = "(SELECT a.joined_at FROM attribution a WHERE a.referee_person_id = e.person_id)";
+    // Whoever was introduced only has not joined by anybody.
+    let joined = "COALESCE((SELECT a.joined_at FROM attribution a WHERE a.referee_person_id = e.person_id), 0)";
     let lines = lines_where(&format!(
         "e.person_id IN ({}) AND e.occurred_at >= {joined}",
         marks(backend, 1, ties.len())
@@ -78,7 +83,7 @@ pub async fn first_of(
         "SELECT * FROM (SELECT line.*, ROW_NUMBER() OVER (PARTITION BY person_id, currency ORDER BY {ORDER}) AS nth \
          FROM ({lines}) AS line) AS numbered WHERE nth <= {most} ORDER BY person_id, currency, nth"
     );
-    let people = ties.iter().map(|tie| tie.referee.as_uuid().into()).collect();
+    let people = ties.iter().map(|tie| tie.payee.as_uuid().into()).collect();
     let mut found: HashMap<_, Vec<Line>> = HashMap::new();
     if ties.is_empty() {
         return Ok(found);
@@ -88,7 +93,7 @@ pub async fn first_of(
             PersonId::from_uuid(row.person_id),
             row.currency.parse().map_err(corrupt)?,
         );
-        found.entry(key).or_default().push(Line::from(row));
+        found.entry(key).or_default().push(Line::try_from(row)?);
     }
     Ok(found)
 }
@@ -133,7 +138,7 @@ pub async fn page_of(
         "SELECT * FROM ({lines}) AS line {later} ORDER BY {ORDER} LIMIT {}",
         page.limit()
     );
-    Ok(all(conn, sql, values).await?.into_iter().map(Line::from).collect())
+    all(conn, sql, values).await?.into_iter().map(Line::try_from).collect()
 }
 
 const ORDER: &str = "occurred_at, earning_id, reversed, line_id";
@@ -141,8 +146,9 @@ const ORDER: &str = "occurred_at, earning_id, reversed, line_id";
 fn lines_where(wanted: &str) -> String {
     format!(
         "SELECT e.person_id, e.currency, e.occurred_at, e.id AS earning_id, 0 AS reversed, e.id AS line_id, \
-         e.amount_minor FROM earning e WHERE {wanted} \
-         UNION ALL SELECT e.person_id, e.currency, e.occurred_at, e.id, 1, r.id, -r.amount_minor \
+         e.account_id, e.client_id, e.contract_id, e.settled_at, e.amount_minor FROM earning e WHERE {wanted} \
+         UNION ALL SELECT e.person_id, e.currency, e.occurred_at, e.id, 1, r.id, e.account_id, \
+         e.client_id, e.contract_id, e.settled_at, -r.amount_minor \
          FROM earning e JOIN reversal r ON r.earning_id = e.id WHERE {wanted}"
     )
 }
@@ -152,17 +158,24 @@ async fn all(conn: &impl ConnectionTrait, sql: String, values: Vec<Value>) -> Re
     Ok(Row::find_by_statement(statement).all(conn).await?)
 }
 
-impl From<Row> for Line {
-    fn from(row: Row) -> Self {
+impl TryFrom<Row> for Line {
+    type Error = StorageError;
+
+    fn try_from(row: Row) -> Result<Self, StorageError> {
         let position = LinePosition {
             occurred_at: Timestamp::from_micros(row.occurred_at),
             earning: EarningId::from_uuid(row.earning_id),
             reversal: (row.reversed == 1).then(|| ReversalId::from_uuid(row.line_id)),
         };
-        Self {
-            position,
-            amount_minor: row.amount_minor,
-        }
+        let movement = Movement {
+            amount: Money::new(row.amount_minor, row.currency.parse().map_err(corrupt)?),
+            account: AccountId::from_uuid(row.account_id),
+            client: ClientId::from_uuid(row.client_id),
+            contract: ContractId::from_uuid(row.contract_id),
+            occurred_at: position.occurred_at,
+            settled_at: Timestamp::from_micros(row.settled_at),
+        };
+        Ok(Self { position, movement })
     }
 }
 

@@ -1,17 +1,23 @@
 //! The tables, and the queries over them. Rows become values of the domain here and nowhere else.
+//!
+//! Locks are taken in this order, each kind in ascending id: people, referrers, funds.
 
 pub mod accounts;
+pub mod contracts;
 pub mod earnings;
 pub mod erasures;
 pub mod evidence;
+pub mod funds;
 pub mod invitations;
 pub mod lines;
 pub mod links;
 pub mod people;
 pub mod programme;
 pub mod referrers;
+pub mod screening;
 pub mod sign_ups;
 pub mod signals;
+pub mod standing;
 pub mod suppressions;
 pub mod ties;
 pub mod touches;

@@ -1,5 +1,7 @@
 //! `terms` and `epoch`.
 
+use std::sync::Arc;
+
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, entity::prelude::*, sea_query::OnConflict};
 use vouch_primitives::{BasisPoints, Timestamp};
 use vouch_storage::{StorageError, Txn};
@@ -20,6 +22,7 @@ mod terms {
         pub bonus_basis_points: i32,
         pub window_months: i32,
         pub created_at: i64,
+        pub content: String,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -49,31 +52,36 @@ mod epoch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishedTerms {
     /// The terms.
-    pub terms: Terms,
+    pub terms: Arc<Terms>,
     /// The SHA-256 of their canonical text, in hexadecimal digits.
     pub content_hash: String,
+    /// When they were published here.
+    pub published_at: Timestamp,
 }
 
-/// Publishes terms; a version that is there already is left as it is.
+/// Publishes terms, and returns whether they are new: a version that is there already is left as it is.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn publish(txn: &Txn, now: Timestamp, published: &PublishedTerms) -> Result<(), StorageError> {
-    let terms = published.terms;
+pub async fn publish(txn: &Txn, now: Timestamp, terms: &Terms, content_hash: &str) -> Result<bool, StorageError> {
     let small = |number: u32| i32::try_from(number).map_err(corrupt);
     let row = terms::ActiveModel {
         version: Set(small(terms.version)?),
-        content_hash: Set(published.content_hash.clone()),
+        content_hash: Set(content_hash.to_owned()),
         lifetime_basis_points: Set(small(terms.lifetime.get())?),
         bonus_basis_points: Set(small(terms.bonus.get())?),
         window_months: Set(small(terms.window_months)?),
         created_at: Set(now.as_micros()),
+        content: Set(match terms.is_of_the_beginning() {
+            true => String::new(),
+            false => terms.canonical(),
+        }),
     };
-    terms::Entity::insert(row)
+    let inserted = terms::Entity::insert_many([row])
         .on_conflict(OnConflict::column(terms::Column::Version).do_nothing().to_owned())
         .exec_without_returning(txn)
         .await?;
-    Ok(())
+    Ok(inserted > 0)
 }
 
 /// All versions, the oldest first. There are few, ever.
@@ -118,14 +126,18 @@ fn read(row: terms::Model) -> Result<PublishedTerms, StorageError> {
         let basis_points = u32::try_from(basis_points).map_err(corrupt)?;
         BasisPoints::try_new(basis_points).map_err(corrupt)
     };
-    let terms = Terms {
-        version: u32::try_from(row.version).map_err(corrupt)?,
-        lifetime: rate(row.lifetime_basis_points)?,
-        bonus: rate(row.bonus_basis_points)?,
-        window_months: u32::try_from(row.window_months).map_err(corrupt)?,
+    let version = u32::try_from(row.version).map_err(corrupt)?;
+    let terms = match row.content.as_str() {
+        "" => {
+            let months = u32::try_from(row.window_months).map_err(corrupt)?;
+            let (lifetime, bonus) = (rate(row.lifetime_basis_points)?, rate(row.bonus_basis_points)?);
+            Terms::of_the_beginning(version, lifetime, bonus, months)
+        }
+        text => Terms::of_text(version, text).ok_or_else(|| corrupt("unreadable terms"))?,
     };
     Ok(PublishedTerms {
-        terms,
+        terms: Arc::new(terms),
         content_hash: row.content_hash,
+        published_at: Timestamp::from_micros(row.created_at),
     })
 }

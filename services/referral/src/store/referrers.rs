@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::{
     ActiveValue::Set,
-    ConnectionTrait, QuerySelect,
+    ConnectionTrait, QueryOrder, QuerySelect,
     entity::prelude::*,
     sea_query::{LockType, OnConflict},
 };
@@ -72,6 +72,23 @@ pub async fn insert(txn: &Txn, referrer: &Referrer) -> Result<bool, StorageError
 /// If the database fails.
 pub async fn find(conn: &impl ConnectionTrait, id: ReferrerId) -> Result<Option<Referrer>, StorageError> {
     Entity::find_by_id(id.as_uuid()).one(conn).await?.map(read).transpose()
+}
+
+/// Locks referrers, in ascending order and after the people: their standing does not change meanwhile.
+///
+/// # Errors
+/// If the database fails.
+pub async fn lock_all(txn: &Txn, referrers: &BTreeSet<ReferrerId>) -> Result<(), StorageError> {
+    if referrers.is_empty() {
+        return Ok(());
+    }
+    Entity::find()
+        .filter(Column::Id.is_in(referrers.iter().map(|id| id.as_uuid())))
+        .order_by_asc(Column::Id)
+        .lock(LockType::NoKeyUpdate)
+        .all(txn)
+        .await?;
+    Ok(())
 }
 
 /// Locks a referrer, and reads them.

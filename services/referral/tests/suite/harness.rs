@@ -1,5 +1,9 @@
 //! The service with its surroundings played: who registers, earns, and asks.
 
+mod playing;
+
+pub use playing::Job;
+
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -10,8 +14,7 @@ use tonic::{Status, transport::Channel};
 use tonic_types::StatusExt;
 use vouch_messaging::{Bus, Envelope, MemoryBus, Subscription};
 use vouch_primitives::{
-    AccountId, ClientId, ContractId, Currency, EarningId, EventId, Money, PersonId, RequestId, ReversalId, TestClock,
-    Timestamp, Uuid,
+    AccountId, Currency, EarningId, EventId, Money, PersonId, RequestId, ReversalId, TestClock, Timestamp, Uuid,
 };
 use vouch_proto::{
     common::v1 as common,
@@ -73,6 +76,7 @@ pub struct Earning {
     person: Person,
     amount: i64,
     occurred_at: Timestamp,
+    job: Job,
 }
 
 impl Person {
@@ -255,14 +259,15 @@ impl House {
             person: person.clone(),
             amount,
             occurred_at: at(occurred_at),
+            job: Job::new(),
         }
     }
 
     pub fn settlement(&self, earning: &Earning) -> Envelope {
         envelope(&EarningSettled {
             earning_id: earning.id.clone(),
-            contract_id: ContractId::new().to_string(),
-            client_id: ClientId::new().to_string(),
+            contract_id: earning.job.contract.to_string(),
+            client_id: earning.job.client.to_string(),
             person_id: earning.person.id.clone(),
             account_id: earning.person.account.clone(),
             amount: usd(earning.amount),
@@ -275,8 +280,8 @@ impl House {
         envelope(&EarningReversed {
             reversal_id: ReversalId::new().to_string(),
             earning_id: earning.id.clone(),
-            contract_id: ContractId::new().to_string(),
-            client_id: ClientId::new().to_string(),
+            contract_id: earning.job.contract.to_string(),
+            client_id: earning.job.client.to_string(),
             person_id: earning.person.id.clone(),
             account_id: earning.person.account.clone(),
             amount: usd(amount),
@@ -290,8 +295,8 @@ impl House {
             reinstatement_id: ReversalId::new().to_string(),
             reversal_id: ReversalId::new().to_string(),
             earning_id: earning.id.clone(),
-            contract_id: ContractId::new().to_string(),
-            client_id: ClientId::new().to_string(),
+            contract_id: earning.job.contract.to_string(),
+            client_id: earning.job.client.to_string(),
             person_id: earning.person.id.clone(),
             account_id: earning.person.account.clone(),
             amount: usd(amount),

@@ -7,6 +7,7 @@ mod inviting;
 mod locks;
 mod pages;
 mod played;
+mod programme;
 mod signals;
 mod touches;
 

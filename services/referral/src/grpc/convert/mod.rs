@@ -1,13 +1,18 @@
 //! Between the wire and the use cases.
 
+pub(super) mod programme;
+pub(super) mod screening;
+
 use std::collections::BTreeSet;
 
+use tonic::Status;
 use vouch_primitives::{AttributionId, Currency, Money, ReferrerId};
 use vouch_proto::{Fields, Page, Violations, convert::to_wire_time, referral::v1 as pb};
 
 use crate::{
-    app::{LinePosition, PublishedTerms, enrolment::Enrolling, wire_referral_kind},
-    domain::{BonusState, RewardKind, Tie},
+    app::{LinePosition, enrolment::Enrolling, wire_referral_kind},
+    domain::{Bond, BonusState, Figures, RewardKind, Tie},
+    error::Error,
 };
 
 /// Which referrer to read.
@@ -84,6 +89,8 @@ impl TryFrom<pb::ListRewardItemsRequest> for RewardItems {
             }
             pb::RewardKind::LifetimeShare => Some(RewardKind::LifetimeShare),
             pb::RewardKind::WindowBonus => Some(RewardKind::WindowBonus),
+            pb::RewardKind::SignUpBonus => Some(RewardKind::SignUpBonus),
+            pb::RewardKind::IntroductionCommission => Some(RewardKind::IntroductionCommission),
         };
         let currency = fields.currency("currency_code", &request.currency_code);
         let page = fields.page(request.page_size, &request.page_token);
@@ -118,44 +125,46 @@ fn referrer_query(id: &str) -> Result<ReferrerQuery, Violations> {
 }
 
 /// An attribution on the wire.
-pub(super) fn attribution(tie: &Tie) -> pb::Attribution {
+pub(super) fn attribution(tie: &Tie) -> Result<pb::Attribution, Status> {
     let currencies: BTreeSet<Currency> = tie.rewards.keys().map(|(_, currency)| *currency).collect();
-    let state = match tie.bonus {
-        BonusState::Open => pb::attribution::BonusState::Open,
-        BonusState::Due => pb::attribution::BonusState::Due,
+    let state = match &tie.bond {
+        Bond::Attribution(bond) => match bond.bonus {
+            BonusState::Open => pb::attribution::BonusState::Open,
+            BonusState::Due => pb::attribution::BonusState::Due,
+            BonusState::Void => pb::attribution::BonusState::Void,
+        },
+        Bond::Introduction(_) => pb::attribution::BonusState::Unspecified,
     };
-    pb::Attribution {
+    let totals = currencies.into_iter().map(|currency| total(tie, currency));
+    Ok(pb::Attribution {
         id: tie.id.to_string(),
         referrer_id: tie.referrer.to_string(),
-        referee_person_id: tie.referee.to_string(),
-        join_time: Some(to_wire_time(tie.joined)),
-        window_end_time: Some(to_wire_time(tie.window_end())),
+        referee_person_id: tie.payee.to_string(),
+        join_time: tie.joined().map(to_wire_time),
+        window_end_time: tie.window_end().map(to_wire_time),
         bonus_state: i32::from(state),
-        terms_version: tie.terms.version,
-        kind: i32::from(wire_referral_kind(tie.kind)),
-        totals: currencies.into_iter().map(|currency| total(tie, currency)).collect(),
-    }
+        terms_version: tie.first_terms().version,
+        kind: i32::from(wire_referral_kind(tie.bond.kind())),
+        totals: totals.collect::<Result<_, _>>()?,
+    })
 }
 
-fn total(tie: &Tie, currency: Currency) -> pb::AttributionTotal {
-    let reward = |kind: RewardKind| tie.rewards.get(&(kind, currency)).copied().unwrap_or_default();
-    let (lifetime, bonus) = (reward(RewardKind::LifetimeShare), reward(RewardKind::WindowBonus));
+fn total(tie: &Tie, currency: Currency) -> Result<pb::AttributionTotal, Status> {
+    let figures = |kind| tie.figures(kind, currency).map_err(Error::from);
+    let base = |kind| tie.rewards.get(&(kind, currency)).map_or(0, |reward| reward.base);
+    let all = RewardKind::ALL
+        .into_iter()
+        .map(figures)
+        .collect::<Result<Vec<Figures>, _>>()?;
     let money = |minor: i64| Some(Money::new(minor, currency).into());
-    pb::AttributionTotal {
-        earnings: money(lifetime.base),
-        window_earnings: money(bonus.base),
-        lifetime_share: money(lifetime.released),
-        bonus: money(bonus.released),
-    }
-}
-
-/// Terms on the wire.
-pub(super) fn terms(published: &PublishedTerms) -> pb::Terms {
-    pb::Terms {
-        version: published.terms.version,
-        content_hash: published.content_hash.clone(),
-        lifetime_basis_points: published.terms.lifetime.get(),
-        bonus_basis_points: published.terms.bonus.get(),
-        window_months: published.terms.window_months,
-    }
+    Ok(pb::AttributionTotal {
+        earnings: money(base(RewardKind::LifetimeShare)),
+        window_earnings: money(base(RewardKind::WindowBonus)),
+        lifetime_share: money(figures(RewardKind::LifetimeShare)?.due),
+        bonus: money(figures(RewardKind::WindowBonus)?.due),
+        sign_up_bonus: money(figures(RewardKind::SignUpBonus)?.due),
+        held: money(all.iter().map(|it| it.held).sum()),
+        pending: money(all.iter().map(|it| it.pending).sum()),
+        released: money(all.iter().map(|it| it.released).sum()),
+    })
 }

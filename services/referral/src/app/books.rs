@@ -1,0 +1,109 @@
+//! What every change of ties ends with: clear cases pass, one-off bonuses are granted, what is due is released, and all of
+//! it is stored together with its news.
+
+use std::collections::BTreeSet;
+
+use vouch_messaging::{NewEvent, outbox};
+use vouch_primitives::{Money, Timestamp, Uuid};
+use vouch_proto::{convert::to_wire_time, referral::v1 as pb};
+use vouch_storage::{Txn, timers};
+
+use super::{App, screening};
+use crate::{
+    domain::{Release, RewardKind},
+    error::Error,
+    store::{self, ties::Loaded},
+};
+
+/// The timer that rings when a part of what is pending for a tie is to be released; its key is the tie.
+pub const RELEASE: &str = "reward.release";
+
+impl App {
+    /// The holds of some rewards have ended: what is free is released, all ties of a batch in one transaction.
+    ///
+    /// # Errors
+    /// If a total does not fit, or the database fails.
+    pub async fn on_releases_due(&self, txn: &Txn, due: &[Uuid], now: Timestamp) -> Result<(), Error> {
+        let people = store::ties::payees(txn, due).await?;
+        store::people::lock(txn, &people).await?;
+        let mut ties = store::ties::of_people(txn, &people).await?;
+        finish(txn, now, &mut ties).await
+    }
+}
+
+/// Ends a change of ties, whose people are locked.
+///
+/// # Errors
+/// If a total does not fit, or the database fails.
+pub(super) async fn finish(txn: &Txn, now: Timestamp, ties: &mut [Loaded]) -> Result<(), Error> {
+    screening::pass_clear(txn, now, ties).await?;
+    grant(txn, now, ties).await?;
+    let mut released = Vec::new();
+    for loaded in ties.iter_mut() {
+        let releases = loaded.tie.release(now)?;
+        released.extend(releases.into_iter().map(|release| announce(loaded, now, release)));
+    }
+    store::ties::save(txn, now, ties).await?;
+    let timer = |loaded: &Loaded| {
+        Some(timers::NewTimer {
+            kind: RELEASE,
+            key: loaded.tie.id,
+            due: loaded.moved_release()?,
+        })
+    };
+    timers::schedule(txn, &ties.iter().filter_map(timer).collect::<Vec<_>>()).await?;
+    if released.is_empty() {
+        return Ok(());
+    }
+    let epoch = store::programme::current_epoch(txn).await?;
+    let events: Vec<_> = released
+        .into_iter()
+        .map(|(tie, event)| NewEvent::new(tie, &pb::RewardReleased { epoch, ..event }))
+        .collect();
+    Ok(outbox::append(txn, now, &events).await?)
+}
+
+/// Decides the sign-up bonuses of those who have qualified or were rejected, in the order of their ids.
+async fn grant(txn: &Txn, now: Timestamp, ties: &mut [Loaded]) -> Result<(), Error> {
+    let wanted: BTreeSet<_> = ties
+        .iter()
+        .filter_map(|loaded| Some((loaded.tie.referrer, loaded.tie.needs_fund()?)))
+        .collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let mut funds = store::funds::lock(txn, &wanted).await?;
+    for loaded in ties.iter_mut() {
+        let Some(currency) = loaded.tie.needs_fund() else {
+            continue;
+        };
+        if let Some(fund) = funds.get_mut(&(loaded.tie.referrer, currency)) {
+            loaded.tie.settle_sign_up(fund, now)?;
+        }
+    }
+    Ok(store::funds::save(txn, &funds).await?)
+}
+
+/// The news of a release; the epoch is filled in when it is stored.
+fn announce(loaded: &Loaded, now: Timestamp, release: Release) -> (Uuid, pb::RewardReleased) {
+    let event = pb::RewardReleased {
+        tie_id: loaded.tie.id.to_string(),
+        kind: i32::from(wire_kind(release.kind)),
+        account_id: loaded.tie.account.to_string(),
+        cumulative: Some(Money::into(release.cumulative)),
+        epoch: 0,
+        sequence: release.sequence,
+        release_time: Some(to_wire_time(now)),
+    };
+    (loaded.tie.id, event)
+}
+
+/// A kind on the wire.
+pub(super) fn wire_kind(kind: RewardKind) -> pb::RewardKind {
+    match kind {
+        RewardKind::LifetimeShare => pb::RewardKind::LifetimeShare,
+        RewardKind::WindowBonus => pb::RewardKind::WindowBonus,
+        RewardKind::SignUpBonus => pb::RewardKind::SignUpBonus,
+        RewardKind::IntroductionCommission => pb::RewardKind::IntroductionCommission,
+    }
+}

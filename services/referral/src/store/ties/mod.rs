@@ -1,0 +1,294 @@
+//! `attribution`, `introduction`, `reward_total` and `reward_pending`: the ties and what they have come to.
+
+mod read;
+mod rows;
+mod sums;
+mod write;
+
+use std::collections::BTreeSet;
+
+use sea_orm::{
+    ActiveValue::Set, Condition, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+};
+use vouch_primitives::{AccountId, AttributionId, ClientId, PersonId, ReferrerId, Timestamp};
+use vouch_storage::{StorageError, Txn};
+
+use self::rows::{attribution, consent, introduction};
+use super::{ROWS, corrupt};
+use crate::domain::{Bond, Tie};
+
+pub use self::{
+    sums::{released, released_to_all},
+    write::save,
+};
+
+/// A tie as it was read, or as it is new, and as it is now.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// As it is.
+    pub tie: Tie,
+    /// As it is stored.
+    stored: Tie,
+}
+
+impl Loaded {
+    /// A tie that has just been stored.
+    #[must_use]
+    pub fn new(tie: Tie) -> Self {
+        Self {
+            stored: tie.clone(),
+            tie,
+        }
+    }
+
+    /// Whether whoever was vouched for has been hired since.
+    #[must_use]
+    pub fn is_newly_hired(&self) -> bool {
+        self.tie.is_hired() && !self.stored.is_hired()
+    }
+
+    /// The moment of the next release, if it is another than it was.
+    #[must_use]
+    pub fn moved_release(&self) -> Option<Timestamp> {
+        let next = self.tie.next_release();
+        next.filter(|_| next != self.stored.next_release())
+    }
+}
+
+/// Stores new attributions, without totals, and returns the ids of those that are in: a person who has a referrer already
+/// keeps that one for ever.
+///
+/// # Errors
+/// If the database fails.
+pub async fn insert(txn: &Txn, now: Timestamp, ties: &[Tie]) -> Result<BTreeSet<Uuid>, StorageError> {
+    let mut fresh = BTreeSet::new();
+    for chunk in ties.chunks(ROWS) {
+        let rows: Vec<_> = chunk.iter().map(|tie| write::row(now, tie)).collect::<Result<_, _>>()?;
+        let inserted = attribution::Entity::insert_many(rows)
+            .on_conflict(OnConflict::new().do_nothing().to_owned())
+            .exec_with_returning(txn)
+            .await?;
+        fresh.extend(inserted.into_iter().map(|row| row.id));
+    }
+    Ok(fresh)
+}
+
+/// Stores a new introduction, and returns whether it is in: an account is introduced to a client once.
+///
+/// # Errors
+/// If the database fails.
+pub async fn insert_introduction(txn: &Txn, tie: &Tie, message: &str) -> Result<bool, StorageError> {
+    let Bond::Introduction(bond) = &tie.bond else {
+        return Err(corrupt("not an introduction"));
+    };
+    let row = introduction::ActiveModel {
+        id: Set(tie.id),
+        referrer_id: Set(tie.referrer.as_uuid()),
+        account_id: Set(tie.account.as_uuid()),
+        kind: Set(bond.kind.name().to_owned()),
+        payee_person_id: Set(tie.payee.as_uuid()),
+        payee_account_id: Set(bond.account.as_uuid()),
+        client_id: Set(bond.client.as_uuid()),
+        terms_version: Set(i32::try_from(tie.first_terms().version).map_err(corrupt)?),
+        made_at: Set(bond.made.as_micros()),
+        message: Set(message.to_owned()),
+    };
+    let inserted = introduction::Entity::insert_many([row])
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(txn)
+        .await?;
+    Ok(inserted > 0)
+}
+
+/// Binds an attribution to other terms from a moment on, with the words of the referrer's consent.
+///
+/// # Errors
+/// If the database fails.
+pub async fn insert_consent(
+    txn: &Txn,
+    attribution: AttributionId,
+    from: Timestamp,
+    version: u32,
+    words: &str,
+) -> Result<(), StorageError> {
+    let row = consent::ActiveModel {
+        attribution_id: Set(attribution.as_uuid()),
+        from_at: Set(from.as_micros()),
+        terms_version: Set(i32::try_from(version).map_err(corrupt)?),
+        consent: Set(words.to_owned()),
+    };
+    let key = [consent::Column::AttributionId, consent::Column::FromAt];
+    let values = [consent::Column::TermsVersion, consent::Column::Consent];
+    consent::Entity::insert(row)
+        .on_conflict(OnConflict::columns(key).update_columns(values).to_owned())
+        .exec_without_returning(txn)
+        .await?;
+    Ok(())
+}
+
+/// The ties by which somebody is paid for what some people earn, with their totals. The people must be locked when the
+/// ties are to be changed.
+///
+/// # Errors
+/// If the database fails.
+pub async fn of_people(conn: &impl ConnectionTrait, people: &BTreeSet<PersonId>) -> Result<Vec<Loaded>, StorageError> {
+    let people: Vec<_> = people.iter().map(|id| id.as_uuid()).collect();
+    let (mut attributions, mut introductions) = (Vec::new(), Vec::new());
+    for chunk in people.chunks(ROWS) {
+        let wanted = attribution::Column::RefereePersonId.is_in(chunk.iter().copied());
+        attributions.extend(attribution::Entity::find().filter(wanted).all(conn).await?);
+        let wanted = introduction::Column::PayeePersonId.is_in(chunk.iter().copied());
+        introductions.extend(introduction::Entity::find().filter(wanted).all(conn).await?);
+    }
+    let ties = read::ties(conn, &attributions, &introductions).await?;
+    Ok(ties.into_iter().map(Loaded::new).collect())
+}
+
+/// Those of some people who are attributed.
+///
+/// # Errors
+/// If the database fails.
+pub async fn attributed(
+    conn: &impl ConnectionTrait,
+    people: &BTreeSet<PersonId>,
+) -> Result<BTreeSet<PersonId>, StorageError> {
+    let people: Vec<_> = people.iter().map(|id| id.as_uuid()).collect();
+    let mut found = BTreeSet::new();
+    for chunk in people.chunks(ROWS) {
+        let wanted = attribution::Column::RefereePersonId.is_in(chunk.iter().copied());
+        let rows = attribution::Entity::find().filter(wanted).all(conn).await?;
+        found.extend(rows.into_iter().map(|row| PersonId::from_uuid(row.referee_person_id)));
+    }
+    Ok(found)
+}
+
+/// The people for whose earnings a referrer is paid.
+///
+/// # Errors
+/// If the database fails.
+pub async fn payees_of(conn: &impl ConnectionTrait, referrer: ReferrerId) -> Result<BTreeSet<PersonId>, StorageError> {
+    let attributed: Vec<Uuid> = attribution::Entity::find()
+        .select_only()
+        .column(attribution::Column::RefereePersonId)
+        .filter(attribution::Column::ReferrerId.eq(referrer.as_uuid()))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    let introduced: Vec<Uuid> = introduction::Entity::find()
+        .select_only()
+        .column(introduction::Column::PayeePersonId)
+        .filter(introduction::Column::ReferrerId.eq(referrer.as_uuid()))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    Ok(attributed
+        .into_iter()
+        .chain(introduced)
+        .map(PersonId::from_uuid)
+        .collect())
+}
+
+/// The people for whose earnings these ties pay.
+///
+/// # Errors
+/// If the database fails.
+pub async fn payees(conn: &impl ConnectionTrait, ties: &[Uuid]) -> Result<BTreeSet<PersonId>, StorageError> {
+    let mut people = BTreeSet::new();
+    for chunk in ties.chunks(ROWS) {
+        let wanted = attribution::Column::Id.is_in(chunk.iter().copied());
+        let rows = attribution::Entity::find().filter(wanted).all(conn).await?;
+        people.extend(rows.into_iter().map(|row| PersonId::from_uuid(row.referee_person_id)));
+        let wanted = introduction::Column::Id.is_in(chunk.iter().copied());
+        let rows = introduction::Entity::find().filter(wanted).all(conn).await?;
+        people.extend(rows.into_iter().map(|row| PersonId::from_uuid(row.payee_person_id)));
+    }
+    Ok(people)
+}
+
+/// A referrer's attributions, newest first, at most `limit` of those before `before`.
+///
+/// # Errors
+/// If the database fails.
+pub async fn of_referrer(
+    conn: &impl ConnectionTrait,
+    referrer: ReferrerId,
+    before: Option<AttributionId>,
+    limit: u64,
+) -> Result<Vec<Tie>, StorageError> {
+    let mut wanted = Condition::all().add(attribution::Column::ReferrerId.eq(referrer.as_uuid()));
+    if let Some(before) = before {
+        let Some(last) = attribution::Entity::find_by_id(before.as_uuid()).one(conn).await? else {
+            return Ok(Vec::new());
+        };
+        let of_the_same_moment = Condition::all()
+            .add(attribution::Column::JoinedAt.eq(last.joined_at))
+            .add(attribution::Column::Id.lt(last.id));
+        let earlier = attribution::Column::JoinedAt.lt(last.joined_at);
+        wanted = wanted.add(Condition::any().add(earlier).add(of_the_same_moment));
+    }
+    let page = attribution::Entity::find()
+        .filter(wanted)
+        .order_by_desc(attribution::Column::JoinedAt)
+        .order_by_desc(attribution::Column::Id)
+        .limit(limit);
+    read::ties(conn, &page.all(conn).await?, &[]).await
+}
+
+/// A referrer's introductions, newest first, at most `limit` of those before `before`.
+///
+/// # Errors
+/// If the database fails.
+pub async fn introductions_of(
+    conn: &impl ConnectionTrait,
+    referrer: ReferrerId,
+    before: Option<Uuid>,
+    limit: u64,
+) -> Result<Vec<Tie>, StorageError> {
+    let mut page = introduction::Entity::find()
+        .filter(introduction::Column::ReferrerId.eq(referrer.as_uuid()))
+        // Ids are made in the order of time.
+        .order_by_desc(introduction::Column::Id)
+        .limit(limit);
+    if let Some(before) = before {
+        page = page.filter(introduction::Column::Id.lt(before));
+    }
+    read::ties(conn, &[], &page.all(conn).await?).await
+}
+
+/// Reads a tie with its totals.
+///
+/// # Errors
+/// If the database fails.
+pub async fn find(conn: &impl ConnectionTrait, id: Uuid) -> Result<Option<Tie>, StorageError> {
+    let attribution: Vec<_> = attribution::Entity::find_by_id(id)
+        .one(conn)
+        .await?
+        .into_iter()
+        .collect();
+    let introduction: Vec<_> = match attribution.is_empty() {
+        true => introduction::Entity::find_by_id(id)
+            .one(conn)
+            .await?
+            .into_iter()
+            .collect(),
+        false => Vec::new(),
+    };
+    Ok(read::ties(conn, &attribution, &introduction).await?.pop())
+}
+
+/// Who was introduced to a client, by account.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_introduced(
+    conn: &impl ConnectionTrait,
+    account: AccountId,
+    client: ClientId,
+) -> Result<bool, StorageError> {
+    let found = introduction::Entity::find()
+        .filter(introduction::Column::PayeeAccountId.eq(account.as_uuid()))
+        .filter(introduction::Column::ClientId.eq(client.as_uuid()))
+        .one(conn)
+        .await?;
+    Ok(found.is_some())
+}
