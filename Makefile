@@ -110,7 +110,7 @@ storm: ## Kill processes of a fresh system while people use it, then compare the
 
 .PHONY: bench
 bench: ## Measure the speed of an earning's path, of its parts and of unary calls; nothing else should run meanwhile.
-#: SIZE=full|small (half an hour, or a minute)  EARNINGS=50000 (so many instead)  ONLY=path|bus|calls|commits|lookups|monday|"path sqlite 512"
+#: SIZE=full|small (half an hour, or a minute)  EARNINGS=50000 (so many instead)  ONLY=path|bus|calls|commits|lookups|monday|stored|"path sqlite 512"
 	$(BOOTSTRAP) test
 	@VOUCH_BENCH_SIZE='$(SIZE)' VOUCH_BENCH_EARNINGS='$(EARNINGS)' VOUCH_BENCH_ONLY='$(ONLY)' \
 		VOUCH_BENCH_OUT='$(abspath $(TARGET_DIR))/bench' cargo bench --workspace --bench speed

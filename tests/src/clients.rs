@@ -30,7 +30,10 @@ use vouch_proto::{
         invoice_service_client::InvoiceServiceClient, ledger_service_client::LedgerServiceClient,
         payout_service_client::PayoutServiceClient, time_service_client::TimeServiceClient,
     },
-    referral::v1::{referral_service_client::ReferralServiceClient, signal_service_client::SignalServiceClient},
+    referral::v1::{
+        client_programme_service_client::ClientProgrammeServiceClient, referral_service_client::ReferralServiceClient,
+        signal_service_client::SignalServiceClient,
+    },
 };
 use vouch_runtime::{
     access::{Caller, Signed, Signer},
@@ -91,6 +94,8 @@ pub struct Clients {
     pub ledger: LedgerServiceClient<Signed>,
     /// `vouch.referral.v1.ReferralService`.
     pub referrals: ReferralServiceClient<Signed>,
+    /// `vouch.referral.v1.ClientProgrammeService`.
+    pub client_programmes: ClientProgrammeServiceClient<Signed>,
     /// `vouch.referral.v1.SignalService`.
     pub signals: SignalServiceClient<Signed>,
     /// `vouch.operations.v1.OperationsService` of each, in the order of [`SERVICES`].
@@ -193,6 +198,7 @@ impl Clients {
             invoices: InvoiceServiceClient::new(payments.clone()),
             ledger: LedgerServiceClient::new(payments.clone()),
             referrals: ReferralServiceClient::new(referral.clone()),
+            client_programmes: ClientProgrammeServiceClient::new(referral.clone()),
             signals: SignalServiceClient::new(referral.clone()),
             operations: [&invitation, &onboarding, &payments, &referral]
                 .map(|at| OperationsServiceClient::new(at.clone())),

@@ -87,6 +87,8 @@ typed_ids! {
     ChargeOrderId,
     /// A company that hires.
     ClientId,
+    /// What a client pays for introductions to it.
+    ClientProgrammeId,
     /// The work agreed between a client and talent.
     ContractId,
     /// A disagreement about money for work.

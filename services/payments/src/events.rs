@@ -157,6 +157,7 @@ fn release(event: &RewardReleased) -> Result<Release, Violations> {
         WireRewardKind::WindowBonus => Some(RewardKind::WindowBonus),
         WireRewardKind::SignUpBonus => Some(RewardKind::SignUpBonus),
         WireRewardKind::IntroductionCommission => Some(RewardKind::IntroductionCommission),
+        WireRewardKind::ClientReward => Some(RewardKind::ClientReward),
         WireRewardKind::Unspecified => {
             fields.refuse("kind", "REQUIRED", "is not a kind of reward that is known here");
             None
@@ -166,8 +167,15 @@ fn release(event: &RewardReleased) -> Result<Release, Violations> {
     let currency = fields.within("cumulative", |fields| {
         fields.currency("currency_code", &cumulative.currency_code)
     });
+    // Only a reward of a client has somebody else than the programme to pay it.
+    let funder = match kind {
+        Some(RewardKind::ClientReward) => fields.id("funding_client_id", &event.funding_client_id).map(Some),
+        _ => Some(None),
+    };
     let key = tie_id.zip(kind).zip(currency);
-    let (Some(((tie_id, kind), currency)), Some(account_id), Some(released_at)) = (key, account_id, released_at) else {
+    let (Some(((tie_id, kind), currency)), Some(account_id), Some(released_at), Some(funder)) =
+        (key, account_id, released_at, funder)
+    else {
         return Err(fields.into());
     };
     fields.finish(Release {
@@ -177,5 +185,6 @@ fn release(event: &RewardReleased) -> Result<Release, Violations> {
         epoch: event.epoch,
         sequence: event.sequence,
         released_at,
+        funder,
     })
 }

@@ -10,7 +10,7 @@ use vouch_proto::{Fields, Violations};
 use vouch_runtime::grpc::status;
 use vouch_storage::StorageError;
 
-use crate::domain::{ScreeningError, SignalError, Unfit, bond::IntroductionError};
+use crate::domain::{ClientProgrammeError, RaiseError, ScreeningError, SignalError, Unfit, bond::IntroductionError};
 
 /// When there may be more clicks.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -86,6 +86,12 @@ pub enum Error {
     /// An account cannot be introduced to a client.
     #[error(transparent)]
     Introduction(#[from] IntroductionError),
+    /// The programme of a client cannot be changed so.
+    #[error(transparent)]
+    ClientProgramme(#[from] ClientProgrammeError),
+    /// A budget cannot be raised so.
+    #[error(transparent)]
+    Raise(#[from] RaiseError),
     /// A change of standing lies in the future.
     #[error("the moment lies in the future")]
     NotYet,
@@ -142,6 +148,18 @@ impl From<Error> for Status {
             Error::Introduction(refused) => {
                 status::failed_precondition(introduction_reason(*refused), error.to_string())
             }
+            Error::ClientProgramme(refused) | Error::Raise(RaiseError::Programme(refused)) => {
+                status::failed_precondition(client_programme_reason(*refused), error.to_string())
+            }
+            Error::Raise(RaiseError::Money(money)) => {
+                let mut fields = Fields::new();
+                let reason = match money {
+                    MoneyError::Overflow => "OUT_OF_RANGE",
+                    _ => "OTHER_CURRENCY",
+                };
+                fields.refuse("amount", reason, money.to_string());
+                status::invalid_argument(&fields.into())
+            }
             Error::NotYet => {
                 let mut fields = Fields::new();
                 fields.refuse("from_time", "IN_THE_FUTURE", "must not be after now");
@@ -178,6 +196,8 @@ impl From<&Error> for Verdict {
             | Error::NoFreeVersion
             | Error::UnfitTerms(_)
             | Error::Introduction(_)
+            | Error::ClientProgramme(_)
+            | Error::Raise(_)
             | Error::NotYet
             | Error::Screening(_)
             | Error::TermsChanged { .. }
@@ -214,6 +234,13 @@ const fn introduction_reason(refused: IntroductionError) -> &'static str {
         IntroductionError::NotYourClient => "NOT_YOUR_CLIENT",
         IntroductionError::KnownAlready => "KNOWN_ALREADY",
         IntroductionError::IntroducedAlready => "INTRODUCED_ALREADY",
+    }
+}
+
+const fn client_programme_reason(refused: ClientProgrammeError) -> &'static str {
+    match refused {
+        ClientProgrammeError::OpenAlready => "CLIENT_PROGRAMME_OPEN",
+        ClientProgrammeError::Closed => "CLIENT_PROGRAMME_CLOSED",
     }
 }
 

@@ -24,8 +24,9 @@ use std::{net::SocketAddr, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 use vouch_proto::referral::v1::{
-    attribution_service_server::AttributionServiceServer, link_service_server::LinkServiceServer,
-    programme_service_server::ProgrammeServiceServer,
+    attribution_service_server::AttributionServiceServer,
+    client_programme_service_server::ClientProgrammeServiceServer, dashboard_service_server::DashboardServiceServer,
+    link_service_server::LinkServiceServer, programme_service_server::ProgrammeServiceServer,
     referral_invitation_service_server::ReferralInvitationServiceServer,
     referral_service_server::ReferralServiceServer, screening_service_server::ScreeningServiceServer,
     signal_service_server::SignalServiceServer,
@@ -74,6 +75,8 @@ impl Service {
         let server = ReferralServiceServer::new(grpc::ReferralService::new(app.clone()));
         let links = LinkServiceServer::new(grpc::Links(app.clone()));
         let programme = ProgrammeServiceServer::new(grpc::ProgrammeService::new(app.clone()));
+        let client_programmes = ClientProgrammeServiceServer::new(grpc::ClientProgrammes(app.clone()));
+        let dashboard = DashboardServiceServer::new(grpc::Dashboard(app.clone()));
         let screening = ScreeningServiceServer::new(grpc::ScreeningService::new(app.clone()));
         let attributions = AttributionServiceServer::new(grpc::Attributions(app.clone()));
         let invitations = ReferralInvitationServiceServer::new(grpc::Invitations(app.clone()));
@@ -85,6 +88,8 @@ impl Service {
                 .grpc(links)
                 .grpc(programme)
                 .grpc(screening)
+                .grpc(client_programmes)
+                .grpc(dashboard)
                 .grpc(attributions)
                 .grpc(invitations)
                 .grpc(signals)

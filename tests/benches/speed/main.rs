@@ -11,6 +11,7 @@
 //! | [`calls`] | unary calls, one transaction each; transactions that share commits |
 //! | [`touches`] | clicks on links, in one line and each by itself |
 //! | [`monday`] | the Monday close of hourly contracts, and its statements by themselves |
+//! | [`stored`] | the path beside few earnings and beside many |
 //! | [`scene`], [`stage`] | whom it is about, and where it plays |
 //! | [`report`] | the table, the JSON, the picture |
 
@@ -23,6 +24,7 @@ mod path;
 mod report;
 mod scene;
 mod stage;
+mod stored;
 mod tape;
 mod touches;
 
@@ -47,6 +49,8 @@ struct Size {
     referees: usize,
     calls: usize,
     contracts: usize,
+    /// How many earnings are stored already: few, and many.
+    stored: [usize; 2],
     runs: usize,
 }
 
@@ -56,6 +60,7 @@ const FULL: Size = Size {
     referees: 4_000,
     calls: 20_000,
     contracts: 100_000,
+    stored: [10_000, 5_000_000],
     runs: 3,
 };
 const SMALL: Size = Size {
@@ -64,6 +69,7 @@ const SMALL: Size = Size {
     referees: 400,
     calls: 500,
     contracts: 2_000,
+    stored: [1_000, 20_000],
     runs: 1,
 };
 
@@ -112,6 +118,9 @@ async fn measure() -> Result<(), Error> {
         if rate > 0 {
             latency(&mut report, &size, &scene, engine, rate / 2).await?;
         }
+        if wanted(&format!("stored {engine}")) {
+            stored(&mut report, &size, &scene, engine).await?;
+        }
         if wanted(&format!("calls {engine}")) {
             writes(&mut report, &size, engine).await?;
         }
@@ -159,6 +168,23 @@ async fn accrual(report: &mut Report, size: &Size, scene: &Scene, engine: Engine
     report.rate(&what, &database, size.earnings, &alone);
     report.compare();
     Ok(rate)
+}
+
+/// The path beside few stored earnings and beside many.
+async fn stored(report: &mut Report, size: &Size, scene: &Scene, engine: Engine) -> Result<(), Error> {
+    let count = size.earnings / 10;
+    for stored in size.stored {
+        let busy = load();
+        let taken = stored::throughput(engine, scene, (stored, count), (512, size.runs)).await?;
+        let runs: Vec<_> = taken.into_iter().map(|took| (took, busy.clone())).collect();
+        report.rate(
+            &format!("earnings beside {stored} stored"),
+            &engine.to_string(),
+            count,
+            &runs,
+        );
+    }
+    Ok(())
 }
 
 /// The Monday close and its database by itself, in turn.

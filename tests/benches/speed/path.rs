@@ -36,6 +36,12 @@ pub async fn throughput(
     tapes: Option<&[Arc<Tape>; 2]>,
 ) -> Result<u64, Error> {
     let stage = Stage::set(engine, scene, tapes).await?;
+    on_stage(&stage, scene, count, batch).await
+}
+
+/// The same on a stage that is set already.
+pub async fn on_stage(stage: &Stage, scene: &Scene, count: usize, batch: usize) -> Result<u64, Error> {
+    let before = stage.posted().await?;
     for chunk in scene.earnings(count).chunks(CHUNK) {
         for answer in stage.payments_bus.publish(chunk).await {
             answer?;
@@ -46,7 +52,7 @@ pub async fn throughput(
     stage.finished().await?;
     let took = micros(begin.elapsed());
     running.stop().await;
-    let (posted, due) = (stage.posted().await?, i64::try_from(count)? * SHARE);
+    let (posted, due) = (stage.posted().await? - before, i64::try_from(count)? * SHARE);
     if posted != due {
         return Err(format!("{posted} was posted and {due} is due").into());
     }

@@ -11,8 +11,11 @@ use crate::house::House;
 /// The tests of each rule, as `path` and name, by the letter and the number of the rule.
 pub type Proofs = BTreeMap<(char, u32), BTreeSet<String>>;
 
-/// Rules of onboarding that are about money: payments proves them.
-const OF_MONEY: [(char, u32); 2] = [('F', 12), ('F', 14)];
+/// How many rules there are of each letter, as docs/rules.md lists them.
+const RULES: [(char, u32); 3] = [('R', 37), ('F', 18), ('B', 54)];
+
+/// Rules that state a purpose and no behaviour: docs/rules.md says so.
+const PURPOSES: [(char, u32); 4] = [('R', 27), ('F', 3), ('F', 18), ('B', 54)];
 
 /// What all tests of the house prove.
 pub fn proofs(house: &House) -> Proofs {
@@ -64,11 +67,25 @@ fn rules_of(comment: &str) -> Vec<(char, u32)> {
     words.into_iter().collect::<Option<_>>().unwrap_or_default()
 }
 
-/// The rules of onboarding that no test names.
+/// The rules that no test names, of all that are not a purpose.
 pub fn unproved(proofs: &Proofs) -> Vec<String> {
-    let of_onboarding = (17..=53).map(|nth| ('B', nth)).chain((8..=17).map(|nth| ('F', nth)));
-    let missing = of_onboarding.filter(|rule| !OF_MONEY.contains(rule) && !proofs.contains_key(rule));
+    let missing = all()
+        .into_iter()
+        .filter(|rule| !PURPOSES.contains(rule) && !proofs.contains_key(rule));
     missing.map(|(letter, number)| format!("{letter}{number}")).collect()
+}
+
+/// All rules.
+pub fn all() -> BTreeSet<(char, u32)> {
+    let numbers = |(letter, last)| (1..=last).map(move |nth| (letter, nth));
+    RULES.into_iter().flat_map(numbers).collect()
+}
+
+/// The rules that the page of the rules lists.
+pub fn listed(page: &str) -> BTreeSet<(char, u32)> {
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| "));
+    rows.filter_map(|row| rules_of(row.split(" |").next().unwrap_or_default()).first().copied())
+        .collect()
 }
 
 /// The page.
@@ -100,5 +117,8 @@ fn a_comment_that_begins_with_rules_claims_them_for_the_function_below() {
         .collect();
     let missing = unproved(&proofs);
     assert!(missing.contains(&"B17".to_owned()) && !missing.contains(&"B26".to_owned()));
-    assert!(!missing.contains(&"F12".to_owned()), "money is not onboarding's");
+    assert!(
+        missing.contains(&"R32".to_owned()) && !missing.contains(&"R27".to_owned()),
+        "a purpose is not proved"
+    );
 }

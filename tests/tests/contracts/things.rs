@@ -59,6 +59,7 @@ pub async fn things(story: &Story) -> Things {
     let signal = signal(story, &referrer.id, "Dora", "dora@moment.example", &referrer.code).await;
     let (billing_method_id, charge_id) = billing(story, &company.id).await;
     let ids = BTreeMap::from([
+        ("client_programme_id", client_programme(story, &company.id).await),
         ("billing_method_id", billing_method_id),
         ("charge_id", charge_id),
         ("signal_id", signal),
@@ -95,6 +96,25 @@ pub async fn things(story: &Story) -> Things {
         talent: format!("person:{}", ada.id),
         referrer: format!("person:{}", rosa.id),
     }
+}
+
+/// What a client pays for introductions to it.
+async fn client_programme(story: &Story, client_id: &str) -> String {
+    let request = referral::OpenClientProgrammeRequest {
+        request_id: RequestId::new().to_string(),
+        client_id: client_id.to_owned(),
+        reward: Some(money(5_000)),
+        qualification: i32::from(referral::terms::Qualification::Contract),
+        hold_days: 0,
+        budget: Some(money(50_000)),
+    };
+    let opened = story
+        .clients
+        .client_programmes
+        .clone()
+        .open_client_programme(request)
+        .await;
+    opened.expect("opened").into_inner().programme.expect("a programme").id
 }
 
 /// What there is of a client that vouches for somebody.

@@ -279,6 +279,7 @@ mod tests {
         }
     }
 
+    // B13, B14, B15, B16
     /// What stands in one type of letter and must not stand in another [B13-B17].
     #[test]
     fn each_type_says_what_it_must_and_nothing_else() {

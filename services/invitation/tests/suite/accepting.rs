@@ -124,6 +124,7 @@ async fn a_verified_address_is_proof_too(database: TestDatabase) {
     world.stop().await;
 }
 
+// B9
 async fn without_proof_there_is_no_such_invitation(database: TestDatabase) {
     let world = World::new(database).await;
     let invitation = world.invite_ada().await;

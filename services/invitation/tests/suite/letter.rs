@@ -50,6 +50,7 @@ fn lines(mail: &Received) -> Vec<String> {
         .collect()
 }
 
+// B13
 async fn an_hourly_offer_shows_the_rate(database: TestDatabase) {
     let sink = SmtpSink::start().await.expect("a mail server");
     let world = World::mailing_to(database, &sink).await;
@@ -121,6 +122,7 @@ async fn an_hourly_offer_shows_the_rate(database: TestDatabase) {
     world.stop().await;
 }
 
+// B14
 async fn a_fixed_offer_shows_the_agreed_amount(database: TestDatabase) {
     let sink = SmtpSink::start().await.expect("a mail server");
     let world = World::mailing_to(database, &sink).await;
@@ -155,6 +157,7 @@ async fn a_fixed_offer_shows_the_agreed_amount(database: TestDatabase) {
     world.stop().await;
 }
 
+// B15, B16
 async fn a_place_in_a_cloud_shows_the_client_s_words_and_no_contract(database: TestDatabase) {
     let sink = SmtpSink::start().await.expect("a mail server");
     let world = World::mailing_to(database, &sink).await;

@@ -101,6 +101,7 @@ async fn case(world: &World, request: pb::SendInvitationRequest, what: String, e
     }
 }
 
+// F1, B3, B4, B5
 async fn every_type_goes_its_way_on_every_plan(database: TestDatabase) {
     let world = World::new(database).await;
     let mut cases = Vec::new();
@@ -193,6 +194,7 @@ async fn nothing_else_can_be_done(world: &World, case: &Case) {
     assert_eq!(asked, [withdraw, resend], "{what}: withdraw, then send again");
 }
 
+// F2
 async fn an_invitation_brings_one_thing(database: TestDatabase) {
     use sea_orm::ConnectionTrait;
 

@@ -27,7 +27,7 @@ on_both_databases! {
     a_request_is_answered_once_and_for_all,
 }
 
-// F9, F10, F11, B12, B17, R23
+// F9, F10, F11, B12, B17, R23, B1
 async fn a_token_activates_an_account_and_opens_the_case(database: TestDatabase) {
     let world = World::new(database).await;
     let invitation = world.invitations.send("ada@example.com", fixed_terms());

@@ -33,9 +33,10 @@ impl App {
         if postings.is_empty() {
             return Ok(());
         }
-        let accounts = newest
-            .values()
-            .flat_map(|release| Book::accounts_of(release.account_id, release.key.currency));
+        let accounts = newest.values().flat_map(|release| {
+            let parts = Book::accounts_of(release.account_id, release.key.currency);
+            parts.into_iter().chain(release.funder.map(|_| release.payer()))
+        });
         let mut book = store::ledger::open(txn, accounts).await?;
         for posting in &postings {
             book.reward(posting)?;

@@ -272,7 +272,7 @@ impl Book {
         self.repay_receivable(account, currency)
     }
 
-    /// The difference of a reward is paid at the programme's expense, or taken back.
+    /// The difference of a reward is paid at the programme's expense, or taken back; one of a client's is owed by it [R32].
     ///
     /// # Errors
     /// If a balance would not fit.
@@ -287,7 +287,7 @@ impl Book {
             release.released_at,
         );
         let (account, currency) = (release.account_id, release.key.currency);
-        let expense = LedgerAccount::platform(LedgerAccountKind::RewardExpense, currency);
+        let expense = release.payer();
         let difference = posting.difference_minor;
         if difference < 0 {
             return self.take(TransferKind::Reward, account, expense, -difference);

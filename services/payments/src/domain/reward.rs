@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
-use vouch_primitives::{AccountId, Currency, Timestamp, Uuid};
+use vouch_primitives::{AccountId, ClientId, Currency, Timestamp, Uuid};
+
+use super::{LedgerAccount, LedgerAccountKind};
 
 /// What a reward is counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +28,8 @@ pub enum RewardKind {
     SignUpBonus,
     /// A commission on what was earned by an introduction [R12, R36].
     IntroductionCommission,
+    /// What a client pays once for an introduction to it [R32].
+    ClientReward,
 }
 
 /// What a tie has come to: all that was released so far.
@@ -43,6 +47,8 @@ pub struct Release {
     pub sequence: i64,
     /// When it was released.
     pub released_at: Timestamp,
+    /// The client that pays it, and owes it then [R32]; `None` where the programme does.
+    pub funder: Option<ClientId>,
 }
 
 /// What was posted so far.
@@ -120,11 +126,12 @@ impl FromStr for RewardKey {
 
 impl RewardKind {
     /// All kinds.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::LifetimeShare,
         Self::WindowBonus,
         Self::SignUpBonus,
         Self::IntroductionCommission,
+        Self::ClientReward,
     ];
 
     /// Its stable name.
@@ -135,11 +142,22 @@ impl RewardKind {
             Self::WindowBonus => "WINDOW_BONUS",
             Self::SignUpBonus => "SIGN_UP_BONUS",
             Self::IntroductionCommission => "INTRODUCTION_COMMISSION",
+            Self::ClientReward => "CLIENT_REWARD",
         }
     }
 }
 
 impl Release {
+    /// Where its money comes from: the expense of the programme, or what the client owes.
+    #[must_use]
+    pub fn payer(&self) -> LedgerAccount {
+        let currency = self.key.currency;
+        match self.funder {
+            Some(client) => LedgerAccount::client_receivable(client, currency),
+            None => LedgerAccount::platform(LedgerAccountKind::RewardExpense, currency),
+        }
+    }
+
     /// The total before the first release.
     #[must_use]
     pub const fn nothing_posted(&self) -> RewardTotal {

@@ -117,7 +117,7 @@ async fn work_two_weeks(world: &World, contract: &str) {
     add(world, second).await.expect("added while the first week is open");
 }
 
-// F4, F5, F6, B6, B8
+// F4, F5, F6, B6, B8, R7
 async fn two_weeks_become_invoices_and_money(database: TestDatabase) {
     let world = World::new(database).await;
     let ada = AccountId::new();

@@ -163,6 +163,7 @@ async fn a_late_approval_counts_from_when_silence_approved(database: TestDatabas
     world.stop().await;
 }
 
+// F14
 async fn the_fee_is_taken_on_the_running_total(database: TestDatabase) {
     let world = World::new(database).await;
     let ada = AccountId::new();

@@ -104,6 +104,7 @@ fn gift(account: AccountId) -> RewardPosting {
             epoch: 1,
             sequence: 1,
             released_at: start(),
+            funder: None,
         },
         difference_minor: Money::new(EACH, Currency::USD).minor,
     }

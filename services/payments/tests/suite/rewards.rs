@@ -1,7 +1,7 @@
 //! Rewards: cumulative amounts arrive, differences are posted.
 
 use vouch_messaging::dead_letter;
-use vouch_primitives::{AccountId, EventId, Uuid};
+use vouch_primitives::{AccountId, ClientId, EventId, Uuid};
 use vouch_proto::{
     common::v1::Money,
     payments::v1 as pb,
@@ -21,6 +21,7 @@ on_both_databases! {
     a_new_epoch_goes_on_from_what_was_posted,
     a_contradicting_release_is_set_aside,
     a_reward_is_not_an_earning,
+    a_reward_of_a_client_is_owed_by_the_client,
 }
 
 fn tie(number: u128) -> Uuid {
@@ -64,6 +65,35 @@ async fn the_difference_to_what_was_posted_is_posted(database: TestDatabase) {
             .iter()
             .all(|line| line.kind == "REWARD" && line.source_id == tie(1).to_string())
     );
+    world.stop().await;
+}
+
+// R32
+async fn a_reward_of_a_client_is_owed_by_the_client(database: TestDatabase) {
+    let world = World::new(database).await;
+    let (dana, client) = (AccountId::new(), ClientId::new());
+    let reward = |cumulative, sequence| RewardReleased {
+        kind: RewardKind::ClientReward.into(),
+        funding_client_id: client.to_string(),
+        ..released(tie(1), dana, usd(cumulative), (1, sequence))
+    };
+    hear(&world, &reward(20_000, 1)).await;
+    world.until_balances(dana, "USD", [0, 20_000, 0]).await;
+    assert_eq!(world.receivables(&client.to_string()).await, [usd(20_000)]);
+    hear(&world, &reward(0, 2)).await;
+    world.until_balances(dana, "USD", [0, 0, 0]).await;
+    assert!(world.receivables(&client.to_string()).await.is_empty());
+    // Without a client nobody would pay it.
+    hear(
+        &world,
+        &RewardReleased {
+            funding_client_id: String::new(),
+            ..reward(500, 3)
+        },
+    )
+    .await;
+    hear(&world, &released(tie(2), dana, usd(1), (1, 1))).await;
+    world.until_balances(dana, "USD", [0, 1, 0]).await;
     world.stop().await;
 }
 

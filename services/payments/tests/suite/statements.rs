@@ -56,6 +56,7 @@ fn releases(account: AccountId, moment: Timestamp, round: i64, ties: u128) -> Ve
         epoch: 1,
         sequence: round,
         released_at: moment,
+        funder: None,
     };
     (1..=ties).map(release).collect()
 }

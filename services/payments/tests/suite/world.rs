@@ -477,6 +477,7 @@ pub fn released(tie: Uuid, account: AccountId, cumulative: common::Money, number
         epoch: number.0,
         sequence: number.1,
         release_time: Some(to_wire_time(start())),
+        funding_client_id: String::new(),
     }
 }
 

@@ -1,5 +1,5 @@
-//! What every change of ties ends with: clear cases pass, one-off bonuses are granted, what is due is released, and all of
-//! it is stored together with its news.
+//! What every change of ties ends with: clear cases pass, one-off bonuses and rewards of clients are granted, what is due is
+//! released, and all of it is stored together with its news.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use vouch_primitives::{Money, Timestamp, Uuid};
 use vouch_proto::{convert::to_wire_time, referral::v1 as pb};
 use vouch_storage::{Txn, timers};
 
-use super::{App, screening};
+use super::{App, match_signals, screening};
 use crate::{
     domain::{Release, RewardKind},
     error::Error,
@@ -38,12 +38,16 @@ impl App {
 pub(super) async fn finish(txn: &Txn, now: Timestamp, ties: &mut [Loaded]) -> Result<(), Error> {
     screening::pass_clear(txn, now, ties).await?;
     grant(txn, now, ties).await?;
-    let mut released = Vec::new();
+    grant_of_clients(txn, now, ties).await?;
+    let (mut released, mut told) = (Vec::new(), Vec::new());
     for loaded in ties.iter_mut() {
-        let releases = loaded.tie.release(now)?;
-        released.extend(releases.into_iter().map(|release| announce(loaded, now, release)));
+        for release in loaded.tie.release(now)? {
+            released.push(announce(loaded, now, release));
+            told.push(loaded.released(release, now));
+        }
     }
     store::ties::save(txn, now, ties).await?;
+    match_signals::follow(txn, now, ties).await?;
     let timer = |loaded: &Loaded| {
         Some(timers::NewTimer {
             kind: RELEASE,
@@ -56,6 +60,7 @@ pub(super) async fn finish(txn: &Txn, now: Timestamp, ties: &mut [Loaded]) -> Re
         return Ok(());
     }
     let epoch = store::programme::current_epoch(txn).await?;
+    store::releases::insert(txn, epoch, &told).await?;
     let events: Vec<_> = released
         .into_iter()
         .map(|(tie, event)| NewEvent::new(tie, &pb::RewardReleased { epoch, ..event }))
@@ -84,6 +89,25 @@ async fn grant(txn: &Txn, now: Timestamp, ties: &mut [Loaded]) -> Result<(), Err
     Ok(store::funds::save(txn, &funds).await?)
 }
 
+/// Decides the rewards of clients for those who have qualified or were rejected, in the order of their ids [R32].
+async fn grant_of_clients(txn: &Txn, now: Timestamp, ties: &mut [Loaded]) -> Result<(), Error> {
+    let wanted: BTreeSet<_> = ties.iter().filter_map(|loaded| loaded.tie.needs_budget()).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let mut programmes = store::client_programmes::lock(txn, &wanted).await?;
+    for loaded in ties.iter_mut() {
+        let programme = loaded.tie.needs_budget().and_then(|id| programmes.get_mut(&id));
+        if let Some(programme) = programme {
+            loaded.tie.settle_client_reward(programme, now)?;
+        }
+    }
+    for programme in programmes.values() {
+        store::client_programmes::save(txn, programme).await?;
+    }
+    Ok(())
+}
+
 /// The news of a release; the epoch is filled in when it is stored.
 fn announce(loaded: &Loaded, now: Timestamp, release: Release) -> (Uuid, pb::RewardReleased) {
     let event = pb::RewardReleased {
@@ -94,6 +118,10 @@ fn announce(loaded: &Loaded, now: Timestamp, release: Release) -> (Uuid, pb::Rew
         epoch: 0,
         sequence: release.sequence,
         release_time: Some(to_wire_time(now)),
+        funding_client_id: loaded
+            .tie
+            .funder(release.kind)
+            .map_or_else(String::new, |client| client.to_string()),
     };
     (loaded.tie.id, event)
 }
@@ -105,5 +133,6 @@ pub(super) fn wire_kind(kind: RewardKind) -> pb::RewardKind {
         RewardKind::WindowBonus => pb::RewardKind::WindowBonus,
         RewardKind::SignUpBonus => pb::RewardKind::SignUpBonus,
         RewardKind::IntroductionCommission => pb::RewardKind::IntroductionCommission,
+        RewardKind::ClientReward => pb::RewardKind::ClientReward,
     }
 }

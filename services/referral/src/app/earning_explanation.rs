@@ -7,7 +7,7 @@ use vouch_proto::{convert::to_wire_time, referral::v1 as pb};
 
 use super::{App, books::wire_kind};
 use crate::{
-    domain::{Bond, Excluded, Gate, Movement, RewardKind, SignUp, Tie},
+    domain::{Bond, Excluded, Gate, Grant, Movement, RewardKind, SignUp, Tie},
     error::Error,
     store,
 };
@@ -68,6 +68,7 @@ fn outcomes(tie: &Tie, movement: &Movement, now: Timestamp) -> Vec<pb::EarningOu
     };
     let mut outcomes: Vec<_> = kinds.iter().map(|kind| outcome(tie, *kind, movement, now)).collect();
     outcomes.extend(sign_up(tie, movement.amount.currency));
+    outcomes.extend(own_reward(tie, movement));
     outcomes
 }
 
@@ -104,6 +105,22 @@ fn sign_up(tie: &Tie, currency: Currency) -> Option<pb::EarningOutcome> {
         tie_id: tie.id.to_string(),
         kind: i32::from(pb::RewardKind::SignUpBonus),
         verdict: i32::from(pb::EarningVerdict::Capped),
+        exact_ten_thousandths: "0".to_owned(),
+        terms_version: tie.first_terms().version,
+        ..Default::default()
+    })
+}
+
+/// What became of the client's own reward, where its budget was spent.
+fn own_reward(tie: &Tie, movement: &Movement) -> Option<pb::EarningOutcome> {
+    let Bond::Introduction(bond) = &tie.bond else {
+        return None;
+    };
+    let spent = bond.own.is_some_and(|own| own.grant == Grant::Spent);
+    (spent && bond.contracts.contains(&movement.contract)).then(|| pb::EarningOutcome {
+        tie_id: tie.id.to_string(),
+        kind: i32::from(pb::RewardKind::ClientReward),
+        verdict: i32::from(pb::EarningVerdict::BudgetSpent),
         exact_ten_thousandths: "0".to_owned(),
         terms_version: tie.first_terms().version,
         ..Default::default()

@@ -119,7 +119,7 @@ impl App {
 
     /// What payments has posted to an account for rewards, per currency; `None` if payments cannot be asked just now,
     /// which is no reason to explain nothing.
-    async fn posted(&self, account: AccountId) -> Option<BTreeMap<Currency, Money>> {
+    pub(super) async fn posted(&self, account: AccountId) -> Option<BTreeMap<Currency, Money>> {
         // Only the totals are wanted, which are whole on every page.
         let request = payments::ListRewardPostingsRequest {
             account_id: account.to_string(),
@@ -161,7 +161,8 @@ fn explain_reward(
         .collect();
     // One line more is read than is told; where that one counts, or others behind it may, there is more.
     let ends = |line: &&Line| tie.judge(kind, &line.movement) == Err(Excluded::OutsideWindow) && !tie.steps_up();
-    let more_items = kind != RewardKind::SignUpBonus && lines.get(MOST_ITEMS).filter(|line| !ends(line)).is_some();
+    let granted = matches!(kind, RewardKind::SignUpBonus | RewardKind::ClientReward);
+    let more_items = !granted && lines.get(MOST_ITEMS).filter(|line| !ends(line)).is_some();
     Ok(pb::ExplainedReward {
         attribution_id: tie.id.to_string(),
         referee_person_id: tie.payee.to_string(),
@@ -204,6 +205,7 @@ fn reason(tie: &Tie, kind: RewardKind) -> String {
             format!("{rate} of what was earned before {until}, rounded down, since the account was open then")
         }
         (Gate::Pays, RewardKind::SignUpBonus) => "granted once for a referee who has qualified".to_owned(),
+        (Gate::Pays, RewardKind::ClientReward) => "granted once by the client for an introduction to it".to_owned(),
         (Gate::Pays, RewardKind::IntroductionCommission) => {
             format!("{rate} of what was earned by the introduction, rounded down")
         }

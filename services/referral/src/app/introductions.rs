@@ -9,8 +9,8 @@ use vouch_storage::{Txn, idempotency::RequestKey};
 use super::{App, wire_referral_kind};
 use crate::{
     domain::{
-        Bond, Introduction, Party, ReferralKind, RewardKind, Screening, ScreeningCase, Standing, Tie,
-        bond::IntroductionError,
+        Bond, ClientReward, Grant, Introduction, Party, ReferralKind, RewardKind, Screening, ScreeningCase, Standing,
+        Tie, bond::IntroductionError,
     },
     error::Error,
     store,
@@ -84,6 +84,7 @@ async fn introduce(txn: &Txn, now: Timestamp, command: &Introduce) -> Result<Tie
     if store::contracts::work_together(txn, command.account, command.client).await? {
         return Err(IntroductionError::KnownAlready.into());
     }
+    let own = store::client_programmes::open_of(txn, command.client).await?;
     let terms = store::programme::all_terms(txn).await?;
     let terms = terms
         .into_iter()
@@ -102,6 +103,11 @@ async fn introduce(txn: &Txn, now: Timestamp, command: &Introduce) -> Result<Tie
             made: now,
             contracts: Vec::new(),
             completed: false,
+            own: own.map(|programme| ClientReward {
+                programme: programme.id,
+                terms: programme.terms,
+                grant: Grant::Open,
+            }),
         }),
         terms: vec![(Timestamp::EPOCH, terms.terms)],
         standing: Standing::default(),
@@ -142,6 +148,8 @@ fn to_wire(tie: &Tie) -> Result<pb::Introduction, Error> {
             held: money(figures.held),
             pending: money(figures.pending),
             released: money(figures.released),
+            client_reward: money(tie.figures(RewardKind::ClientReward, currency)?.due),
+            client_reward_released: money(tie.figures(RewardKind::ClientReward, currency)?.released),
         })
     };
     Ok(pb::Introduction {

@@ -5,8 +5,10 @@ pub mod addresses;
 pub mod attribution;
 pub mod audit;
 pub mod books;
+pub mod client_programmes;
 pub mod closings;
 pub mod contracts;
+pub mod dashboard;
 pub mod earning_explanation;
 pub mod enrolment;
 mod evidence;
@@ -15,6 +17,7 @@ pub mod introductions;
 pub mod inviting;
 mod letter;
 pub mod links;
+pub mod match_signals;
 mod owners;
 pub mod screening;
 pub mod screening_cases;
@@ -35,7 +38,12 @@ use crate::{
     store::{self, invitations::Limits as InvitationLimits},
 };
 
-pub use crate::store::{evidence::Judged, lines::LinePosition, programme::PublishedTerms};
+pub use crate::store::{
+    evidence::Judged,
+    lines::LinePosition,
+    programme::PublishedTerms,
+    releases::{Period, ReleasePosition},
+};
 
 /// What the use cases work with. Clones share everything.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! Whose things are.
 
-use vouch_primitives::{AccountId, ClientId, PersonId, ReferrerId, SignalId, Uuid};
+use vouch_primitives::{AccountId, ClientId, ClientProgrammeId, PersonId, ReferrerId, SignalId, Uuid};
 use vouch_runtime::access::{FindOwners, Owners};
 use vouch_storage::StorageError;
 
@@ -16,6 +16,10 @@ impl FindOwners for App {
                 return Ok(account.map(|account| of(account.party, account.person)));
             }
             "person_id" => return Ok(Some(Owners::person(PersonId::from_uuid(id)))),
+            "client_programme_id" => {
+                let programme = store::client_programmes::find(conn, ClientProgrammeId::from_uuid(id)).await?;
+                return Ok(programme.map(|programme| Owners::client(programme.client)));
+            }
             "referrer_id" => Some(ReferrerId::from_uuid(id)),
             "attribution_id" => {
                 let tie = store::ties::find(conn, id).await?;

@@ -2,7 +2,9 @@
 
 use vouch_primitives::{AccountId, BasisPoints, ClientId, ContractId, Timestamp};
 
-use super::{BonusBasis, Excluded, Gate, Movement, Qualification, ReferralKind, RewardKind, SignUp, Terms};
+use super::{
+    BonusBasis, ClientReward, Excluded, Gate, Movement, Qualification, ReferralKind, RewardKind, SignUp, Terms,
+};
 
 /// What a tie is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +56,8 @@ pub struct Introduction {
     pub contracts: Vec<ContractId>,
     /// Whether one of them has ended.
     pub completed: bool,
+    /// What the client pays for it itself, if it had a programme when the introduction was made [R32].
+    pub own: Option<ClientReward>,
 }
 
 /// A contract, as far as an introduction is concerned.
@@ -143,6 +147,8 @@ impl Bond {
                     _ => Gate::Pays,
                 },
             },
+            // What a client pays is granted once it has qualified.
+            Self::Introduction(_) if kind == RewardKind::ClientReward => Gate::Pays,
             Self::Introduction(introduction) => match terms.qualification(introduction.kind) {
                 Qualification::ContractCompleted => pays_once(introduction.completed),
                 _ => Gate::Pays,

@@ -2,10 +2,12 @@
 
 pub mod account;
 pub mod bond;
+pub mod client_programme;
 pub mod code;
 pub mod evidence;
 pub mod kind;
 pub mod link;
+pub mod match_signal;
 pub mod programme;
 pub mod referral_invitation;
 pub mod screening;
@@ -18,10 +20,12 @@ pub mod vanity;
 
 pub use account::Party;
 pub use bond::{Attribution, Bond, BonusState, Contract, Introduction};
+pub use client_programme::{ClientProgramme, ClientProgrammeError, ClientReward, ClientTerms, Grant, RaiseError};
 pub use code::ReferralCode;
 pub use evidence::{Evidence, EvidenceSort, Invited, Means, Verdict, Voucher, judge};
 pub use kind::ReferralKind;
 pub use link::{MOST_LINKS, ReferralLink, Scope};
+pub use match_signal::{MatchFacts, MatchSignal};
 pub use programme::{Excluded, Figures, Gate, Movement, Release, Reward, RewardKind, Tie};
 pub use referral_invitation::{AddressHash, ReferralInvitation, Stage, TokenHash, Words};
 pub use screening::{Screening, ScreeningCase, ScreeningError, ScreeningRule, ScreeningState};

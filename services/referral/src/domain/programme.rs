@@ -27,6 +27,8 @@ pub enum RewardKind {
     SignUpBonus,
     /// A commission on what was earned by an introduction [R12, R36].
     IntroductionCommission,
+    /// What a client pays once for an introduction to it [R32].
+    ClientReward,
 }
 
 /// A settled earning of the payee, or its reversal.
@@ -142,11 +144,12 @@ pub enum Gate {
 
 impl RewardKind {
     /// All kinds.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::LifetimeShare,
         Self::WindowBonus,
         Self::SignUpBonus,
         Self::IntroductionCommission,
+        Self::ClientReward,
     ];
 
     /// Its stable name, as it is stored.
@@ -157,6 +160,7 @@ impl RewardKind {
             Self::WindowBonus => "WINDOW_BONUS",
             Self::SignUpBonus => "SIGN_UP_BONUS",
             Self::IntroductionCommission => "INTRODUCTION_COMMISSION",
+            Self::ClientReward => "CLIENT_REWARD",
         }
     }
 
@@ -232,7 +236,7 @@ impl Tie {
         match kind {
             RewardKind::LifetimeShare => terms.lifetime,
             RewardKind::WindowBonus => terms.bonus_rate(),
-            RewardKind::SignUpBonus => BasisPoints::WHOLE,
+            RewardKind::SignUpBonus | RewardKind::ClientReward => BasisPoints::WHOLE,
             RewardKind::IntroductionCommission => terms.commission(self.bond.kind()),
         }
     }
@@ -377,6 +381,12 @@ impl Tie {
             Bond::Attribution(attribution) => attribution.hired,
             Bond::Introduction(introduction) => !introduction.contracts.is_empty(),
         }
+    }
+
+    /// Whether whoever was vouched for had an open account when the bonus window ended.
+    #[must_use]
+    pub fn has_stayed(&self) -> bool {
+        matches!(&self.bond, Bond::Attribution(attribution) if attribution.bonus == BonusState::Due)
     }
 
     /// The referee has been hired: there is a contract, or an earning, which comes of one.

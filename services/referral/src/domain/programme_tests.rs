@@ -311,3 +311,21 @@ fn a_total_that_does_not_fit_is_an_error_and_not_a_wrong_number() {
     accrue(&mut tie, &[usd(i64::MAX, "2026-01-02")]).expect("the largest amount fits");
     assert_eq!(accrue(&mut tie, &[usd(1, "2026-01-02")]), Err(MoneyError::Overflow));
 }
+
+// R24
+#[test]
+fn what_a_referee_gets_is_a_term_and_by_default_nothing() {
+    let standard = Terms::standard();
+    assert!(standard.sign_up.values().all(|bonus| bonus.referee_minor == 0));
+    let mut generous = standard.clone();
+    generous
+        .sign_up
+        .values_mut()
+        .for_each(|bonus| bonus.referee_minor = 2_500);
+    assert_ne!(
+        generous.canonical(),
+        standard.canonical(),
+        "it is part of what identifies them"
+    );
+    assert_eq!(Terms::of_text(2, &generous.canonical()), Some(generous));
+}

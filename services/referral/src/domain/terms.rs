@@ -168,12 +168,13 @@ impl Terms {
     /// released in daily batches; at once without a hold.
     #[must_use]
     pub fn released_from(&self, settled_at: Timestamp) -> Timestamp {
-        if self.hold_days == 0 {
-            return settled_at;
-        }
-        let free = settled_at.add_days(self.hold_days);
-        let midnight = free.start_of_day();
-        if midnight == free { free } else { midnight.add_days(1) }
+        released_after(self.hold_days, settled_at)
+    }
+
+    /// Until when a reward for something that settled then is pending; `None` without a hold, whatever the clocks say.
+    #[must_use]
+    pub fn pending_until(&self, settled_at: Timestamp) -> Option<Timestamp> {
+        (self.hold_days > 0).then(|| self.released_from(settled_at))
     }
 
     /// Until when a reward for something that settled then is pending; `None` without a hold, whatever the clocks say.
@@ -364,6 +365,17 @@ impl Terms {
         // What does not come to the same text again is not all that the text says.
         (terms.canonical() == text).then_some(terms)
     }
+}
+
+/// The first midnight after a hold of so many days; at once without a hold.
+#[must_use]
+pub fn released_after(hold_days: u32, since: Timestamp) -> Timestamp {
+    if hold_days == 0 {
+        return since;
+    }
+    let free = since.add_days(hold_days);
+    let midnight = free.start_of_day();
+    if midnight == free { free } else { midnight.add_days(1) }
 }
 
 impl BonusBasis {

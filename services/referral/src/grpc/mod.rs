@@ -1,7 +1,9 @@
 //! Commands in: parse, call, wrap.
 
 mod attributions;
+mod client_programmes;
 mod convert;
+mod dashboard;
 mod invitations;
 mod links;
 mod programme;
@@ -15,6 +17,8 @@ use vouch_runtime::grpc::{parse_mutation, parse_query};
 use crate::app::{App, enrolment::Enrolling, terms};
 
 pub use attributions::Attributions;
+pub use client_programmes::ClientProgrammes;
+pub use dashboard::Dashboard;
 pub use invitations::Invitations;
 pub use links::Links;
 pub use programme::ProgrammeService;

@@ -9,6 +9,7 @@ mod m20261130_000111_referral_terms;
 mod m20261130_000112_referral_introduction;
 mod m20261130_000113_referral_standing;
 mod m20261130_000114_referral_reward;
+mod m20261130_000115_referral_release;
 mod m20261130_000120_referral_links;
 mod m20261130_000121_referral_evidence;
 mod m20261130_000122_referral_invitation;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000112_referral_introduction::Migration),
             Box::new(m20261130_000113_referral_standing::Migration),
             Box::new(m20261130_000114_referral_reward::Migration),
+            Box::new(m20261130_000115_referral_release::Migration),
             Box::new(m20261130_000120_referral_links::Migration),
             Box::new(m20261130_000121_referral_evidence::Migration),
             Box::new(m20261130_000122_referral_invitation::Migration),

@@ -1,8 +1,9 @@
 //! The tables, and the queries over them. Rows become values of the domain here and nowhere else.
 //!
-//! Locks are taken in this order, each kind in ascending id: people, referrers, funds.
+//! Locks are taken in this order, each kind in ascending id: people, referrers, funds, programmes of clients, match signals.
 
 pub mod accounts;
+pub mod client_programmes;
 pub mod contracts;
 pub mod earnings;
 pub mod erasures;
@@ -11,9 +12,11 @@ pub mod funds;
 pub mod invitations;
 pub mod lines;
 pub mod links;
+pub mod match_signals;
 pub mod people;
 pub mod programme;
 pub mod referrers;
+pub mod releases;
 pub mod screening;
 pub mod sign_ups;
 pub mod signals;

@@ -211,7 +211,7 @@ async fn a_letter_says_who_recommends_whom_for_which_job(database: TestDatabase)
     assert_eq!(mail.header("List-Unsubscribe-Post"), Some("List-Unsubscribe=One-Click"));
 }
 
-// R13, R17, R18, R19, R29
+// R13, R17, R18, R19, R29, R5
 async fn a_friend_comes_from_the_letter_to_being_hired(database: TestDatabase) {
     let sink = SmtpSink::start().await.expect("a mail server");
     let house = House::mailing_to(&database, JOINED, &sink).await;

@@ -1,6 +1,8 @@
 //! The referral service alone, over its real gRPC port, on both databases; payments and onboarding are played.
 
 mod attributing;
+mod client_programmes;
+mod dashboard;
 mod enrolment;
 mod harness;
 mod inviting;

@@ -142,6 +142,7 @@ impl World {
             epoch: 1,
             sequence: 1,
             released_at: NOON,
+            funder: None,
         };
         let total = self.totals.entry(key).or_insert(release.nothing_posted());
         release.sequence = total.sequence + i64::from(newer);
@@ -274,6 +275,7 @@ impl World {
                 epoch: total.epoch + 1,
                 sequence: 1,
                 released_at: NOON,
+                funder: None,
             };
             if let Some(posting) = self.totals.get_mut(&total.key).unwrap().post(&back).unwrap() {
                 self.book.reward(&posting).unwrap();
@@ -322,6 +324,7 @@ proptest! {
                 epoch: number / 5,
                 sequence: number,
                 released_at: NOON,
+                funder: None,
             })
             .collect();
         let mut total = releases[0].nothing_posted();

@@ -130,6 +130,7 @@ fn contradicting_releases_are_refused() {
         epoch,
         sequence,
         released_at: NOON,
+        funder: None,
     };
     let two_amounts = RewardError::TwoAmounts {
         tie_id: key.tie_id,

@@ -183,7 +183,7 @@ pub async fn paid_rewards(conn: &impl ConnectionTrait) -> Result<Vec<PaidRewards
                  WHEN t.credit_account_id = a.id THEN -t.amount_minor ELSE 0 END) AS bigint) \
                  FROM transfer t WHERE t.position > c.checked_position), 0) - COALESCE(s.sum_minor, 0) AS paid, \
              COALESCE((SELECT CAST(SUM(r.posted_minor) AS bigint) FROM reward_total r \
-                 WHERE r.currency = a.currency), 0) AS posted \
+                 WHERE r.currency = a.currency AND r.kind <> 'CLIENT_REWARD'), 0) AS posted \
          FROM ledger_account a JOIN ledger_check c ON c.run = 'NEW' \
          LEFT JOIN ledger_check_sum s ON s.run = 'NEW' AND s.account_id = a.id \
          WHERE a.owner_id = $1 AND a.kind = 'REWARD_EXPENSE' ORDER BY a.currency";

@@ -260,6 +260,7 @@ impl Machine {
                     made,
                     contracts: Vec::new(),
                     completed: false,
+                    own: None,
                 };
                 introduction.bind(&self.contracts());
                 (person, referrer, terms, Bond::Introduction(introduction))

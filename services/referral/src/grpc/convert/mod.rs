@@ -1,5 +1,7 @@
 //! Between the wire and the use cases.
 
+pub(super) mod client_programmes;
+pub(super) mod dashboard;
 pub(super) mod programme;
 pub(super) mod screening;
 

@@ -14,8 +14,8 @@ use vouch_primitives::{AccountId, AttributionId, ClientId, PersonId, ReferrerId,
 use vouch_storage::{StorageError, Txn};
 
 use self::rows::{attribution, consent, introduction};
-use super::{ROWS, corrupt};
-use crate::domain::{Bond, Tie};
+use super::{ROWS, corrupt, releases::Released};
+use crate::domain::{Bond, Release, Tie};
 
 pub use self::{
     sums::{released, released_to_all},
@@ -45,6 +45,27 @@ impl Loaded {
     #[must_use]
     pub fn is_newly_hired(&self) -> bool {
         self.tie.is_hired() && !self.stored.is_hired()
+    }
+
+    /// Whether something has changed that good referrals are told by: screening, the hire, or the end of the window.
+    #[must_use]
+    pub fn is_told_anew(&self) -> bool {
+        let state = |tie: &Tie| (tie.screening, tie.is_hired(), tie.has_stayed());
+        state(&self.tie) != state(&self.stored)
+    }
+
+    /// What a release adds to those before it, for the record.
+    #[must_use]
+    pub fn released(&self, release: Release, released_at: Timestamp) -> Released {
+        let key = (release.kind, release.cumulative.currency);
+        let before = self.stored.rewards.get(&key).map_or(0, |reward| reward.released);
+        Released {
+            tie: self.tie.id,
+            referrer: self.tie.referrer,
+            release,
+            amount_minor: release.cumulative.minor - before,
+            released_at,
+        }
     }
 
     /// The moment of the next release, if it is another than it was.
@@ -92,6 +113,8 @@ pub async fn insert_introduction(txn: &Txn, tie: &Tie, message: &str) -> Result<
         terms_version: Set(i32::try_from(tie.first_terms().version).map_err(corrupt)?),
         made_at: Set(bond.made.as_micros()),
         message: Set(message.to_owned()),
+        client_programme_id: Set(bond.own.map(|own| own.programme.as_uuid())),
+        client_reward: Set(write::grant_name(bond.own.map(|own| own.grant)).to_owned()),
     };
     let inserted = introduction::Entity::insert_many([row])
         .on_conflict(OnConflict::new().do_nothing().to_owned())

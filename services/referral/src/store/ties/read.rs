@@ -6,16 +6,16 @@ use std::{
 };
 
 use sea_orm::{ConnectionTrait, entity::prelude::*};
-use vouch_primitives::{AccountId, ClientId, Money, PersonId, ReferrerId, Share, Timestamp};
+use vouch_primitives::{AccountId, ClientId, ClientProgrammeId, Money, PersonId, ReferrerId, Share, Timestamp};
 use vouch_storage::StorageError;
 
 use super::rows::{attribution, consent, introduction, pending, total};
 use crate::{
     domain::{
-        Attribution, Bond, BonusState, Contract, Introduction, ReferralKind, Reward, RewardKind, Screening, SignUp,
-        Standing, Terms, Tie,
+        Attribution, Bond, BonusState, ClientProgramme, ClientReward, Contract, Grant, Introduction, ReferralKind,
+        Reward, RewardKind, Screening, SignUp, Standing, Terms, Tie,
     },
-    store::{ROWS, contracts, corrupt, programme, screening, standing},
+    store::{ROWS, client_programmes, contracts, corrupt, programme, screening, standing},
 };
 
 /// What the rows of ties depend on.
@@ -27,6 +27,7 @@ struct Surroundings {
     related: HashMap<PersonId, Vec<ClientId>>,
     screening: HashMap<PersonId, Screening>,
     contracts: Vec<Contract>,
+    programmes: HashMap<Uuid, ClientProgramme>,
 }
 
 /// The ties of these rows.
@@ -49,7 +50,7 @@ pub(super) async fn ties(
         ties.push(around.tie(ids, row.terms_version, bond)?);
     }
     for row in introductions {
-        let bond = Bond::Introduction(read_introduction(row, &around.contracts)?);
+        let bond = Bond::Introduction(read_introduction(row, &around)?);
         let ids = (row.id, row.referrer_id, row.payee_person_id, row.account_id);
         ties.push(around.tie(ids, row.terms_version, bond)?);
     }
@@ -83,6 +84,10 @@ impl Surroundings {
             .iter()
             .map(|row| AccountId::from_uuid(row.payee_account_id))
             .collect();
+        let programmes = introductions
+            .iter()
+            .filter_map(|row| row.client_programme_id.map(ClientProgrammeId::from_uuid))
+            .collect();
         Ok(Self {
             rewards: rewards(conn, &ids).await?,
             consents: consents(conn, attributions, &terms).await?,
@@ -90,6 +95,11 @@ impl Surroundings {
             related: standing::related(conn, &people).await?,
             screening: screening::of_people(conn, &people).await?,
             contracts: contracts::of_accounts(conn, &accounts).await?,
+            programmes: client_programmes::with_ids(conn, &programmes)
+                .await?
+                .into_iter()
+                .map(|programme| (programme.id.as_uuid(), programme))
+                .collect(),
             terms,
         })
     }
@@ -206,7 +216,7 @@ fn read_attribution(row: &attribution::Model) -> Result<Attribution, StorageErro
     })
 }
 
-fn read_introduction(row: &introduction::Model, contracts: &[Contract]) -> Result<Introduction, StorageError> {
+fn read_introduction(row: &introduction::Model, around: &Surroundings) -> Result<Introduction, StorageError> {
     let mut introduction = Introduction {
         kind: referral_kind(&row.kind)?,
         account: AccountId::from_uuid(row.payee_account_id),
@@ -214,9 +224,28 @@ fn read_introduction(row: &introduction::Model, contracts: &[Contract]) -> Resul
         made: Timestamp::from_micros(row.made_at),
         contracts: Vec::new(),
         completed: false,
+        own: row
+            .client_programme_id
+            .map(|id| own_reward(row, id, around))
+            .transpose()?,
     };
-    introduction.bind(contracts);
+    introduction.bind(&around.contracts);
     Ok(introduction)
+}
+
+fn own_reward(row: &introduction::Model, id: Uuid, around: &Surroundings) -> Result<ClientReward, StorageError> {
+    let programme = around.programmes.get(&id).ok_or_else(|| corrupt("no such programme"))?;
+    let grant = match row.client_reward.as_str() {
+        "OPEN" => Grant::Open,
+        "GRANTED" => Grant::Granted,
+        "SPENT" => Grant::Spent,
+        _ => return Err(corrupt("unknown state of a client's reward")),
+    };
+    Ok(ClientReward {
+        programme: programme.id,
+        terms: programme.terms,
+        grant,
+    })
 }
 
 fn referral_kind(name: &str) -> Result<ReferralKind, StorageError> {

@@ -47,6 +47,8 @@ pub mod introduction {
         pub terms_version: i32,
         pub made_at: i64,
         pub message: String,
+        pub client_programme_id: Option<Uuid>,
+        pub client_reward: String,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -8,10 +8,10 @@ use vouch_storage::{StorageError, Txn};
 
 use super::{
     Loaded,
-    rows::{attribution, pending, total},
+    rows::{attribution, introduction, pending, total},
 };
 use crate::{
-    domain::{Attribution, Bond, BonusState, SignUp, Tie},
+    domain::{Attribution, Bond, BonusState, Grant, SignUp, Tie},
     store::{ROWS, corrupt},
 };
 
@@ -21,6 +21,7 @@ use crate::{
 /// If the database fails.
 pub async fn save(txn: &Txn, now: Timestamp, ties: &[Loaded]) -> Result<(), StorageError> {
     save_bonds(txn, ties).await?;
+    save_own_rewards(txn, ties).await?;
     let totals: Vec<_> = ties.iter().flat_map(totals_of).collect::<Result<_, _>>()?;
     for chunk in totals.chunks(ROWS) {
         let key = [total::Column::TieId, total::Column::Kind, total::Column::Currency];
@@ -86,6 +87,45 @@ async fn save_bonds(txn: &Txn, ties: &[Loaded]) -> Result<(), StorageError> {
         }
     }
     Ok(())
+}
+
+/// What became of the rewards of clients: each state is one statement for all introductions that have come to it.
+async fn save_own_rewards(txn: &Txn, ties: &[Loaded]) -> Result<(), StorageError> {
+    let mut moved: BTreeMap<&str, Vec<Uuid>> = BTreeMap::new();
+    for loaded in ties.iter().filter(|loaded| loaded.tie.bond != loaded.stored.bond) {
+        if let (Some(now), before) = (own_grant(&loaded.tie), own_grant(&loaded.stored))
+            && Some(now) != before
+        {
+            moved.entry(grant_name(Some(now))).or_default().push(loaded.tie.id);
+        }
+    }
+    for (state, ids) in moved {
+        for chunk in ids.chunks(ROWS) {
+            introduction::Entity::update_many()
+                .col_expr(introduction::Column::ClientReward, Expr::value(state))
+                .filter(introduction::Column::Id.is_in(chunk.iter().copied()))
+                .exec(txn)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+fn own_grant(tie: &Tie) -> Option<Grant> {
+    match &tie.bond {
+        Bond::Introduction(introduction) => introduction.own.map(|own| own.grant),
+        Bond::Attribution(_) => None,
+    }
+}
+
+/// Where the reward of a client stands, as it is stored.
+pub(super) const fn grant_name(grant: Option<Grant>) -> &'static str {
+    match grant {
+        None => "NONE",
+        Some(Grant::Open) => "OPEN",
+        Some(Grant::Granted) => "GRANTED",
+        Some(Grant::Spent) => "SPENT",
+    }
 }
 
 fn state_of(bond: &Attribution) -> (&'static str, bool, bool, &'static str, String, i64) {

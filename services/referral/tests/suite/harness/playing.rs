@@ -8,12 +8,14 @@ use vouch_proto::{
     onboarding::v1::{AccountClosed, AccountReopened},
     payments::v1::{ContractEnded, ContractStarted},
     referral::v1::{
-        self as pb, programme_service_client::ProgrammeServiceClient, screening_service_client::ScreeningServiceClient,
+        self as pb, client_programme_service_client::ClientProgrammeServiceClient,
+        dashboard_service_client::DashboardServiceClient, programme_service_client::ProgrammeServiceClient,
+        screening_service_client::ScreeningServiceClient,
     },
 };
 use vouch_runtime::access::Signed;
 
-use super::{Earning, House, Person, Rosa, at, envelope};
+use super::{Earning, House, Person, Rosa, at, envelope, minor, usd};
 
 /// A contract with a client.
 #[derive(Clone, Copy)]
@@ -258,6 +260,64 @@ impl House {
             .expect("explained")
             .into_inner();
         explained.outcomes.iter().map(pb::EarningOutcome::verdict).collect()
+    }
+
+    /// Rosa appeals against the rejection of whoever a tie is about.
+    pub async fn appeal(&self, tie: &str) -> Result<(), Status> {
+        let request = pb::AppealScreeningRequest {
+            request_id: RequestId::new().to_string(),
+            attribution_id: tie.to_owned(),
+            message: "They are real".to_owned(),
+        };
+        self.screening().appeal_screening(request).await.map(drop)
+    }
+
+    pub fn client_programmes(&self) -> ClientProgrammeServiceClient<Signed> {
+        ClientProgrammeServiceClient::new(self.channel.clone())
+    }
+
+    pub fn dashboard(&self) -> DashboardServiceClient<Signed> {
+        DashboardServiceClient::new(self.channel.clone())
+    }
+
+    /// A client opens a programme: so much for each introduction that came to a contract, and so much in all.
+    pub async fn open_programme(
+        &self,
+        client: ClientId,
+        (reward, budget): (i64, i64),
+        qualification: pb::terms::Qualification,
+    ) -> Result<pb::ClientProgramme, Status> {
+        let request = pb::OpenClientProgrammeRequest {
+            request_id: RequestId::new().to_string(),
+            client_id: client.to_string(),
+            reward: usd(reward),
+            qualification: i32::from(qualification),
+            hold_days: 0,
+            budget: usd(budget),
+        };
+        let opened = self.client_programmes().open_client_programme(request).await?;
+        Ok(opened.into_inner().programme.expect("a programme"))
+    }
+
+    /// What a client has granted so far, of its newest programme.
+    pub async fn granted(&self, client: ClientId) -> i64 {
+        let request = pb::ListClientProgrammesRequest {
+            client_id: client.to_string(),
+            ..Default::default()
+        };
+        let listed = self.client_programmes().list_client_programmes(request).await;
+        let newest = listed.expect("a page").into_inner().programmes.remove(0);
+        minor(&newest.granted)
+    }
+
+    /// Somebody whom Rosa introduces to a client.
+    pub async fn introduced(&self, rosa: &Rosa, client: ClientId) -> (Person, String) {
+        let payee = Person::new();
+        self.known(&payee).await;
+        let introduced = self
+            .introduce(rosa, &payee, client, pb::ReferralKind::ClientIntroduction)
+            .await;
+        (payee, introduced.expect("introduced").id)
     }
 
     pub async fn whole_total(&self, rosa: &Rosa, person: &Person) -> pb::AttributionTotal {
