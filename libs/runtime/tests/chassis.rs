@@ -136,7 +136,7 @@ impl World {
         match answer {
             Ok(answer) => answer.into_inner().status(),
             // Nobody has looked at it yet.
-            Err(status) if status.code() == tonic::Code::NotFound => ServingStatus::ServiceUnknown,
+            Err(status) if status.code() == Code::NotFound => ServingStatus::ServiceUnknown,
             Err(status) => panic!("{entry}: {status}"),
         }
     }

@@ -7,7 +7,7 @@ use vouch_primitives::{ContractId, InvoiceId, PersonId, TimeEntryId, Timestamp};
 use super::{Contract, ContractError, ContractState, Invoice, Pause, Pay, Week, invoice::worth_rounded_down};
 
 /// How many entries of one week a contract may have.
-pub const MOST_ENTRIES: u64 = 500;
+pub const MOST_ENTRIES: usize = 500;
 
 /// Whole minutes of one week: from `start` up to, and without, `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,7 +56,7 @@ pub struct TimeEntry {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Others {
     /// How many entries.
-    pub entries: u64,
+    pub entries: usize,
     /// Their minutes, all together.
     pub minutes: u64,
 }

@@ -62,7 +62,7 @@ pub async fn others(conn: &impl ConnectionTrait, entry: &TimeEntry) -> Result<Ot
         .iter()
         .map(|(start, end)| time(*end).since(time(*start)).as_secs() / 60);
     Ok(Others {
-        entries: others.len() as u64,
+        entries: others.len(),
         minutes: minutes.sum(),
     })
 }

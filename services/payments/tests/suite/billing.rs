@@ -37,7 +37,6 @@ impl World {
     async fn methods(&self, client: &str) -> Vec<(String, bool, bool)> {
         let request = pb::ListBillingMethodsRequest {
             client_id: client.to_owned(),
-            ..pb::ListBillingMethodsRequest::default()
         };
         let answer = self.billing.clone().list_billing_methods(request).await;
         let methods = answer.expect("a list").into_inner().billing_methods.into_iter();

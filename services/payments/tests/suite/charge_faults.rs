@@ -131,7 +131,7 @@ impl PaymentGateway for Provider {
 }
 
 async fn world(database: TestDatabase, provider: &Arc<Provider>) -> World {
-    let provider: Arc<dyn PaymentGateway> = Arc::clone(provider) as _;
+    let provider = Arc::clone(provider);
     World::with(database, MemoryBus::faultless(), provider).await
 }
 

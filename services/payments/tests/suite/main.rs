@@ -1,6 +1,8 @@
 //! The service alone, over its real gRPC port, on SQLite and on PostgreSQL. Events go over a bus in memory; what other
 //! services would say is published by hand.
 
+#![expect(clippy::large_futures, reason = "a world has a client of each gRPC service")]
+
 mod amounts;
 mod availability;
 mod billing;

@@ -13,7 +13,7 @@ pub fn text_of(pdf: &[u8]) -> Vec<String> {
             .map_or_else(BTreeMap::new, |object| characters(&inflated(object)))
     });
     let pages = objects.keys().filter(|id| **id >= 15 && *id % 2 == 0);
-    pages.map(|id| shown(&inflated(&objects[id]), &maps)).collect()
+    pages.map(|id| shown(&inflated(objects[id]), &maps)).collect()
 }
 
 /// The objects by number.

@@ -62,7 +62,7 @@ pub async fn explained(house: &House, rosa: &Rosa) -> Vec<(Sort, Verdict, bool)>
     let mut told: Vec<_> = evidence
         .map(|it| (it.sort(), it.verdict(), it.referrer_id == rosa.id))
         .collect();
-    told.sort_by_key(|(sort, verdict, _)| (*sort as i32, *verdict as i32));
+    told.sort_by_key(|(sort, verdict, _)| (i32::from(*sort), i32::from(*verdict)));
     told
 }
 

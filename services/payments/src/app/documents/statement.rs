@@ -72,7 +72,7 @@ pub(super) struct StatementFile {
 
 #[derive(Debug)]
 enum Writer {
-    Csv(Csv),
+    Csv(Box<Csv>),
     Pdf(Box<Pdf>),
     Ended,
 }
@@ -92,7 +92,7 @@ impl App {
         };
         let (frame, _) = self.get_statement(of, none).await?;
         let writer = match format {
-            Format::Csv => Writer::Csv(begin_csv(&of, period, &frame)?),
+            Format::Csv => Writer::Csv(Box::new(begin_csv(&of, period, &frame)?)),
             Format::Pdf => Writer::Pdf(Box::new(begin_pdf(&of, period, &frame)?)),
         };
         let file = StatementFile {

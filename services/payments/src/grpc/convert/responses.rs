@@ -54,7 +54,8 @@ impl From<ContractView> for pb::Contract {
                     Author::Client => Halter::Client,
                     Author::Talent => Halter::Talent,
                     Author::Operator => Halter::Operator,
-                }) as i32,
+                })
+                .into(),
             next_weekly_limit: limits.waiting(view.at).map(|(from, minutes)| pb::WeeklyLimit {
                 from_time: Some(to_wire_time(from.start())),
                 minutes,
