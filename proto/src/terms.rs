@@ -2,7 +2,7 @@
 
 use vouch_primitives::terms::{
     ContractTerms, EXPECTED_WEEKLY_HOURS, FixedPay, HourlyPay, MilestoneTerms, PAYMENT_TERMS_LENGTH, Pay, PayError,
-    SCOPE_LENGTH, Schedule, TITLE_LENGTH, WEEKLY_LIMIT_MINUTES,
+    PayPeriod, RecurringPay, SCOPE_LENGTH, Schedule, TITLE_LENGTH, WEEKLY_LIMIT_MINUTES,
 };
 
 use crate::{
@@ -34,8 +34,11 @@ pub fn contract_terms(fields: &mut Fields, terms: &common::ContractTerms) -> Opt
         Some(WirePay::Fixed(fixed)) => fields
             .within("fixed", |fields| fixed_pay(fields, fixed))
             .map(Pay::Fixed),
+        Some(WirePay::Recurring(recurring)) => fields
+            .within("recurring", |fields| recurring_pay(fields, recurring))
+            .map(Pay::Recurring),
         None => {
-            fields.refuse("pay", "REQUIRED", "is required: hourly or fixed");
+            fields.refuse("pay", "REQUIRED", "is required: hourly, fixed or recurring");
             None
         }
     };
@@ -88,6 +91,45 @@ fn fixed_pay(fields: &mut Fields, fixed: &common::FixedPay) -> Option<FixedPay> 
         .ok()
 }
 
+/// Reads what is paid per period; `None` if a violation was noted.
+#[must_use]
+pub fn recurring_pay(fields: &mut Fields, recurring: &common::RecurringPay) -> Option<RecurringPay> {
+    let amount = fields.positive_money("amount", recurring.amount.as_ref());
+    let every = match recurring.every() {
+        common::PayPeriod::Week => Some(PayPeriod::Week),
+        common::PayPeriod::TwoWeeks => Some(PayPeriod::TwoWeeks),
+        common::PayPeriod::Month => Some(PayPeriod::Month),
+        common::PayPeriod::Quarter => Some(PayPeriod::Quarter),
+        common::PayPeriod::Unspecified => {
+            fields.refuse(
+                "every",
+                "REQUIRED",
+                "is required: a week, two weeks, a month or a quarter",
+            );
+            None
+        }
+    };
+    Some(RecurringPay {
+        amount: amount?,
+        every: every?,
+    })
+}
+
+impl From<RecurringPay> for common::RecurringPay {
+    fn from(pay: RecurringPay) -> Self {
+        let every = match pay.every {
+            PayPeriod::Week => common::PayPeriod::Week,
+            PayPeriod::TwoWeeks => common::PayPeriod::TwoWeeks,
+            PayPeriod::Month => common::PayPeriod::Month,
+            PayPeriod::Quarter => common::PayPeriod::Quarter,
+        };
+        Self {
+            amount: Some(pay.amount.into()),
+            every: every.into(),
+        }
+    }
+}
+
 fn milestone(fields: &mut Fields, milestone: &common::MilestoneTerms) -> Option<MilestoneTerms> {
     let title = fields.line("title", &milestone.title, TITLE_LENGTH);
     let amount = fields.positive_money("amount", milestone.amount.as_ref());
@@ -128,6 +170,7 @@ impl From<&ContractTerms> for common::ContractTerms {
                 Pay::Fixed(pay) => WirePay::Fixed(common::FixedPay {
                     milestones: wire_milestones(pay),
                 }),
+                Pay::Recurring(pay) => WirePay::Recurring((*pay).into()),
             }),
         }
     }

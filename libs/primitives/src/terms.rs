@@ -39,6 +39,8 @@ pub enum Pay {
     Hourly(HourlyPay),
     /// By agreed amounts.
     Fixed(FixedPay),
+    /// One amount per period [B2].
+    Recurring(RecurringPay),
 }
 
 /// Pay by the hour.
@@ -55,6 +57,66 @@ pub struct HourlyPay {
 pub struct FixedPay {
     milestones: Vec<MilestoneTerms>,
     agreed_amount: Money,
+}
+
+/// One amount for each period, for as long as the contract lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecurringPay {
+    /// For a whole period; above zero, and no larger than an amount may be.
+    pub amount: Money,
+    /// How often.
+    pub every: PayPeriod,
+}
+
+/// How long a period of a recurring contract is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PayPeriod {
+    /// Seven days.
+    Week,
+    /// Fourteen days.
+    TwoWeeks,
+    /// A calendar month.
+    Month,
+    /// Three calendar months.
+    Quarter,
+}
+
+impl PayPeriod {
+    /// All periods.
+    pub const ALL: [Self; 4] = [Self::Week, Self::TwoWeeks, Self::Month, Self::Quarter];
+
+    /// Its stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Week => "WEEK",
+            Self::TwoWeeks => "TWO_WEEKS",
+            Self::Month => "MONTH",
+            Self::Quarter => "QUARTER",
+        }
+    }
+
+    /// How often that is, as it stands behind an amount.
+    #[must_use]
+    pub const fn how_often(self) -> &'static str {
+        match self {
+            Self::Week => "a week",
+            Self::TwoWeeks => "every two weeks",
+            Self::Month => "a month",
+            Self::Quarter => "a quarter",
+        }
+    }
+
+    /// The moment so many periods after `first`, the ends of months clamped.
+    #[must_use]
+    pub fn after(self, first: Timestamp, number: u32) -> Timestamp {
+        match self {
+            Self::Week => first.add_days(number.saturating_mul(7)),
+            Self::TwoWeeks => first.add_days(number.saturating_mul(14)),
+            Self::Month => first.add_months_clamped(number),
+            Self::Quarter => first.add_months_clamped(number.saturating_mul(3)),
+        }
+    }
 }
 
 /// One piece of fixed-price work as it is offered.

@@ -148,6 +148,8 @@ const fn reason_of(refusal: &ContractError) -> &'static str {
     match refusal {
         ContractError::NotFixedPrice => "CONTRACT_NOT_FIXED_PRICE",
         ContractError::NotHourly => "CONTRACT_NOT_HOURLY",
+        // Periods are closed by timers alone.
+        ContractError::NotRecurring => "CONTRACT_NOT_RECURRING",
         ContractError::Paused => "CONTRACT_PAUSED",
         ContractError::Unpaid => "CONTRACT_UNPAID",
         ContractError::Ended => "CONTRACT_ENDED",

@@ -1,12 +1,13 @@
 //! Facts in: which function takes which event of another service.
 
 use vouch_messaging::{Fact, Router};
-use vouch_primitives::{Money, PersonId};
+use vouch_primitives::{Money, PersonId, terms::RecurringPay};
 use vouch_proto::{
     Fields, Violations,
     common::v1::{FixedPay, HourlyPay},
     onboarding::v1::{AccountRegistered, OfferAccepted, PersonErased, offer_accepted},
     referral::v1::{RewardKind as WireRewardKind, RewardReleased},
+    terms::recurring_pay,
 };
 
 use crate::{
@@ -78,6 +79,9 @@ fn accepted_offer(fact: &Fact<OfferAccepted>) -> Result<Fact<AcceptedOffer>, Vio
     let pay = match &event.pay {
         Some(offer_accepted::Pay::Hourly(pay)) => fields.within("hourly", |fields| hourly(fields, pay)),
         Some(offer_accepted::Pay::Fixed(pay)) => fields.within("fixed", |fields| fixed(fields, pay)),
+        Some(offer_accepted::Pay::Recurring(pay)) => fields
+            .within("recurring", |fields| recurring_pay(fields, pay))
+            .map(|RecurringPay { amount, every }| (Pay::Recurring { amount, every }, vec![])),
         None => {
             fields.refuse("pay", "REQUIRED", "is required");
             None

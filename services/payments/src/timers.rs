@@ -17,6 +17,7 @@ use crate::app::{
     outcomes::CHARGE_BACK,
     payout_dispatch::SEND,
     payout_runs::RUN,
+    periods::CLOSE_PERIOD,
 };
 
 /// The kinds that ask a payment provider, and so are carried out outside a transaction.
@@ -36,6 +37,7 @@ pub async fn fire(app: App, txn: Arc<Txn>, due: Batch) -> Result<(), BoxError> {
         CLOSE_WEEK => app.close_weeks(&txn, due.now, &due.timers).await?,
         RETRY => app.retry_charges(&txn, due.now, &due.timers).await?,
         RUN => app.run_payouts(&txn, due.now, &due.timers).await?,
+        CLOSE_PERIOD => app.close_periods(&txn, due.now, &due.timers).await?,
         SETTLE => app.settle_earnings(&txn, due.now, &due.timers).await?,
         unknown => return Err(format!("no timer is called {unknown:?}").into()),
     }

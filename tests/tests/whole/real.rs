@@ -4,12 +4,16 @@ use std::{fs, time::Duration};
 
 use tokio::time::Instant;
 use vouch_primitives::{Currency, Money, RequestId, Timestamp};
-use vouch_proto::{common::v1 as common, onboarding::v1::get_home_response::NextStep, payments::v1 as payments};
+use vouch_proto::{
+    common::v1 as common, invitation::v1 as invitation, onboarding::v1::get_home_response::NextStep,
+    payments::v1 as payments,
+};
 use vouch_suite::{
     Cluster, SERVICES, Story,
     cluster::Plan,
     earnings,
     playback::{Playback, Scene, beginning},
+    story::terms,
 };
 use vouch_testkit::{Engine, Signal, eventually};
 
@@ -63,7 +67,49 @@ async fn story(engine: Engine) {
 
     explained_is_posted(&story, &playback.referrer.id).await;
     the_message_went_to_two_places(&story).await;
+    work_is_paid_per_period(&story).await;
     a_service_that_is_asked_to_stop_under_load_loses_nothing(cluster, &story, &playback).await;
+}
+
+/// From the invitation to the money, without anybody's doing in between.
+async fn work_is_paid_per_period(story: &Story) {
+    let quay = story.company("Quay Press", "Quinn Abe", "quinn@quay.example").await;
+    let begin = story.clock.now().await.expect("a moment");
+    let recurring = common::RecurringPay {
+        amount: Some(Money::new(100_000, Currency::USD).into()),
+        every: common::PayPeriod::Month.into(),
+    };
+    let request = invitation::SendInvitationRequest {
+        request_id: RequestId::new().to_string(),
+        client_id: quay.expect("a company").id,
+        hiring_manager_id: String::new(),
+        talent_type: invitation::TalentType::Freelancer.into(),
+        recipient_email: "kim@talent.example".to_owned(),
+        recipient_name: "Kim".to_owned(),
+        content: Some(invitation::send_invitation_request::Content::ContractTerms(
+            common::ContractTerms {
+                pay: Some(common::contract_terms::Pay::Recurring(recurring)),
+                ..terms(("the press", Money::new(1, Currency::USD)), begin)
+            },
+        )),
+        personal_message: "Look after our press".to_owned(),
+    };
+    let mut invitations = story.clients.invitations.clone();
+    invitations.send_invitation(request).await.expect("sent");
+    let (_, case) = story
+        .activate("Kim", "kim@talent.example", "")
+        .await
+        .expect("activated");
+    let contract = story.accept(&case, "Hello Quinn").await.expect("a contract");
+    // A month, and the nine days until its money is available.
+    let available = begin.start_of_day().add_months_clamped(1).add_days(9);
+    story.clock.advance_to(available, |_| ()).await.expect("later");
+    let balances = story.balances(&contract.account_id).await.expect("balances");
+    let parts: Vec<_> = balances
+        .iter()
+        .map(|one| (minor(&one.pending), minor(&one.available)))
+        .collect();
+    assert_eq!(parts, [(0, 90_000)]);
 }
 
 async fn explained_is_posted(story: &Story, referrer: &str) {

@@ -139,6 +139,7 @@ fn facts(terms: &ContractTerms) -> Vec<(String, String)> {
             add("Hourly rate", unbroken(*rate));
             add("Weekly limit", hours(*weekly_limit_minutes));
         }
+        Pay::Recurring(pay) => add("Amount", format!("{} {}", unbroken(pay.amount), pay.every.how_often())),
         Pay::Fixed(pay) => {
             add("Agreed amount", unbroken(pay.agreed_amount()));
             for (milestone, number) in pay.milestones().iter().zip(1..) {
@@ -174,7 +175,10 @@ fn hours(minutes: u32) -> String {
 mod tests {
     use std::path::Path;
 
-    use vouch_primitives::{ClientId, Currency, HiringManagerId, InvitationId, TalentCloudId};
+    use vouch_primitives::{
+        ClientId, Currency, HiringManagerId, InvitationId, TalentCloudId,
+        terms::{PayPeriod, RecurringPay},
+    };
     use vouch_testkit::tools::assert_golden;
 
     use super::*;
@@ -213,6 +217,13 @@ mod tests {
             milestone("Website", 1_000_000),
         ];
         terms(Pay::Fixed(FixedPay::try_new(milestones).expect("a sum")))
+    }
+
+    fn recurring() -> Content {
+        terms(Pay::Recurring(RecurringPay {
+            amount: Money::new(250_000, Currency::USD),
+            every: PayPeriod::TwoWeeks,
+        }))
     }
 
     fn cloud() -> Content {
@@ -258,6 +269,10 @@ mod tests {
         for (name, letter) in [
             ("freelancer-contract-hourly", letter(Freelancer, hourly(), Invited)),
             ("freelancer-contract-fixed", letter(Freelancer, fixed(), Invited)),
+            (
+                "freelancer-contract-recurring",
+                letter(Freelancer, recurring(), Invited),
+            ),
             ("freelancer-contract-offer", letter(Freelancer, fixed(), Offered)),
             ("freelancer-contract-reminder", letter(Freelancer, fixed(), Reminded)),
             ("freelancer-cloud", letter(Freelancer, cloud(), Invited)),
@@ -287,6 +302,7 @@ mod tests {
             for (content, shown, hidden) in [
                 (hourly(), "USD\u{a0}85.50", "Agreed amount"),
                 (fixed(), "USD\u{a0}12,500.00", "Hourly rate"),
+                (recurring(), "USD\u{a0}2,500.00 every two weeks", "Agreed amount"),
             ] {
                 let html = letter(talent_type, content, Occasion::Invited)
                     .render()

@@ -136,7 +136,7 @@ impl Says {
     pub const fn pay_kind(&self) -> PayKind {
         match self.terms.pay {
             Pay::Hourly(_) => PayKind::Hourly,
-            Pay::Fixed(_) => PayKind::Fixed,
+            Pay::Fixed(_) | Pay::Recurring(_) => PayKind::Fixed,
         }
     }
 

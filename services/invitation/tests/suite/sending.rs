@@ -4,7 +4,10 @@ use futures::future::join_all;
 use tonic::Code;
 use vouch_primitives::{ClientId, HiringManagerId};
 use vouch_proto::{
-    common::v1::{ContractTerms, FixedPay, HourlyPay, MilestoneTerms, Money, Schedule, contract_terms::Pay},
+    common::v1::{
+        ContractTerms, FixedPay, HourlyPay, MilestoneTerms, Money, PayPeriod, RecurringPay, Schedule,
+        contract_terms::Pay,
+    },
     convert::to_wire_time,
     invitation::v1::{self as pb, invitation, send_invitation_request::Content as SentContent},
 };
@@ -200,6 +203,27 @@ fn bad_pay() -> Vec<(Pay, Vec<&'static str>)> {
         (
             hourly(Some(usd(1)), 10_081),
             vec!["contract_terms.hourly.weekly_limit_minutes OUT_OF_RANGE"],
+        ),
+        (
+            Pay::Recurring(RecurringPay::default()),
+            vec![
+                "contract_terms.recurring.amount REQUIRED",
+                "contract_terms.recurring.every REQUIRED",
+            ],
+        ),
+        (
+            Pay::Recurring(RecurringPay {
+                amount: Some(usd(0)),
+                every: PayPeriod::Month.into(),
+            }),
+            vec!["contract_terms.recurring.amount.minor_units OUT_OF_RANGE"],
+        ),
+        (
+            Pay::Recurring(RecurringPay {
+                amount: Some(usd(1)),
+                every: 77,
+            }),
+            vec!["contract_terms.recurring.every REQUIRED"],
         ),
         (fixed(vec![]), vec!["contract_terms.fixed.milestones REQUIRED"]),
         (

@@ -270,6 +270,7 @@ fn offer_accepted(case: &Case, offer: &Offer, contract: Contract, terms: &Contra
     let pay = terms.pay.clone().map(|pay| match pay {
         Pay::Hourly(hourly) => pb::offer_accepted::Pay::Hourly(hourly),
         Pay::Fixed(fixed) => pb::offer_accepted::Pay::Fixed(fixed),
+        Pay::Recurring(recurring) => pb::offer_accepted::Pay::Recurring(recurring),
     });
     pb::OfferAccepted {
         offer_id: offer.id.to_string(),

@@ -190,7 +190,7 @@ async fn make_tasks(txn: &Txn, now: Timestamp, person: &Person, file: &CaseFile)
 fn work_of(terms: Option<&ContractTerms>) -> Work {
     match terms.and_then(|terms| terms.pay.as_ref()) {
         Some(Pay::Hourly(_)) => Work::Hourly,
-        Some(Pay::Fixed(_)) => Work::Fixed,
+        Some(Pay::Fixed(_) | Pay::Recurring(_)) => Work::Fixed,
         None => Work::TalentCloud,
     }
 }

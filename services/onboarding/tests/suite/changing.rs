@@ -2,7 +2,7 @@
 
 use tonic::{Code, Status};
 use vouch_proto::{
-    common::v1::{ContractTerms, contract_terms::Pay},
+    common::v1::{ContractTerms, PayPeriod, RecurringPay, contract_terms::Pay},
     onboarding::v1::{self as pb, case},
 };
 use vouch_runtime::access::Caller;
@@ -15,7 +15,11 @@ use crate::{
     world::{World, refusal},
 };
 
-on_both_databases! { the_talent_sees_the_newest_offer, an_offer_that_is_closed_stays_as_it_is }
+on_both_databases! {
+    the_talent_sees_the_newest_offer,
+    an_offer_may_be_paid_per_period,
+    an_offer_that_is_closed_stays_as_it_is,
+}
 
 pub async fn change(world: &World, caller: Caller, case: &pb::Case, terms: ContractTerms) -> Result<pb::Case, Status> {
     let request = pb::ChangeOfferRequest {
@@ -109,6 +113,31 @@ async fn the_talent_sees_the_newest_offer(database: TestDatabase) {
         pay.milestones[0].amount.as_ref().map(|amount| amount.minor_units),
         Some(200_000)
     );
+    world.stop().await;
+}
+
+// B2
+async fn an_offer_may_be_paid_per_period(database: TestDatabase) {
+    let world = World::new(database).await;
+    let (_, case) = world.ada().await;
+    let Some(Pay::Fixed(fixed)) = fixed_terms().pay else {
+        panic!("fixed pay")
+    };
+    let pay = RecurringPay {
+        amount: fixed.milestones[0].amount.clone(),
+        every: PayPeriod::TwoWeeks.into(),
+    };
+    let terms = ContractTerms {
+        pay: Some(Pay::Recurring(pay.clone())),
+        ..fixed_terms()
+    };
+    let changed = change(&world, acme(), &case, terms.clone()).await.expect("changed");
+    let offer = changed.offer.expect("an offer");
+    assert_eq!(offer.contract_terms, Some(terms));
+    review(&world, &case, offer.version).await.expect("reviewed");
+    world.accept(acceptance(&case, "Hello")).await.expect("accepted");
+    let event = told::<pb::OfferAccepted>(&world.db).await.remove(0);
+    assert_eq!(event.pay, Some(pb::offer_accepted::Pay::Recurring(pay)));
     world.stop().await;
 }
 

@@ -6,9 +6,9 @@ use sea_orm::ConnectionTrait;
 use vouch_messaging::{Fact, NewEvent, outbox};
 use vouch_primitives::{AccountId, ClientId, ContractId, MilestoneId, Money, OfferId, PersonId, Timestamp};
 use vouch_proto::{Listed, Page, convert::to_wire_time, payments::v1 as pb};
-use vouch_storage::Txn;
+use vouch_storage::{Txn, timers};
 
-use super::App;
+use super::{App, periods};
 use crate::{
     domain::{Contract, ContractState, FeeTerms, Milestone, MilestoneState, Pay, WeeklyLimits},
     error::Error,
@@ -118,14 +118,17 @@ impl App {
         refuse_taken(txn, &contracts).await?;
         let mut milestones = Vec::new();
         let mut events = Vec::new();
+        let mut closings = Vec::new();
         for fact in offers {
             // Once for each, even if two events in this batch tell of the same offer.
             if new.remove(&fact.body.contract_id) {
                 milestones.extend(agreed(&fact.body));
                 events.push(started(&fact.body).caused_by(fact));
+                closings.extend(periods::first_closing(&begin(&fact.body)));
             }
         }
         store::milestones::save(txn, &milestones).await?;
+        timers::schedule(txn, &closings).await?;
         Ok(outbox::append(txn, self.commands.now(), &events).await?)
     }
 }

@@ -61,17 +61,28 @@ impl App {
     pub async fn close_weeks(&self, txn: &Txn, now: Timestamp, due: &[DueTimer]) -> Result<(), Error> {
         let ids: Vec<InvoiceId> = due.iter().map(|timer| InvoiceId::from_uuid(timer.key)).collect();
         let invoices = self.made(txn, &ids).await?;
+        let traces: HashMap<_, _> = due.iter().map(|timer| (timer.key, &timer.traceparent)).collect();
+        let told = |invoice: &Invoice, event: NewEvent| {
+            let traceparent = traces.get(&invoice.id.as_uuid()).copied().cloned().flatten();
+            event.continuing(traceparent)
+        };
+        self.issue(txn, now, &invoices, &told).await
+    }
+
+    /// Issues invoices of locked contracts, and charges the clients; `told` gives each event its trace.
+    pub(super) async fn issue(
+        &self,
+        txn: &Txn,
+        now: Timestamp,
+        invoices: &[(Invoice, Vec<InvoiceLine>)],
+        told: &(dyn Fn(&Invoice, NewEvent) -> NewEvent + Sync),
+    ) -> Result<(), Error> {
         if invoices.is_empty() {
             return Ok(());
         }
-        store::invoices::insert(txn, &invoices).await?;
-        let traces: HashMap<_, _> = due.iter().map(|timer| (timer.key, &timer.traceparent)).collect();
-        let event = |(invoice, _): &(Invoice, _)| {
-            let traceparent = traces.get(&invoice.id.as_uuid()).copied().cloned().flatten();
-            issued(invoice).continuing(traceparent)
-        };
-        let events: Vec<NewEvent> = invoices.iter().map(event).collect();
-        outbox::append(txn, now, &events).await?;
+        store::invoices::insert(txn, invoices).await?;
+        let events = invoices.iter().map(|(invoice, _)| told(invoice, issued(invoice)));
+        outbox::append(txn, now, &events.collect::<Vec<_>>()).await?;
         let charge = |(invoice, _): &(Invoice, _)| NewCharge {
             contract_id: invoice.contract_id,
             client_id: invoice.client_id,
@@ -155,8 +166,9 @@ fn issued(invoice: &Invoice) -> NewEvent {
         person_id: invoice.person_id.to_string(),
         account_id: invoice.account_id.to_string(),
         amount: Some(invoice.amount.into()),
-        week_time: Some(to_wire_time(invoice.week.start())),
+        week_time: invoice.period.is_none().then(|| to_wire_time(invoice.week.start())),
         issue_time: Some(to_wire_time(invoice.issued_at())),
+        period_start_time: invoice.period.map(|period| to_wire_time(period.start)),
     };
     NewEvent::new(invoice.id.as_uuid(), &event)
 }

@@ -7,6 +7,7 @@
 //! | [`contract_changes`] | a contract is paused, goes on, ends, gets another weekly limit |
 //! | [`milestones`] | agreed, funded, submitted, approved by the client or by silence |
 //! | [`time_entries`] | time worked by the hour, until its week is closed |
+//! | [`periods`] | recurring contracts are invoiced period by period |
 //! | [`invoices`] | weeks are closed, charged, and earned once paid |
 //! | [`milestones`] | agreed, funded, submitted, sent back, approved by the client or by silence, given up |
 //! | [`bonuses`] | what clients give beside what was agreed |
@@ -54,6 +55,7 @@ pub mod payout_dispatch;
 pub mod payout_methods;
 pub mod payout_runs;
 pub mod payouts;
+pub mod periods;
 pub mod reports;
 pub mod rewards;
 pub mod tax;

@@ -126,6 +126,7 @@ async fn book(txn: &Txn, now: Timestamp, paid: &[&Charge], given_up: &[&Charge])
 async fn hold_up(txn: &Txn, now: Timestamp, contracts: BTreeMap<ContractId, Contract>) -> Result<(), Error> {
     let since = store::charges::held_up_since(txn, contracts.keys().copied()).await?;
     let (mut changed, mut events) = (Vec::new(), Vec::new());
+    let (mut begun, mut ended) = (Vec::new(), Vec::new());
     for (id, mut contract) in contracts {
         let unpaid_since = since.get(&id).copied();
         if unpaid_since == contract.unpaid_since {
@@ -133,6 +134,11 @@ async fn hold_up(txn: &Txn, now: Timestamp, contracts: BTreeMap<ContractId, Cont
         }
         let was_held_up = contract.unpaid_since.is_some();
         contract.unpaid_since = unpaid_since;
+        match (was_held_up, unpaid_since) {
+            (false, Some(_)) => begun.push(id),
+            (true, None) => ended.push(id),
+            _ => {}
+        }
         if contract.state == ContractState::Active && was_held_up != unpaid_since.is_some() {
             let change = match unpaid_since {
                 Some(_) => Change::Paused(Paused {}),
@@ -143,6 +149,8 @@ async fn hold_up(txn: &Txn, now: Timestamp, contracts: BTreeMap<ContractId, Cont
         changed.push(contract);
     }
     store::contracts::save_unpaid(txn, &changed).await?;
+    store::holds::begin(txn, &begun, now).await?;
+    store::holds::end(txn, &ended, now).await?;
     Ok(outbox::append(txn, now, &events).await?)
 }
 

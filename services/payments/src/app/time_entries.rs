@@ -68,6 +68,8 @@ impl App {
                 id: TimeEntryId::new(),
                 contract_id: id,
                 person_id: contract.person_id,
+                account_id: contract.account_id,
+                client_id: contract.client_id,
                 span: command.span,
                 tracked: command.tracked,
                 description: command.description.clone(),

@@ -4,14 +4,15 @@ use std::{fmt, str::FromStr};
 
 use vouch_primitives::{DisputeId, EarningId, InvoiceId, Money, Timestamp, Uuid};
 
-use super::{Dispute, Earning, EarningSource, EarningState, Invoice, Part, Week};
+use super::{Dispute, Earning, EarningSource, EarningState, Invoice, Part, week};
 
 /// The rule that decides when an amount becomes available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
-    /// Hourly work: the Wednesday ten days after the end of the week.
+    /// Hourly work, or work that is paid per period: ten days after the last day of the week, which is a Wednesday, or of the
+    /// period.
     WeekEnd,
-    /// Hourly work whose client paid late: five days after the charge succeeded.
+    /// The same, of a client that paid late: five days after the charge succeeded.
     Charge,
     /// A milestone: five days after it was approved.
     Approval,
@@ -128,9 +129,7 @@ fn rule_of(earning: &Earning) -> Rule {
     match earning.source {
         EarningSource::Milestone(_) => Rule::Approval,
         EarningSource::Bonus(_) => Rule::Bonus,
-        EarningSource::Invoice(_) if Week::of(earning.occurred_at).available_at() == earning.available_at => {
-            Rule::WeekEnd
-        }
+        EarningSource::Invoice(_) if week::is_by_calendar(earning.review_until, earning.available_at) => Rule::WeekEnd,
         EarningSource::Invoice(_) => Rule::Charge,
     }
 }
@@ -159,6 +158,7 @@ mod tests {
             occurred_at,
             approved_at: occurred_at,
             available_at,
+            review_until: week::review_until(occurred_at.add_days(7), None),
         }
     }
 

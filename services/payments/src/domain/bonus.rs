@@ -5,6 +5,7 @@ use vouch_primitives::{BonusPaymentId, ContractId, EarningId, Money, Timestamp};
 use super::{
     Contract, ContractError, Earning,
     earning::{AVAILABILITY_DAYS, Earned, EarningSource},
+    week::STEP,
 };
 
 /// A bonus payment.
@@ -53,6 +54,7 @@ impl BonusPayment {
             occurred_at: self.given_at,
             approved_at: at,
             available_at: at.add_days(AVAILABILITY_DAYS),
+            review_until: at.add_days(AVAILABILITY_DAYS).saturating_sub(STEP),
         };
         let earning = Earning::of(contract, id, earned)?;
         (self.earning_id, self.unpaid_since) = (Some(id), None);

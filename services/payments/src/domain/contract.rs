@@ -1,6 +1,8 @@
 //! Work agreed between a client and talent.
 
-use vouch_primitives::{AccountId, ClientId, ContractId, Currency, Money, OfferId, PersonId, Timestamp};
+use vouch_primitives::{
+    AccountId, ClientId, ContractId, Currency, Money, OfferId, PersonId, Timestamp, terms::PayPeriod,
+};
 
 use super::{Author, FeeTerms, Milestone, MilestoneState, Transition};
 
@@ -73,17 +75,27 @@ pub enum Pay {
         /// That currency.
         currency: Currency,
     },
+    /// One amount per period [B2].
+    Recurring {
+        /// For a whole period.
+        amount: Money,
+        /// How often.
+        every: PayPeriod,
+    },
 }
 
 /// What a contract refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ContractError {
     /// Only a fixed-price contract has milestones.
-    #[error("the contract is paid by the hour and has no milestones")]
+    #[error("the contract is not paid by milestones")]
     NotFixedPrice,
     /// Only an hourly contract takes time, and has a weekly limit.
-    #[error("the contract is paid by milestones, not by the hour")]
+    #[error("the contract is not paid by the hour")]
     NotHourly,
+    /// Only a recurring contract has periods.
+    #[error("the contract is not paid per period")]
+    NotRecurring,
     /// Nothing new is taken for now.
     #[error("the contract is paused")]
     Paused,
@@ -134,6 +146,7 @@ impl Contract {
         match self.pay {
             Pay::Hourly { rate, .. } => rate.currency,
             Pay::Fixed { currency } => currency,
+            Pay::Recurring { amount, .. } => amount.currency,
         }
     }
 
@@ -148,9 +161,9 @@ impl Contract {
     /// # Errors
     /// If the contract is paid by the hour, in another currency or not active, or the amount or the number is too large.
     pub fn check_milestone(&self, amount: Money, count: u64) -> Result<(), ContractError> {
-        if let Pay::Hourly { .. } = self.pay {
+        let Pay::Fixed { .. } = self.pay else {
             return Err(ContractError::NotFixedPrice);
-        }
+        };
         self.check_active()?;
         self.check_amount(amount)?;
         if count >= MOST_MILESTONES {

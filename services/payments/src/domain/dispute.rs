@@ -188,7 +188,7 @@ impl Dispute {
         if amount.currency != earning.gross.currency {
             return Err(DisputeError::OtherCurrency { gross: earning.gross });
         }
-        let until = earning.review_until();
+        let until = earning.review_until;
         let EarningState::Pending { held_minor: pending } = &mut earning.state else {
             return Err(DisputeError::TooLate { until });
         };

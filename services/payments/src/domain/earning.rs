@@ -5,7 +5,7 @@ use vouch_primitives::{
     Timestamp, Uuid,
 };
 
-use super::{Contract, ContractError, Week, week::STEP};
+use super::{Contract, ContractError};
 
 /// An earning becomes available so long after its approval, or its payment, at the earliest [F6].
 pub(super) const AVAILABILITY_DAYS: u32 = 5;
@@ -45,6 +45,9 @@ pub struct Earning {
     pub approved_at: Timestamp,
     /// When it becomes available, or became [F6].
     pub available_at: Timestamp,
+    /// The last microsecond in which the client may dispute it: of an invoice as long as that is reviewed, of all else before it
+    /// is available.
+    pub review_until: Timestamp,
 }
 
 /// What a client pays for, and an earning is paid for.
@@ -114,6 +117,8 @@ pub struct Earned {
     pub approved_at: Timestamp,
     /// When it becomes available.
     pub available_at: Timestamp,
+    /// The last microsecond in which the client may dispute it.
+    pub review_until: Timestamp,
 }
 
 /// The life of an earning.
@@ -236,6 +241,7 @@ impl Earning {
             occurred_at: earned.occurred_at,
             approved_at: earned.approved_at,
             available_at: earned.available_at,
+            review_until: earned.review_until,
         })
     }
 
@@ -247,16 +253,6 @@ impl Earning {
         };
         self.state = EarningState::Settled { settled_at: at };
         Some(held_minor)
-    }
-
-    /// The last microsecond in which the client may dispute it: of an invoice as long as that is reviewed, of all else before
-    /// it is available.
-    #[must_use]
-    pub fn review_until(&self) -> Timestamp {
-        match self.source {
-            EarningSource::Invoice(_) => Week::of(self.occurred_at).review_until(Some(self.approved_at)),
-            EarningSource::Milestone(_) | EarningSource::Bonus(_) => self.available_at.saturating_sub(STEP),
-        }
     }
 
     /// What is neither refunded nor disputed of the gross amount.

@@ -1,4 +1,4 @@
-//! What a client is told to pay for a week, from the time entries to the earning [F5, B6].
+//! What a client is told to pay: for a week, from the time entries to the earning [F5, B6], or for a period [B2].
 
 use std::{fmt, str::FromStr};
 
@@ -7,13 +7,15 @@ use vouch_primitives::{
 };
 
 use super::{
-    Contract, ContractError, Earned, Earning, EarningSource, Pay, Span, TimeEntry, Week, earning::AVAILABILITY_DAYS,
+    Contract, ContractError, Earned, Earning, EarningSource, Pause, Pay, Span, TimeEntry, Week, WorkPeriod,
+    earning::AVAILABILITY_DAYS,
+    week::{self, STEP},
 };
 
-/// An invoice; one for each contract and week.
+/// An invoice; one for each contract and week, or each contract and period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invoice {
-    /// Its id, which follows from the contract and the week.
+    /// Its id, which follows from the contract and the week or period.
     pub id: InvoiceId,
     /// The contract that it is for.
     pub contract_id: ContractId,
@@ -23,13 +25,15 @@ pub struct Invoice {
     pub person_id: PersonId,
     /// The account that is paid.
     pub account_id: AccountId,
-    /// The week that was worked.
+    /// The week that was worked, or that the period ended with.
     pub week: Week,
+    /// The period, if it is not for a week; then there are neither minutes nor a rate.
+    pub period: Option<WorkPeriod>,
     /// The rate for one hour.
     pub rate: Money,
     /// The weekly limit that was in force in the week, in minutes.
     pub limit_minutes: u32,
-    /// Minutes that are invoiced, at least one and at most the limit.
+    /// Minutes that are invoiced, at most the limit, and at least one of a week.
     pub minutes: u32,
     /// Minutes that were worked over the limit, and are left out.
     pub minutes_over: u32,
@@ -180,6 +184,7 @@ impl Invoice {
             person_id: contract.person_id,
             account_id: contract.account_id,
             week,
+            period: None,
             rate,
             limit_minutes,
             minutes,
@@ -188,6 +193,45 @@ impl Invoice {
             state: InvoiceState::Open,
         };
         Ok(Some((invoice, lines)))
+    }
+
+    /// The invoice for a period of a recurring contract, which was paused at these times. `None` if it would come to nothing.
+    ///
+    /// # Errors
+    /// If the contract is not recurring.
+    pub fn of_period(contract: &Contract, period: WorkPeriod, pauses: &[Pause]) -> Result<Option<Self>, ContractError> {
+        let Pay::Recurring { amount, .. } = contract.pay else {
+            return Err(ContractError::NotRecurring);
+        };
+        let amount = period.cost_rounded_down(contract, amount, pauses);
+        let invoice = Self {
+            id: InvoiceId::derived(contract.id.as_uuid(), &format!("period/{}", period.start)),
+            contract_id: contract.id,
+            client_id: contract.client_id,
+            person_id: contract.person_id,
+            account_id: contract.account_id,
+            week: Week::of(period.end.saturating_sub(STEP)),
+            period: Some(period),
+            rate: Money::new(0, amount.currency),
+            limit_minutes: 0,
+            minutes: 0,
+            minutes_over: 0,
+            amount,
+            state: InvoiceState::Open,
+        };
+        Ok((amount.minor > 0).then_some(invoice))
+    }
+
+    /// The moment after what it is for.
+    #[must_use]
+    pub fn ends_at(&self) -> Timestamp {
+        self.period.map_or(self.week.end(), |period| period.end)
+    }
+
+    /// The last moment in which the client may review it, and dispute it.
+    #[must_use]
+    pub fn review_until(&self) -> Timestamp {
+        week::review_until(self.ends_at(), self.state.paid_at())
     }
 
     /// Where it stands in lists.
@@ -202,11 +246,11 @@ impl Invoice {
     /// When it was issued, however late that was carried out.
     #[must_use]
     pub fn issued_at(&self) -> Timestamp {
-        self.week.closes_at()
+        self.period.map_or(self.week.closes_at(), |period| period.end)
     }
 
     /// The client has paid: it becomes the earning `earning_id`, which occurred on the Monday that the week began with, or when
-    /// the contract began within the week, as nothing of it was worked before. It is
+    /// the contract began within the week, as nothing of it was worked before; for a period it occurred when that began. It is
     /// available at the later of the week's Wednesday and five days after the payment [F6]. `None` if it was paid before.
     ///
     /// # Errors
@@ -223,9 +267,13 @@ impl Invoice {
         let earned = Earned {
             source: EarningSource::Invoice(self.id),
             gross: self.amount,
-            occurred_at: self.week.start().max(contract.begins_at()),
+            occurred_at: self
+                .period
+                .map_or(self.week.start(), |period| period.start)
+                .max(contract.begins_at()),
             approved_at: at,
-            available_at: self.week.available_at().max(at.add_days(AVAILABILITY_DAYS)),
+            available_at: week::available_at(self.ends_at()).max(at.add_days(AVAILABILITY_DAYS)),
+            review_until: week::review_until(self.ends_at(), Some(at)),
         };
         let earning = Earning::of(contract, earning_id, earned)?;
         self.state = InvoiceState::Paid { paid_at: at };

@@ -5,6 +5,7 @@ use vouch_primitives::{ContractId, EarningId, MilestoneEventId, MilestoneId, Mon
 use super::{
     Contract, ContractError, Earning,
     earning::{AVAILABILITY_DAYS, Earned, EarningSource},
+    week::STEP,
 };
 
 /// Silence for so long approves submitted work [B7].
@@ -214,6 +215,7 @@ impl Milestone {
             occurred_at: submitted_at,
             approved_at,
             available_at: approved_at.add_days(AVAILABILITY_DAYS),
+            review_until: approved_at.add_days(AVAILABILITY_DAYS).saturating_sub(STEP),
         };
         let earning = Earning::of(contract, earning_id, earned)?;
         self.state = MilestoneState::Approved {

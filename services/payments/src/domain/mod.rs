@@ -5,6 +5,7 @@
 //! | [`fee`] | [`FeeTerms`]: the service fee on a contract's running total |
 //! | [`contract`] | [`Contract`]: who pays whom, whether work goes on, and the running total |
 //! | [`pause`] | [`Pause`]: a time in which no work went on under a contract |
+//! | [`period`] | [`WorkPeriod`]: of a recurring contract, and what it costs |
 //! | [`week`] | [`Week`]: of hourly work, and the moments that follow from it |
 //! | [`limit`] | [`WeeklyLimits`]: how many minutes of a week may be invoiced |
 //! | [`time_entry`] | [`TimeEntry`]: time worked by the hour |
@@ -53,6 +54,7 @@ pub mod pause;
 pub mod payout;
 pub mod payout_method;
 pub mod payout_schedule;
+pub mod period;
 pub mod refusal;
 pub mod reward;
 pub mod statement;
@@ -82,6 +84,7 @@ pub use pause::Pause;
 pub use payout::{Ask, Payout, PayoutError, PayoutState, PayoutStep};
 pub use payout_method::{PayoutKind, PayoutMethod, PayoutMethodState, Tariff};
 pub use payout_schedule::{Frequency, PayoutRun, PayoutSchedule, PayoutSkip};
+pub use period::WorkPeriod;
 pub use refusal::Refusal;
 pub use reward::{Release, RewardError, RewardKey, RewardKind, RewardPosting, RewardTotal};
 pub use statement::{Balances, CurrencyTotal, CurrencyTotals, Frame, Part, Period, StatementLine};

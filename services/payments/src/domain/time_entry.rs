@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vouch_primitives::{ContractId, InvoiceId, PersonId, TimeEntryId, Timestamp};
+use vouch_primitives::{AccountId, ClientId, ContractId, InvoiceId, PersonId, TimeEntryId, Timestamp};
 
 use super::{Contract, ContractError, ContractState, Invoice, Pause, Pay, Week, invoice::worth_rounded_down};
 
@@ -42,6 +42,10 @@ pub struct TimeEntry {
     pub contract_id: ContractId,
     /// By whom.
     pub person_id: PersonId,
+    /// The account that is paid.
+    pub account_id: AccountId,
+    /// Who pays.
+    pub client_id: ClientId,
     /// From when to when.
     pub span: Span,
     /// Whether a tracker has measured it.

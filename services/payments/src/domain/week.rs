@@ -9,7 +9,7 @@ use super::earning::AVAILABILITY_DAYS;
 /// Half a day: a week is closed at noon.
 const NOON: Duration = Duration::from_secs(12 * 3_600);
 /// One microsecond, the smallest step of a moment.
-pub(super) const STEP: Duration = Duration::from_micros(1);
+pub const STEP: Duration = Duration::from_micros(1);
 
 /// A week: from Monday 00:00 up to, and without, the next Monday 00:00, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,23 +45,33 @@ impl Week {
     pub fn closes_at(self) -> Timestamp {
         self.end().saturating_add(NOON)
     }
+}
 
-    /// The last microsecond in which the client may review its invoice, and dispute it: that of the Friday after it. One that was
-    /// paid later than that is reviewed until its money is available, five days after the payment.
-    #[must_use]
-    pub fn review_until(self, paid_at: Option<Timestamp>) -> Timestamp {
-        let friday = self.end().add_days(5).saturating_sub(STEP);
-        let late = paid_at.filter(|paid_at| *paid_at > friday);
-        late.map_or(friday, |paid_at| {
-            paid_at.add_days(AVAILABILITY_DAYS).saturating_sub(STEP)
-        })
-    }
+/// The last microsecond in which the client may review an invoice, and dispute it: that of the fifth day after the week or period
+/// that ended at `end`, which is the Friday after a week. One that was paid later than that is reviewed until its money is
+/// available, five days after the payment.
+#[must_use]
+pub fn review_until(end: Timestamp, paid_at: Option<Timestamp>) -> Timestamp {
+    let friday = end.add_days(5).saturating_sub(STEP);
+    let late = paid_at.filter(|paid_at| *paid_at > friday);
+    late.map_or(friday, |paid_at| {
+        paid_at.add_days(AVAILABILITY_DAYS).saturating_sub(STEP)
+    })
+}
 
-    /// When its money is available at the earliest: Wednesday 00:00, ten days after its Sunday [F6].
-    #[must_use]
-    pub fn available_at(self) -> Timestamp {
-        self.end().add_days(9)
-    }
+/// When the money for a week or period that ended at `end` is available at the earliest: ten days after its last day, which is
+/// the Wednesday of the week after next [F6].
+#[must_use]
+pub fn available_at(end: Timestamp) -> Timestamp {
+    end.add_days(9)
+}
+
+/// Whether money that can be disputed until `review_until` is available when the calendar says, and not later because the client
+/// paid late.
+#[must_use]
+pub fn is_by_calendar(review_until: Timestamp, available: Timestamp) -> bool {
+    // Five days of review and nine until the money.
+    review_until.saturating_add(STEP).add_days(4) == available
 }
 
 #[cfg(test)]
@@ -138,8 +148,8 @@ mod tests {
             assert_eq!(week.end(), at(closes), "{moment}");
             assert_eq!(week.closes_at(), at(&format!("{closes}T12:00:00Z")), "{moment}");
             let friday = at(&format!("{friday}T23:59:59.999999Z"));
-            assert_eq!(week.review_until(None), friday, "{moment}");
-            assert_eq!(week.available_at(), at(wednesday), "{moment}");
+            assert_eq!(review_until(week.end(), None), friday, "{moment}");
+            assert_eq!(available_at(week.end()), at(wednesday), "{moment}");
             assert_eq!(Week::of(week.end()), week.next(), "{moment}");
         }
     }
@@ -148,8 +158,11 @@ mod tests {
     fn what_is_paid_late_is_reviewed_until_it_is_available() {
         let week = Week::of(at("2026-12-31"));
         let friday = at("2027-01-08T23:59:59.999999Z");
-        assert_eq!(week.review_until(Some(friday)), friday);
+        assert_eq!(review_until(week.end(), Some(friday)), friday);
         let saturday = friday.saturating_add(STEP);
-        assert_eq!(week.review_until(Some(saturday)), at("2027-01-13T23:59:59.999999Z"));
+        assert_eq!(
+            review_until(week.end(), Some(saturday)),
+            at("2027-01-13T23:59:59.999999Z")
+        );
     }
 }

@@ -21,6 +21,9 @@ mod m20261130_000151_payments_ledger_check;
 mod m20261130_000152_payments_overview;
 mod m20261130_000160_payments_losses;
 mod m20261130_000161_payments_pause;
+mod m20261130_000162_payments_time_parties;
+mod m20261130_000163_payments_review;
+mod m20261130_000164_payments_recurring;
 mod widen;
 
 use sea_orm_migration::prelude::*;
@@ -54,6 +57,9 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261130_000152_payments_overview::Migration));
         all.push(Box::new(m20261130_000160_payments_losses::Migration));
         all.push(Box::new(m20261130_000161_payments_pause::Migration));
+        all.push(Box::new(m20261130_000162_payments_time_parties::Migration));
+        all.push(Box::new(m20261130_000163_payments_review::Migration));
+        all.push(Box::new(m20261130_000164_payments_recurring::Migration));
         all
     }
 }

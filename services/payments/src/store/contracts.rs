@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use vouch_primitives::{
     AccountId, BasisPoints, BonusPaymentId, ChargeId, ClientId, ContractId, EarningId, InvoiceId, MilestoneId, Money,
-    OfferId, PersonId, TimeEntryId,
+    OfferId, PersonId, TimeEntryId, terms::PayPeriod,
 };
 use vouch_proto::Page;
 use vouch_storage::{StorageError, Txn};
@@ -94,6 +94,14 @@ pub async fn list(
 /// When the database fails.
 pub async fn lock(txn: &Txn, id: ContractId) -> Result<Option<Contract>, StorageError> {
     Ok(locked(txn, Column::Id.eq(id.as_uuid())).await?.remove(&id))
+}
+
+/// Locks the contracts that there are of these.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_all(txn: &Txn, ids: &[ContractId]) -> Result<BTreeMap<ContractId, Contract>, StorageError> {
+    locked(txn, Column::Id.is_in(ids.iter().map(|id| id.as_uuid()))).await
 }
 
 /// Locks the contracts of these milestones. Read the milestones afterwards: a statement sees what was committed before
@@ -274,8 +282,13 @@ fn row(contract: &Contract) -> Result<ActiveModel, StorageError> {
             rate,
             weekly_limit_minutes,
         } => (Some(rate.minor), Some(small(weekly_limit_minutes)?)),
-        Pay::Fixed { .. } => (None, None),
+        Pay::Fixed { .. } | Pay::Recurring { .. } => (None, None),
     };
+    let recurring = match contract.pay {
+        Pay::Recurring { amount, every } => Some((every.name().to_owned(), amount.minor)),
+        Pay::Hourly { .. } | Pay::Fixed { .. } => None,
+    };
+    let (pay_period, period_amount_minor) = recurring.unzip();
     Ok(ActiveModel {
         id: Set(contract.id.as_uuid()),
         offer_id: Set(contract.offer_id.as_uuid()),
@@ -285,6 +298,8 @@ fn row(contract: &Contract) -> Result<ActiveModel, StorageError> {
         currency: Set(contract.currency().code().to_owned()),
         hourly_rate_minor: Set(rate),
         weekly_limit_minutes: Set(limit),
+        pay_period: Set(pay_period),
+        period_amount_minor: Set(period_amount_minor),
         fee_terms_version: Set(small(contract.fee_terms.version)?),
         talent_basis_points: Set(small(contract.fee_terms.talent.get())?),
         start_at: Set(contract.start_at.as_micros()),
@@ -303,6 +318,11 @@ fn halted_by(contract: &Contract) -> Option<String> {
     by.map(|by| by.name().to_owned())
 }
 
+fn pay_period(name: &str) -> Result<PayPeriod, StorageError> {
+    let known = PayPeriod::ALL.into_iter().find(|every| every.name() == name);
+    known.ok_or_else(|| unreadable(TABLE, name))
+}
+
 fn small(number: u32) -> Result<i32, StorageError> {
     i32::try_from(number).map_err(|error| unreadable(TABLE, error))
 }
@@ -313,12 +333,18 @@ impl TryFrom<Model> for Contract {
     fn try_from(model: Model) -> Result<Self, StorageError> {
         let currency = currency(TABLE, &model.currency)?;
         let unsigned = |number| u32::try_from(number).map_err(|error| unreadable(TABLE, error));
-        let pay = match (model.hourly_rate_minor, model.weekly_limit_minutes) {
-            (Some(rate), Some(limit)) => Pay::Hourly {
+        let hourly = model.hourly_rate_minor.zip(model.weekly_limit_minutes);
+        let recurring = model.pay_period.zip(model.period_amount_minor);
+        let pay = match (hourly, recurring) {
+            (Some((rate, limit)), _) => Pay::Hourly {
                 rate: Money::new(rate, currency),
                 weekly_limit_minutes: unsigned(limit)?,
             },
-            _ => Pay::Fixed { currency },
+            (None, Some((every, amount))) => Pay::Recurring {
+                amount: Money::new(amount, currency),
+                every: pay_period(&every)?,
+            },
+            (None, None) => Pay::Fixed { currency },
         };
         let halt = model.state_at.zip(model.state_reason);
         let by = model.halted_by.as_deref();
@@ -370,6 +396,8 @@ mod entity {
         pub currency: String,
         pub hourly_rate_minor: Option<i64>,
         pub weekly_limit_minutes: Option<i32>,
+        pub pay_period: Option<String>,
+        pub period_amount_minor: Option<i64>,
         pub fee_terms_version: i32,
         pub talent_basis_points: i32,
         pub start_at: i64,

@@ -145,6 +145,7 @@ fn row(earning: &Earning) -> ActiveModel {
         occurred_at: Set(earning.occurred_at.as_micros()),
         approved_at: Set(earning.approved_at.as_micros()),
         available_at: Set(earning.available_at.as_micros()),
+        review_until: Set(earning.review_until.as_micros()),
         settled_at: Set(settled_at),
     }
 }
@@ -178,6 +179,7 @@ impl TryFrom<Model> for Earning {
             occurred_at: time(model.occurred_at),
             approved_at: time(model.approved_at),
             available_at: time(model.available_at),
+            review_until: time(model.review_until),
         })
     }
 }
@@ -205,6 +207,7 @@ pub(super) mod entity {
         pub occurred_at: i64,
         pub approved_at: i64,
         pub available_at: i64,
+        pub review_until: i64,
         pub settled_at: Option<i64>,
     }
 

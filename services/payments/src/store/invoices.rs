@@ -9,7 +9,7 @@ use vouch_storage::{StorageError, Txn};
 
 use self::entity::{ActiveModel, Column, Entity, Model};
 use super::{ROWS, contracts::Party, currency, time, unreadable};
-use crate::domain::{Invoice, InvoiceLine, InvoiceState, Protection, Span, Week, invoice::InvoicePosition};
+use crate::domain::{Invoice, InvoiceLine, InvoiceState, Protection, Span, Week, WorkPeriod, invoice::InvoicePosition};
 
 const TABLE: &str = "invoice";
 
@@ -127,6 +127,8 @@ fn row(invoice: &Invoice) -> Result<ActiveModel, StorageError> {
         account_id: Set(invoice.account_id.as_uuid()),
         currency: Set(invoice.amount.currency.code().to_owned()),
         week: Set(invoice.week.start().as_micros()),
+        period_start: Set(invoice.period.map(|period| period.start.as_micros())),
+        period_end: Set(invoice.period.map(|period| period.end.as_micros())),
         rate_minor: Set(invoice.rate.minor),
         limit_minutes: Set(small(invoice.limit_minutes)?),
         minutes: Set(small(invoice.minutes)?),
@@ -170,6 +172,10 @@ impl TryFrom<Model> for Invoice {
             person_id: PersonId::from_uuid(model.person_id),
             account_id: AccountId::from_uuid(model.account_id),
             week: Week::of(time(model.week)),
+            period: model.period_start.zip(model.period_end).map(|(start, end)| WorkPeriod {
+                start: time(start),
+                end: time(end),
+            }),
             rate: Money::new(model.rate_minor, currency),
             limit_minutes: unsigned(model.limit_minutes)?,
             minutes: unsigned(model.minutes)?,
@@ -216,6 +222,8 @@ pub(super) mod entity {
         pub account_id: Uuid,
         pub currency: String,
         pub week: i64,
+        pub period_start: Option<i64>,
+        pub period_end: Option<i64>,
         pub rate_minor: i64,
         pub limit_minutes: i32,
         pub minutes: i32,

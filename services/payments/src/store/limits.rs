@@ -25,7 +25,7 @@ pub async fn of<'a>(
             Pay::Hourly {
                 weekly_limit_minutes, ..
             } => Some((contract.id, weekly_limit_minutes)),
-            Pay::Fixed { .. } => None,
+            Pay::Fixed { .. } | Pay::Recurring { .. } => None,
         })
         .collect();
     if hourly.is_empty() {

@@ -5,6 +5,7 @@
 //! | [`accounts`] | `account` |
 //! | [`contracts`] | `contract` |
 //! | [`pauses`] | `contract_pause` |
+//! | [`holds`] | `contract_hold` |
 //! | [`limits`] | `weekly_limit` |
 //! | [`time_entries`] | `time_entry` |
 //! | [`invoices`] | `invoice`, `invoice_line` |
@@ -42,6 +43,7 @@ pub mod checks;
 pub mod contracts;
 pub mod disputes;
 pub mod earnings;
+pub mod holds;
 pub mod invoices;
 pub mod ledger;
 pub mod limits;

@@ -1,5 +1,7 @@
 //! `contract_pause`.
 
+use std::collections::BTreeMap;
+
 use sea_orm::{ActiveValue::Set, ExprTrait as _, QueryOrder, entity::prelude::*, sea_query::OnConflict};
 use vouch_primitives::{ContractId, Timestamp};
 use vouch_storage::{StorageError, Txn};
@@ -62,6 +64,27 @@ pub async fn meeting(
         .all(conn)
         .await?;
     Ok(rows.into_iter().map(Pause::from).collect())
+}
+
+/// All pauses of these contracts.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of(
+    conn: &impl ConnectionTrait,
+    contracts: &[ContractId],
+) -> Result<BTreeMap<ContractId, Vec<Pause>>, StorageError> {
+    let rows = Entity::find()
+        .filter(Column::ContractId.is_in(contracts.iter().map(|id| id.as_uuid())))
+        .order_by_asc(Column::FromAt)
+        .all(conn)
+        .await?;
+    let mut pauses: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for row in rows {
+        let contract = ContractId::from_uuid(row.contract_id);
+        pauses.entry(contract).or_default().push(row.into());
+    }
+    Ok(pauses)
 }
 
 impl From<Model> for Pause {

@@ -1,12 +1,7 @@
 //! `time_entry`.
 
-use sea_orm::{
-    ActiveValue::Set,
-    ExprTrait as _, QueryOrder, QuerySelect, Select,
-    entity::prelude::*,
-    sea_query::{Query, SelectStatement},
-};
-use vouch_primitives::{ContractId, InvoiceId, PersonId, TimeEntryId};
+use sea_orm::{ActiveValue::Set, ExprTrait as _, QueryOrder, QuerySelect, Select, entity::prelude::*};
+use vouch_primitives::{AccountId, ClientId, ContractId, InvoiceId, PersonId, TimeEntryId};
 use vouch_proto::Page;
 use vouch_storage::{StorageError, Txn};
 
@@ -98,10 +93,14 @@ pub async fn list(
     which: Which,
     page: Page<TimeEntryId>,
 ) -> Result<Vec<TimeEntry>, StorageError> {
+    let (party, id) = which.party.column();
     let mut query = Entity::find()
-        .filter(Column::ContractId.in_subquery(contracts(which)))
+        .filter(Expr::col(party).eq(id))
         .order_by_desc(Column::Id)
         .limit(page.limit());
+    if let Some(contract) = which.contract {
+        query = query.filter(Column::ContractId.eq(contract.as_uuid()));
+    }
     if let Some(week) = which.week {
         query = query.filter(Column::Week.eq(week.start().as_micros()));
     }
@@ -138,19 +137,6 @@ pub async fn delete(txn: &Txn, id: TimeEntryId) -> Result<(), StorageError> {
     Ok(())
 }
 
-fn contracts(which: Which) -> SelectStatement {
-    let (column, id) = which.party.column();
-    let mut query = Query::select()
-        .column("id")
-        .from("contract")
-        .and_where(Expr::col(column).eq(id))
-        .to_owned();
-    if let Some(contract) = which.contract {
-        query.and_where(Expr::col("id").eq(contract.as_uuid()));
-    }
-    query
-}
-
 async fn all(conn: &impl ConnectionTrait, query: Select<Entity>) -> Result<Vec<TimeEntry>, StorageError> {
     query.all(conn).await?.into_iter().map(TimeEntry::try_from).collect()
 }
@@ -160,6 +146,8 @@ fn row(entry: &TimeEntry) -> ActiveModel {
         id: Set(entry.id.as_uuid()),
         contract_id: Set(entry.contract_id.as_uuid()),
         person_id: Set(entry.person_id.as_uuid()),
+        account_id: Set(entry.account_id.as_uuid()),
+        client_id: Set(entry.client_id.as_uuid()),
         week: Set(entry.span.week().start().as_micros()),
         invoice_id: Set(entry.invoice_id().as_uuid()),
         start_at: Set(entry.span.start().as_micros()),
@@ -179,6 +167,8 @@ impl TryFrom<Model> for TimeEntry {
             id: TimeEntryId::from_uuid(model.id),
             contract_id: ContractId::from_uuid(model.contract_id),
             person_id: PersonId::from_uuid(model.person_id),
+            account_id: AccountId::from_uuid(model.account_id),
+            client_id: ClientId::from_uuid(model.client_id),
             span: span.map_err(|error| unreadable(TABLE, error))?,
             tracked: model.tracked,
             description: model.description,
@@ -197,6 +187,8 @@ mod entity {
         pub id: Uuid,
         pub contract_id: Uuid,
         pub person_id: Uuid,
+        pub account_id: Uuid,
+        pub client_id: Uuid,
         pub week: i64,
         pub invoice_id: Uuid,
         pub start_at: i64,

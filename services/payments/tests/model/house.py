@@ -9,18 +9,20 @@ import datetime
 import heapq
 
 import rules
+from back import Back
 from rules import micros, moment
-from things import Chargeback, Contract, Dispute, Earning, Entry, Invoice, Milestone, check, refuse
+from things import Charge, Contract, Earning, Entry, Invoice, Milestone, begin, check, finish, refuse
 
 
-class House:
+class House(Back):
     def __init__(self):
         self.now = rules.EPOCH
         self.due, self.set_timers = [], 0
         self.contracts, self.milestones, self.entries, self.invoices = {}, {}, {}, {}
         self.earnings, self.disputes, self.chargebacks = {}, {}, {}
         self.people, self.references, self.rewards = collections.defaultdict(list), set(), {}
-        self.free, self.clearing, self.expense = (collections.Counter() for _ in range(3))
+        self.free, self.clearing, self.expense, self.losses = (collections.Counter() for _ in range(4))
+        self.owed = collections.Counter()
         self.told = {"settled": {}, "reversed": [], "reinstated": []}
 
     # Time.
@@ -46,10 +48,43 @@ class House:
         """A client, or its provider, gets money back."""
         self.clearing[contract.currency] += amount
 
-    def earn(self, source, contract, gross, occurred, available):
+    def charge(self, name, charge):
+        """The client is charged, now and, where that fails, after 1, 3 and 5 days; meanwhile the contract is held up."""
+        charge.attempts += 1
+        contract = charge.contract
+        if charge.attempts > rules.DECLINES.get(contract.client, 0):
+            if charge.given_up:
+                self.owed[contract.name] -= charge.amount
+            self.pay(contract, charge.amount)
+            if contract.failing.pop(name, None) and not contract.failing:
+                finish(contract.holds, self.now)
+            charge.paid()
+            return True
+        charge.failed = charge.failed or self.now
+        if charge.kind == "milestone":
+            return False
+        if not contract.failing:
+            begin(contract.holds, self.now)
+        contract.failing[name] = charge.failed
+        later = [charge.failed + wait for wait in rules.RETRIES if charge.failed + wait > self.now]
+        if later:
+            self.later(later[0], self.charge, name, charge)
+            return False
+        charge.given_up = True
+        if charge.kind == "invoice":
+            self.owed[contract.name] += charge.amount
+            self.invoices[name].state = "UNPAID"
+        else:
+            del contract.failing[name]
+            if not contract.failing:
+                finish(contract.holds, self.now)
+        return False
+
+    def earn(self, source, contract, gross, occurred, available, review=None):
         share = rules.fee(contract.net + gross) - rules.fee(contract.net)
         contract.net += gross
-        self.earnings[source] = Earning(source, contract, gross, share, occurred, available, gross - share)
+        self.earnings[source] = Earning(
+            source, contract, gross, share, occurred, available, review or available - rules.MICRO, gross - share)
         self.later(available, self.settle, source)
 
     def settle(self, source):
@@ -93,9 +128,11 @@ class House:
     def offer(self, it):
         pay = it["pay"]
         contract = Contract(
-            it["contract"], it["person"], it["account"], pay["currency"], pay.get("rate"),
-            {datetime.datetime.min: pay.get("limit")}, max(moment(it["start"]), self.now),
+            it["contract"], it["person"], it["account"], pay["currency"], it["client"], pay.get("rate"),
+            {datetime.datetime.min: pay.get("limit")}, max(moment(it["start"]), self.now), pay.get("recurring"),
         )
+        if contract.recurring:
+            self.later(self.period(contract, 0)[1], self.close_period, contract.name, 0)
         self.contracts[contract.name] = contract
         self.people[contract.person].append(contract)
         for number, amount in enumerate(pay.get("milestones", [])):
@@ -111,29 +148,36 @@ class House:
         return things[name]
 
     def contract_view(self, contract):
+        state = "PAUSED" if contract.state == "ACTIVE" and contract.unpaid else contract.state
         if contract.rate is None:
-            return {"state": contract.state}
+            return {"state": state}
         week = rules.monday(self.now)
         waiting = [[micros(since), minutes] for since, minutes in contract.limits.items() if since > week]
-        return {"state": contract.state, "limit": contract.limit(week), "next": waiting}
+        return {"state": state, "limit": contract.limit(week), "next": waiting}
 
     def pause(self, it):
         contract = self.find(self.contracts, it["contract"])
         refuse(CONTRACT_ENDED=contract.state == "ENDED")
+        if contract.state == "ACTIVE":
+            begin(contract.pauses, self.now)
         contract.state = "PAUSED"
         return self.contract_view(contract)
 
     def resume(self, it):
         contract = self.find(self.contracts, it["contract"])
-        refuse(CONTRACT_ENDED=contract.state == "ENDED")
+        ended = contract.state == "ENDED"
+        refuse(CONTRACT_ENDED=ended, CONTRACT_UNPAID=not ended and contract.unpaid is not None)
+        finish(contract.pauses, self.now)
         contract.state = "ACTIVE"
         return self.contract_view(contract)
 
     def end(self, it):
         contract = self.find(self.contracts, it["contract"])
         if contract.state != "ENDED":
-            refuse(FUNDED_MILESTONES=any(milestone.state == "FUNDED" for milestone in contract.milestones))
-            contract.state = "ENDED"
+            waits = (one.escrow and one.state != "SUBMITTED" for one in contract.milestones)
+            refuse(FUNDED_MILESTONES=any(waits))
+            contract.state, contract.ended = "ENDED", self.now
+            finish(contract.pauses, self.now)
             for milestone in contract.milestones:
                 if milestone.state == "AGREED":
                     milestone.state = "CANCELLED"
@@ -151,7 +195,8 @@ class House:
         return self.contract_view(contract)
 
     def halted(self, contract):
-        return {"CONTRACT_PAUSED": contract.state == "PAUSED", "CONTRACT_ENDED": contract.state == "ENDED"}
+        return {"CONTRACT_PAUSED": contract.state == "PAUSED", "CONTRACT_ENDED": contract.state == "ENDED",
+                "CONTRACT_UNPAID": contract.unpaid is not None}
 
     # Time that is worked by the hour.
 
@@ -164,7 +209,10 @@ class House:
     def admit(self, contract, start, end, entry=None):
         theirs = (other for one in self.people[contract.person] for other in one.entries.values())
         refuse(
-            CONTRACT_NOT_HOURLY=contract.rate is None, **self.halted(contract),
+            CONTRACT_NOT_HOURLY=contract.rate is None,
+            TIME_WHILE_PAUSED=any(end > since and (to is None or start < to) for since, to in contract.pauses),
+            CONTRACT_UNPAID=contract.unpaid is not None and end > contract.unpaid,
+            TIME_AFTER_END=contract.ended is not None and end > contract.ended,
             WEEK_CLOSED=self.closed(start) or (entry is not None and self.closed(entry.start)),
             TIME_IN_FUTURE=end > self.now, TIME_BEFORE_CONTRACT=start < contract.start,
             TIME_OVERLAPS=any(it is not entry and it.start < end and start < it.end for it in theirs),
@@ -206,10 +254,36 @@ class House:
         minutes, over, amount, lines = rules.invoice(worked, contract.limit(week), contract.rate)
         if amount:
             source = f"{name}/{week.date()}"
-            self.invoices[source] = Invoice(contract, minutes, over, amount, lines, self.now)
-            self.pay(contract, amount)
-            available = max(rules.wednesday(week), self.now + rules.AVAILABILITY)
-            self.earn(source, contract, amount, week, available)
+            self.invoice(source, Invoice(contract, minutes, over, amount, lines), week, week + rules.WEEK)
+
+    def invoice(self, source, invoice, start, end):
+        """The client pays for what was from start to end; the talent has it ten days after the last day, or five after that."""
+        self.invoices[source], contract = invoice, invoice.contract
+
+        def paid():
+            invoice.paid = self.now
+            available = max(end + 9 * rules.DAY, self.now + rules.AVAILABILITY)
+            review = rules.review(end, self.now)
+            self.earn(source, contract, invoice.amount, max(start, contract.start), available, review)
+
+        self.charge(source, Charge(contract, invoice.amount, "invoice", paid))
+
+    # Periods.
+
+    def period(self, contract, number):
+        first = datetime.datetime.combine(contract.start.date(), datetime.time())
+        return rules.period(first, contract.recurring[1], number)
+
+    def close_period(self, name, number):
+        """A period is over: what of it could be worked is invoiced, and the next one follows until the contract has ended."""
+        contract = self.contracts[name]
+        start, end = self.period(contract, number)
+        until = contract.ended or datetime.datetime.max
+        amount = rules.cost(contract.recurring[0], start, end, until, contract.pauses + contract.holds)
+        if amount:
+            self.invoice(f"{name}/{start.date()}", Invoice(contract, 0, 0, amount, []), start, end)
+        if until > end:
+            self.later(self.period(contract, number + 1)[1], self.close_period, name, number + 1)
 
     # Milestones.
 
@@ -220,7 +294,7 @@ class House:
         check(rules.amount_violations(it["amount"]))
         contract = self.find(self.contracts, it["contract"])
         minor, currency = it["amount"]
-        refuse(CONTRACT_NOT_FIXED_PRICE=contract.rate is not None, OTHER_CURRENCY=currency != contract.currency,
+        refuse(CONTRACT_NOT_FIXED_PRICE=not contract.fixed, OTHER_CURRENCY=currency != contract.currency,
                **self.halted(contract))
         self.add_milestone(it["as"], contract, minor)
         return self.milestone_view(self.milestones[it["as"]])
@@ -235,16 +309,20 @@ class House:
         return milestone, moved
 
     def fund(self, it):
-        milestone, moved = self.move(it, "MILESTONE_NOT_AGREED", ["AGREED"], "FUNDED", ["FUNDED"])
+        milestone, moved = self.move(it, "MILESTONE_NOT_AGREED", ["AGREED"], "AGREED", ["FUNDED"])
+
+        def paid():
+            milestone.state = "FUNDED"
+
         if moved:
-            self.pay(milestone.contract, milestone.amount)
+            self.charge(it["milestone"], Charge(milestone.contract, milestone.amount, "milestone", paid))
         return self.milestone_view(milestone)
 
     def submit(self, it):
         milestone, moved = self.move(it, "MILESTONE_NOT_FUNDED", ["FUNDED"], "SUBMITTED", ["SUBMITTED"])
         if moved:
             milestone.submitted = self.now
-            self.later(self.now + rules.SILENCE, self.silence, it["milestone"], self.now)
+            self.await_silence(it["milestone"])
         return self.milestone_view(milestone)
 
     def request_changes(self, it):
@@ -257,16 +335,20 @@ class House:
         return self.milestone_view(milestone)
 
     def refund_escrow(self, it):
-        leaves = ["FUNDED", "SUBMITTED"]
-        milestone, moved = self.move(it, "MILESTONE_NOT_IN_ESCROW", leaves, "CANCELLED", ["CANCELLED"])
-        if moved:
-            milestone.submitted = None
-            self.give_back(milestone.contract, milestone.amount)
+        milestone = self.find(self.milestones, it["milestone"])
+        if milestone.state != "CANCELLED":
+            refuse(MILESTONE_NOT_IN_ESCROW=not milestone.escrow)
+            self.give_back(milestone.contract, milestone.escrow)
+            milestone.state, milestone.submitted, milestone.given_up = "CANCELLED", None, True
         return self.milestone_view(milestone)
 
-    def silence(self, name, submitted):
+    def await_silence(self, name):
+        self.milestones[name].silent = self.now
+        self.later(self.now + rules.SILENCE, self.silence, name, self.now)
+
+    def silence(self, name, since):
         milestone = self.milestones[name]
-        if milestone.state == "SUBMITTED" and milestone.submitted == submitted:
+        if milestone.state == "SUBMITTED" and milestone.silent == since:
             self.approve({"milestone": name})
 
     def approve(self, it):
@@ -282,119 +364,12 @@ class House:
         contract = self.find(self.contracts, it["contract"])
         minor, currency = it["amount"]
         refuse(OTHER_CURRENCY=currency != contract.currency)
-        self.pay(contract, minor)
-        self.earn(it["as"], contract, minor, self.now, self.now + rules.AVAILABILITY)
-        return {"earned": True}
+        given = self.now
 
-    # What goes back.
+        def paid():
+            self.earn(it["as"], contract, minor, given, self.now + rules.AVAILABILITY)
 
-    def earning_view(self, earning):
-        return {
-            "gross": earning.gross, "fee": earning.fee, "refunded": earning.refunded, "disputed": earning.disputed,
-            "settled": earning.settled, "occurred": micros(earning.occurred), "available": micros(earning.available),
-        }
-
-    def refund(self, it):
-        check(rules.amount_violations(it["amount"]))
-        earning = self.find(self.earnings, it["earning"])
-        minor, currency = it["amount"]
-        same = currency == earning.contract.currency
-        refuse(
-            OTHER_CURRENCY=not same,
-            REFUND_TOO_LARGE=same and minor > earning.gross - earning.refunded - earning.disputed,
-            REFUND_TOO_LATE=earning.settled and self.now > earning.available + rules.REFUNDS,
-        )
-        self.take_back(earning, minor)
-        return self.earning_view(earning)
-
-    def dispute_view(self, dispute):
-        return {"held": dispute.held, "state": dispute.state, "refunded": dispute.refunded}
-
-    def dispute(self, it):
-        check(rules.amount_violations(it["amount"]))
-        earning = self.find(self.earnings, it["earning"])
-        minor, currency = it["amount"]
-        same = currency == earning.contract.currency
-        refuse(
-            DISPUTE_EXISTS=earning.dispute is not None, OTHER_CURRENCY=not same, DISPUTE_TOO_LATE=earning.settled,
-            DISPUTE_TOO_LARGE=same and minor > earning.gross - earning.refunded,
-        )
-        net = earning.contract.net
-        held = min(minor - rules.fee(net) + rules.fee(net - minor), earning.pending)
-        earning.pending -= held
-        earning.dispute = self.disputes[it["as"]] = Dispute(earning, minor, held)
-        return self.dispute_view(earning.dispute)
-
-    def open_dispute(self, it):
-        dispute = self.find(self.disputes, it["dispute"])
-        refuse(DISPUTE_CLOSED=dispute.state != "OPEN")
-        return dispute
-
-    def resolve(self, it):
-        share = it.get("share")
-        check(rules.amount_violations(share, "talent_share") if share else [])
-        found = self.find(self.disputes, it["dispute"])
-        currency = found.earning.contract.currency
-        no_share = share is not None and not (share[1] == currency and 0 < share[0] < found.amount)
-        refuse(DISPUTE_CLOSED=found.state != "OPEN", SHARE_OUT_OF_RANGE=no_share)
-        goes_back = {"TALENT": 0, "CLIENT": found.amount}.get(it["outcome"])
-        found.refunded = found.amount - share[0] if goes_back is None else goes_back
-        self.set_free(found, "RESOLVED")
-        if found.refunded:
-            self.take_back(found.earning, found.refunded)
-        return self.dispute_view(found)
-
-    def withdraw_dispute(self, it):
-        dispute = self.open_dispute(it)
-        self.set_free(dispute, "WITHDRAWN")
-        return self.dispute_view(dispute)
-
-    def note(self, it):
-        self.open_dispute(it)
-        return {}
-
-    def chargeback(self, it):
-        """From escrow a milestone's whole amount; from an earning whatever is left of it, which ends its dispute."""
-        check(rules.amount_violations(it["amount"]))
-        (minor, currency), payment, known = it["amount"], it["payment"], it["reference"] in self.references
-        earning, milestone = self.earnings.get(payment), self.milestones.get(payment)
-        refuse(NOT_FOUND=earning is None and milestone is None)
-        contract = (earning or milestone).contract
-        same = currency == contract.currency
-        if earning is None:
-            refuse(
-                MILESTONE_NOT_IN_ESCROW=milestone.state not in ("FUNDED", "SUBMITTED"), CHARGEBACK_EXISTS=known,
-                CHARGEBACK_NOT_WHOLE=not same or minor != milestone.amount,
-            )
-            milestone.state, milestone.submitted = "CHARGED_BACK", None
-            self.give_back(contract, minor)
-        else:
-            too_large = same and minor > earning.gross - earning.refunded
-            refuse(CHARGEBACK_EXISTS=known, OTHER_CURRENCY=not same, REFUND_TOO_LARGE=too_large)
-            if earning.dispute:
-                self.set_free(earning.dispute, "SUPERSEDED")
-            self.take_back(earning, minor)
-        self.references.add(it["reference"])
-        self.chargebacks[it["as"]] = Chargeback(payment, contract, minor, earning is not None)
-        return {"from_earning": earning is not None}
-
-    def reverse_chargeback(self, it):
-        chargeback = self.find(self.chargebacks, it["chargeback"])
-        refuse(CHARGEBACK_REVERSED=chargeback.reversed)
-        chargeback.reversed = True
-        contract, amount = chargeback.contract, chargeback.amount
-        self.pay(contract, amount)
-        if not chargeback.from_earning:
-            self.milestones[chargeback.payment].state = "FUNDED"
-            return {}
-        earning = self.earnings[chargeback.payment]
-        share = rules.fee(contract.net + amount) - rules.fee(contract.net)
-        contract.net += amount
-        earning.refunded -= amount
-        earning.fee += share
-        self.put(earning, amount - share)
-        self.told["reinstated"].append([earning.source, amount, micros(self.now), micros(earning.occurred)])
-        return {}
+        return {"earned": self.charge(it["as"], Charge(contract, minor, "bonus", paid))}
 
     # Rewards.
 

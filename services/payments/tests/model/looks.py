@@ -24,8 +24,13 @@ def ledger(house):
     for contract in house.contracts.values():
         found["FEES", contract.currency] += rules.fee(contract.net)
     for milestone in house.milestones.values():
-        if milestone.state in ("FUNDED", "SUBMITTED"):
-            found["ESCROW", milestone.contract.name] += milestone.amount
+        found["ESCROW", milestone.contract.name] += milestone.escrow
+    for currency, minor in house.losses.items():
+        found["LOSSES", currency] -= minor
+    for name, minor in house.owed.items():
+        # Nobody's money: what a client owes stands against it.
+        found["UNPAID", name] += minor
+        found["CLIENT_RECEIVABLE", house.contracts[name].currency] -= minor
     for currency, minor in house.clearing.items():
         found["CLEARING", currency] += minor
     for currency, minor in house.expense.items():
@@ -62,5 +67,5 @@ def zero(house):
         sums[key.split()[1]] += pending + held + available - owed
     for key, minor in ledger(house).items():
         kind, whose = key.split()
-        sums[house.contracts[whose].currency if kind == "ESCROW" else whose] += minor
+        sums[house.contracts[whose].currency if kind in ("ESCROW", "UNPAID") else whose] += minor
     return {currency: minor for currency, minor in sums.items() if minor}

@@ -31,8 +31,9 @@ CARELESS = 12
 
 
 class Player:
-    def __init__(self, seed, accounts=ACCOUNTS, currencies=CURRENCIES):
+    def __init__(self, seed, accounts=ACCOUNTS, currencies=CURRENCIES, clients=CLIENTS, recurring=True):
         self.random, self.house, self.accounts, self.currencies = random.Random(seed), House(), accounts, currencies
+        self.clients, self.recurring = [f"k{number}" for number in range(clients)], recurring
         self.house.advance(START)
         self.rewards, self.counts = {}, {}
 
@@ -81,16 +82,19 @@ class Player:
     def offer(self):
         contract, account = self.name("c"), self.random.randrange(self.accounts)
         currency = self.random.choice(self.currencies)
-        if self.careless(50):
+        if self.careless(45):
             rate = self.random.randrange(1, 20_000)
             pay = {"currency": currency, "rate": rate, "limit": self.random.choice([60, 600, 1_200, 2_400, 10_080])}
+        elif self.recurring and self.careless(30):
+            every = self.random.choice(["WEEK", "TWO_WEEKS", "MONTH", "QUARTER"])
+            pay = {"currency": currency, "recurring": [self.random.randrange(1, 500_000), every]}
         else:
             amounts = [self.random.randrange(1, 500_000) for _ in range(self.random.randint(1, 4))]
             pay = {"currency": currency, "milestones": amounts}
             self.counts[f"{contract}/m"] = len(amounts) - 1
         start = self.house.now + self.random.choice([-DAY, 5 * MINUTE, 2 * DAY])
         return {"contract": contract, "account": f"a{account}", "person": f"p{account % PERSONS}",
-                "client": f"k{self.random.randrange(CLIENTS)}", "start": micros(start), "pay": pay}
+                "client": self.random.choices(self.clients, [6, 6, 6, 4, 1][:len(self.clients)])[0], "start": micros(start), "pay": pay}
 
     def contract(self, good=lambda _: True):
         return self.pick(self.house.contracts, lambda one: one.state == "ACTIVE" and good(one))
@@ -152,7 +156,7 @@ class Player:
         return {"contract": self.contract()}
 
     def create_milestone(self):
-        name = self.contract(lambda one: one.rate is None)
+        name = self.contract(lambda one: one.fixed)
         return {"contract": name, "amount": self.amount(self.house.contracts.get(name)), "as": self.name(f"{name}/m")}
 
     def milestone(self, *states):
@@ -283,7 +287,7 @@ def commands(seed, count, days):
 
 def together(seed, count):
     """Many at once, on few accounts and contracts; what they have left open is closed by one."""
-    player = Player(seed, accounts=3, currencies=["USD", "JPY"])
+    player = Player(seed, accounts=3, currencies=["USD", "JPY"], clients=3, recurring=False)
     house = player.house
     for _ in range(8):
         yield player.command("offer")

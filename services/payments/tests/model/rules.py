@@ -17,6 +17,10 @@ FEE_BASIS_POINTS = 1_000
 SILENCE = 14 * DAY
 AVAILABILITY = 5 * DAY
 REFUNDS = 180 * DAY
+# A charge that has failed is tried again so long after it first failed.
+RETRIES = [1 * DAY, 3 * DAY, 5 * DAY]
+# How often a client's bank says no to a charge; what is not here never does.
+DECLINES = {"k3": 2, "k4": 99}
 
 
 def moment(micros):
@@ -41,6 +45,38 @@ def closes(week):
 def wednesday(week):
     """Ten days after the Sunday with which the week ends [F6]."""
     return week + 6 * DAY + 10 * DAY
+
+
+def review(end, paid):
+    """The last moment in which an invoice may be disputed: that of the fifth day after what it is for; of one that was paid later,
+    the last one before its money is available."""
+    friday = end + 5 * DAY - MICRO
+    return friday if paid <= friday else paid + AVAILABILITY - MICRO
+
+
+def months_later(first, months):
+    """The same day so many months later, or the last one of its month."""
+    year, month = divmod(first.year * 12 + first.month - 1 + months, 12)
+    last = (datetime.datetime(year + month // 11, (month + 1) % 12 + 1, 1) - DAY).day
+    return first.replace(year=year, month=month + 1, day=min(first.day, last))
+
+
+def period(first, every, number):
+    """From when to when the period of this number is, counted from the day on which the contract begins."""
+    days, months = {"WEEK": (7, 0), "TWO_WEEKS": (14, 0), "MONTH": (0, 1), "QUARTER": (0, 3)}[every]
+    at = [months_later(first + number * days * DAY, number * months) for number in (number, number + 1)]
+    return tuple(at)
+
+
+def cost(amount, start, end, until, halts):
+    """The part of an amount for the time in which work could go on, each microsecond of it by itself rather than by intervals:
+    the moments at which that changes are few."""
+    moments = sorted({start, min(end, until), *(at for halt in halts for at in halt if at and start < at < min(end, until))})
+    worked = datetime.timedelta()
+    for before, after in zip(moments, moments[1:]):
+        if after > start and not any(since <= before and (to is None or to >= after) for since, to in halts):
+            worked += after - before
+    return amount * (worked // MICRO) // ((end - start) // MICRO) if until > start else 0
 
 
 def fee(total):

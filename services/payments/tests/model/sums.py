@@ -42,21 +42,27 @@ class Sums:
         for it in self.log:
             if "milestone" in it:
                 named[it["do"]].add(it["milestone"])
-        charged_back = {it["payment"] for it in self.done("chargeback") if not it["answer"]["from_earning"]}
+        charged_back, self.taken = set(), collections.Counter()
+        for it in self.done("chargeback"):
+            if not it["answer"]["from_earning"]:
+                charged_back.add(it["payment"])
+                self.taken[it["payment"]] += it["amount"][0] - it["answer"]["lost"]
         left = named["refund_escrow"] | charged_back
         for name, milestone in self.house.milestones.items():
             state = self.seen["milestones"][name]["state"]
             # What was submitted and not approved, silence has approved by now.
             expected = (
-                "CHARGED_BACK" if name in charged_back else "CANCELLED" if name in left | named["cancel_milestone"]
-                else "APPROVED" if name in named["submit"] else "FUNDED" if name in named["fund"] else "AGREED"
+                "CANCELLED" if name in named["refund_escrow"] | named["cancel_milestone"]
+                else "CHARGED_BACK" if name in charged_back else "APPROVED" if name in named["submit"] else "FUNDED" if name in named["fund"] else "AGREED"
             )
             if state != expected or name in left & named["approve"] or (name in named["submit"] - named["fund"]):
                 self.wrong.append(f"milestone {name} is {state}, expected {expected}")
             if state == "APPROVED":
                 self.gross[name] = milestone.contract, milestone.amount
-            if state == "FUNDED":
-                self.escrow[milestone.contract.name] += milestone.amount
+            if self.taken[name] > milestone.amount:
+                self.wrong.append(f"milestone {name} lost {self.taken[name]} of {milestone.amount}")
+            if state in ("FUNDED", "CHARGED_BACK"):
+                self.escrow[milestone.contract.name] += milestone.amount - self.taken[name]
 
     def earnings(self):
         for it in self.done("bonus"):
@@ -66,7 +72,7 @@ class Sums:
             if it["do"] == "refund":
                 self.lost[it["earning"]] += it["amount"][0]
             if it["do"] == "chargeback" and it["answer"]["from_earning"]:
-                self.lost[it["payment"]] += it["amount"][0]
+                self.lost[it["payment"]] += it["amount"][0] - it["answer"]["lost"]
             if it["do"] == "resolve":
                 self.lost[disputed[it["dispute"]]] += it["answer"]["refunded"]
         for source in self.lost.keys() - self.gross.keys():
@@ -84,6 +90,10 @@ class Sums:
             ledger[f"CLEARING {currency}"] -= net + escrow
             ledger[f"ESCROW {name}"] += escrow
             owed[f"{contract.account} {currency}"] += net - rules.fee(net)
+        for it in self.done("chargeback"):
+            # In the currency of the contract, or it had been refused.
+            ledger[f"LOSSES {it['amount'][1]}"] -= it["answer"]["lost"]
+            ledger[f"CLEARING {it['amount'][1]}"] += it["answer"]["lost"]
         for currency, minor in self.house.expense.items():
             ledger[f"REWARD_EXPENSE {currency}"] += minor
         # Of the house's free money the rewards alone are of use: the rest it knows only of invoices.

@@ -87,7 +87,7 @@ async fn money_cannot_be_wrong(database: TestDatabase) {
         ),
         (
             "INSERT INTO earning SELECT contract_id, contract_id, source, source_id, client_id, person_id, account_id, \
-             currency, gross_minor, fee_minor, 0, 0, 0, occurred_at, approved_at, available_at, NULL FROM earning"
+             currency, gross_minor, fee_minor, 0, 0, 0, occurred_at, approved_at, available_at, NULL, review_until FROM earning"
                 .to_owned(),
             "earning.source|earning_is_made_once",
         ),

@@ -35,7 +35,7 @@ on_both_databases! {
 }
 
 /// The file that the parts come to, once its end is known to fit.
-async fn file<R>(
+pub async fn file<R>(
     answer: Result<tonic::Response<Streaming<R>>, Status>,
     part: fn(R) -> Option<pb::FilePart>,
 ) -> Result<(pb::FileHead, Vec<u8>), Status> {
@@ -74,7 +74,7 @@ async fn statement(world: &World, account: AccountId, format: pb::FileFormat) ->
 }
 
 /// Ids by the order in which they appear, as they are others each time.
-fn named(text: &str) -> String {
+pub fn named(text: &str) -> String {
     let mut names = HashMap::new();
     let mut named = String::new();
     for word in text.split_inclusive([',', ' ', '\n', '|', '\r']) {
@@ -298,8 +298,8 @@ async fn invoices_are_a_table_that_is_no_formula(database: TestDatabase) {
     let (head, csv) = file(answer, |answer| answer.part).await.expect("invoices");
     assert_eq!(head.file_name, format!("invoices-{}.csv", invoice.client_id));
     let expected = "\
-invoice,contract,account,week,issued,state,paid,rate,weekly_limit_minutes,minutes,minutes_over,amount,currency\r
-id1,id2,id3,2026-03-02,2026-03-09T12:00:00Z,PAID,2026-03-09T12:00:00Z,50.01,600,600,60,500.10,USD\r
+invoice,contract,account,week,issued,state,paid,rate,weekly_limit_minutes,minutes,minutes_over,amount,currency,period_start,period_end\r
+id1,id2,id3,2026-03-02,2026-03-09T12:00:00Z,PAID,2026-03-09T12:00:00Z,50.01,600,600,60,500.10,USD,,\r
 ";
     assert_eq!(named(&String::from_utf8(csv).expect("text")), expected);
     world.stop().await;

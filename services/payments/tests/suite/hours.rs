@@ -274,7 +274,7 @@ async fn nobody_works_twice_at_a_time(database: TestDatabase) {
         format!("UPDATE time_entry SET end_at = end_at + 60000000 WHERE start_at = {longest}"),
         format!(
             "INSERT INTO time_entry SELECT contract_id, contract_id, person_id, week, invoice_id, start_at, end_at, \
-             tracked, description, created_at FROM time_entry WHERE start_at = {longest}"
+             tracked, description, created_at, account_id, client_id FROM time_entry WHERE start_at = {longest}"
         ),
     ] {
         let answer = tried(&world.db, &sql).await;

@@ -144,6 +144,8 @@ async fn two_weeks_become_invoices_and_money(database: TestDatabase) {
         review_until_time: Some(to_wire_time(at("2026-03-13T23:59:59.999999Z"))),
         pay_time: Some(to_wire_time(at("2026-03-09T12:00:00Z"))),
         lines: Vec::new(),
+        period_start_time: None,
+        period_end_time: None,
     };
     assert_eq!(listed, expected);
     let lines: Vec<_> = first
@@ -203,6 +205,7 @@ async fn the_first_week_is_pending(world: &World, ada: AccountId, contract: &pb:
         amount: Some(usd(85_510)),
         week_time: invoice.week_time,
         issue_time: invoice.issue_time,
+        period_start_time: None,
     };
     let paid = pb::InvoicePaid {
         invoice_id: invoice.id.clone(),
@@ -429,12 +432,12 @@ async fn an_invoice_cannot_be_wrong(database: TestDatabase) {
         ),
         (
             "INSERT INTO invoice SELECT contract_id, contract_id, client_id, person_id, account_id, currency, week, \
-             rate_minor, limit_minutes, minutes, minutes_over, amount_minor, state, paid_at FROM invoice",
+             rate_minor, limit_minutes, minutes, minutes_over, amount_minor, state, paid_at, NULL, NULL FROM invoice",
             "invoice.contract_id|invoice_is_made_once",
         ),
         (
             "INSERT INTO earning SELECT contract_id, contract_id, source, source_id, client_id, person_id, account_id, \
-             currency, gross_minor, fee_minor, 0, 0, 0, occurred_at, approved_at, available_at, NULL FROM earning",
+             currency, gross_minor, fee_minor, 0, 0, 0, occurred_at, approved_at, available_at, NULL, review_until FROM earning",
             "earning.source|earning_is_made_once",
         ),
     ] {

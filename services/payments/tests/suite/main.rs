@@ -33,6 +33,7 @@ mod payouts;
 mod pdf;
 mod pdf_text;
 mod reading;
+mod recurring;
 mod refunds;
 mod requests;
 mod rewards;

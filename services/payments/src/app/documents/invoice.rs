@@ -1,4 +1,4 @@
-//! An invoice as a document [F5, B6].
+//! An invoice as a document [B2, F5, B6].
 
 use vouch_primitives::{InvoiceId, Money};
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     app::{App, invoices::InvoiceWithLines},
-    domain::{Earning, EarningSource, Invoice, InvoiceLine, InvoiceState, Protection},
+    domain::{Earning, EarningSource, Invoice, InvoiceLine, InvoiceState, Protection, week::STEP},
     error::Error,
     store,
 };
@@ -64,24 +64,42 @@ impl App {
 }
 
 fn written(invoice: &Invoice, lines: &[InvoiceLine], earning: Option<&Earning>, side: Side) -> Result<Vec<u8>, Error> {
-    let (currency, last) = (invoice.amount.currency, invoice.week.start().add_days(6));
-    let title = format!("Invoice for the week of {}", day(invoice.week.start()));
+    let first = invoice.period.map_or(invoice.week.start(), |period| period.start);
+    let last = invoice.ends_at().saturating_sub(STEP);
+    let what = if invoice.period.is_some() { "Period" } else { "Week" };
+    let title = format!("Invoice for the {} of {}", what.to_lowercase(), day(first));
     let mut pdf = Pdf::new(&title, &format!("Invoice {}", invoice.id))?;
     pdf.facts(&[
         ("Invoice", invoice.id.to_string()),
         ("Contract", invoice.contract_id.to_string()),
         ("Client", invoice.client_id.to_string()),
         ("Account", invoice.account_id.to_string()),
-        ("Week", format!("{} to {}", day(invoice.week.start()), day(last))),
+        (what, format!("{} to {}", day(first), day(last))),
         ("Issued", format!("{} UTC", minute(invoice.issued_at()))),
         ("State", state(invoice.state)),
+    ]);
+    if invoice.period.is_some() {
+        pdf.facts(&[("Amount", invoice.amount.to_string())]);
+    } else {
+        time(&mut pdf, invoice, lines);
+    }
+    if let Some(earning) = earning {
+        settlement(&mut pdf, earning, side);
+    }
+    note_lacking(&mut pdf);
+    Ok(pdf.finish()?)
+}
+
+/// What was worked in a week.
+fn time(pdf: &mut Pdf, invoice: &Invoice, lines: &[InvoiceLine]) {
+    pdf.facts(&[
         ("Rate for one hour", invoice.rate.to_string()),
         ("Weekly limit", format!("{} hours", hours(invoice.limit_minutes))),
     ]);
     pdf.heading("Time");
     pdf.table(TABLE);
     for line in lines {
-        let share = Money::new(line.amount_minor, currency);
+        let share = Money::new(line.amount_minor, invoice.amount.currency);
         pdf.row(&[
             minute(line.span.start()),
             line.description.clone(),
@@ -114,12 +132,8 @@ fn written(invoice: &Invoice, lines: &[InvoiceLine], earning: Option<&Earning>, 
             "{over} hours are over the weekly limit. They are left out, and nothing is charged for them."
         ));
     }
-    pdf.paragraph("A line is under payment protection if its time was tracked, lies within the weekly limit, and says what was done.");
-    if let Some(earning) = earning {
-        settlement(&mut pdf, earning, side);
-    }
-    note_lacking(&mut pdf);
-    Ok(pdf.finish()?)
+    pdf.paragraph("A line is under payment protection if its time was tracked, lies within the weekly limit and says what was done, and \
+         the client's way of billing was verified.");
 }
 
 /// What became of what was paid.
@@ -148,10 +162,33 @@ fn state(state: InvoiceState) -> String {
 }
 
 const fn protection(of: Protection) -> &'static str {
-    match (of.within_limit, of.tracked, of.described) {
-        (true, true, true) => "yes",
+    match (of.within_limit, of.tracked, of.described, of.billing_verified) {
+        (true, true, true, true) => "yes",
         (false, ..) => "over the limit",
-        (true, false, _) => "not tracked",
-        (true, true, false) => "not described",
+        (true, false, ..) => "not tracked",
+        (true, true, false, _) => "not described",
+        (true, true, true, false) => "not verified",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // B8
+    #[test]
+    fn a_line_is_protected_if_all_of_it_holds() {
+        for (tracked, minutes, description, billing_verified, told) in [
+            (true, 1, "Drafts", true, "yes"),
+            (true, 0, "Drafts", true, "over the limit"),
+            (false, 1, "Drafts", true, "not tracked"),
+            (true, 1, "", true, "not described"),
+            (true, 1, "Drafts", false, "not verified"),
+        ] {
+            assert_eq!(
+                protection(Protection::of(tracked, minutes, description, billing_verified)),
+                told
+            );
+        }
     }
 }

@@ -6,7 +6,7 @@ use vouch_proto::Page;
 use super::{Content, Export, Format, csv::Csv, day, number};
 use crate::{
     app::{App, contracts::Party},
-    domain::{Invoice, invoice::InvoicePosition},
+    domain::{Invoice, invoice::InvoicePosition, week::STEP},
     error::Error,
     store,
 };
@@ -14,7 +14,7 @@ use crate::{
 /// How many invoices are read at once.
 const AT_ONCE: u64 = 500;
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 15] = [
     "invoice",
     "contract",
     "account",
@@ -28,6 +28,8 @@ const COLUMNS: [&str; 13] = [
     "minutes_over",
     "amount",
     "currency",
+    "period_start",
+    "period_end",
 ];
 
 /// The table, while it is written.
@@ -83,20 +85,25 @@ impl InvoicesFile {
     }
 }
 
-fn row(invoice: &Invoice) -> [String; 13] {
+fn row(invoice: &Invoice) -> [String; 15] {
+    // What is only of weeks, and what is only of periods.
+    let of_week = |text: String| if invoice.period.is_none() { text } else { String::new() };
+    let of_period = |text: Option<String>| text.unwrap_or_default();
     [
         invoice.id.to_string(),
         invoice.contract_id.to_string(),
         invoice.account_id.to_string(),
-        day(invoice.week.start()),
+        of_week(day(invoice.week.start())),
         invoice.issued_at().to_string(),
         invoice.state.name().to_owned(),
         invoice.state.paid_at().map_or_else(String::new, |at| at.to_string()),
-        number(invoice.rate),
-        invoice.limit_minutes.to_string(),
-        invoice.minutes.to_string(),
-        invoice.minutes_over.to_string(),
+        of_week(number(invoice.rate)),
+        of_week(invoice.limit_minutes.to_string()),
+        of_week(invoice.minutes.to_string()),
+        of_week(invoice.minutes_over.to_string()),
         number(invoice.amount),
         invoice.amount.currency.code().to_owned(),
+        of_period(invoice.period.map(|period| day(period.start))),
+        of_period(invoice.period.map(|period| day(period.end.saturating_sub(STEP)))),
     ]
 }

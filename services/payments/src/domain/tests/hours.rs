@@ -27,6 +27,8 @@ fn entry(contract: &Contract, span: Span) -> TimeEntry {
         id: TimeEntryId::new(),
         contract_id: contract.id,
         person_id: contract.person_id,
+        account_id: contract.account_id,
+        client_id: contract.client_id,
         span,
         tracked: true,
         description: "Drafts".to_owned(),
@@ -247,7 +249,7 @@ fn the_first_week_counts_from_the_beginning_of_the_contract() {
         let earning = invoice.pay(&mut contract, EarningId::new(), week.closes_at());
         let earning = earning.unwrap().unwrap();
         assert_eq!(earning.occurred_at, at(occurred), "{start}, {created}");
-        assert_eq!(earning.review_until(), at("2026-03-13T23:59:59.999999Z"));
+        assert_eq!(earning.review_until, at("2026-03-13T23:59:59.999999Z"));
     }
 }
 

@@ -22,7 +22,7 @@ fn currency(code: &str) -> Currency {
     code.parse().unwrap()
 }
 
-fn contract(account_id: AccountId, currency: Currency, rate: u16) -> Contract {
+pub(super) fn contract(account_id: AccountId, currency: Currency, rate: u16) -> Contract {
     Contract {
         id: ContractId::new(),
         offer_id: OfferId::new(),

@@ -452,7 +452,7 @@ fn a_dispute_is_refused_once_the_money_is_available() {
     world.approve(0);
     let earning = &mut world.earnings[0];
     let earning_available = earning.available_at;
-    let until = earning.review_until();
+    let until = earning.review_until;
     let complaint = Complaint {
         amount: Money::new(1, Currency::USD),
         reason: DisputeReason::Other,

@@ -262,17 +262,19 @@ impl From<Invoice> for pb::Invoice {
             contract_id: invoice.contract_id.to_string(),
             client_id: invoice.client_id.to_string(),
             account_id: invoice.account_id.to_string(),
-            week_time: Some(to_wire_time(invoice.week.start())),
-            rate: Some(invoice.rate.into()),
+            week_time: invoice.period.is_none().then(|| to_wire_time(invoice.week.start())),
+            rate: invoice.period.is_none().then(|| invoice.rate.into()),
             weekly_limit_minutes: invoice.limit_minutes,
             minutes: invoice.minutes,
             minutes_over: invoice.minutes_over,
             amount: Some(invoice.amount.into()),
             state: state.into(),
             issue_time: Some(to_wire_time(invoice.issued_at())),
-            review_until_time: Some(to_wire_time(invoice.week.review_until(invoice.state.paid_at()))),
+            review_until_time: Some(to_wire_time(invoice.review_until())),
             pay_time: invoice.state.paid_at().map(to_wire_time),
             lines: Vec::new(),
+            period_start_time: invoice.period.map(|period| to_wire_time(period.start)),
+            period_end_time: invoice.period.map(|period| to_wire_time(period.end)),
         }
     }
 }

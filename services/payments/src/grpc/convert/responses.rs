@@ -1,6 +1,6 @@
 //! To the wire.
 
-use vouch_primitives::Money;
+use vouch_primitives::{Money, terms::RecurringPay};
 use vouch_proto::{common::v1 as common, convert::to_wire_time, payments::v1 as pb};
 
 use crate::{
@@ -20,6 +20,7 @@ impl From<ContractView> for pb::Contract {
                 rate: Some(rate.into()),
                 weekly_limit_minutes: limits.in_week(Week::of(view.at)),
             }),
+            Pay::Recurring { amount, every } => Wire::Recurring(RecurringPay { amount, every }.into()),
             Pay::Fixed { currency } => Wire::Fixed(pb::FixedPriceContract {
                 currency_code: currency.code().to_owned(),
                 milestones: view.milestones.into_iter().map(Into::into).collect(),

@@ -63,13 +63,7 @@ impl Driver {
                     .map(|minor| ("Work", money(currency, minor.as_i64().expect("minor units"))));
                 fixed_offer(account, &terms.collect::<Vec<_>>())
             }
-            None => offer(
-                account,
-                offer_accepted::Pay::Hourly(common::HourlyPay {
-                    rate: Some(money(currency, number(pay, "rate"))),
-                    weekly_limit_minutes: u32::try_from(number(pay, "limit")).expect("minutes"),
-                }),
-            ),
+            None => offer(account, other_pay(pay, currency)),
         };
         event = OfferAccepted {
             person_id: id_of(text(it, "person")),
@@ -212,7 +206,7 @@ impl Driver {
                     milestone_id,
                 };
                 let send = async |request| contracts.clone().fund_milestone(request).await;
-                self.call(request, send).await?.milestone
+                Some(self.funded(self.call(request, send).await?).await)
             }
             "submit" => {
                 let request = pb::SubmitMilestoneRequest {
@@ -273,10 +267,31 @@ impl Driver {
             message: "Well done".to_owned(),
         };
         let send = async |request| self.world.bonuses.clone().pay_bonus(request).await;
-        let bonus = self.call(request, send).await?.bonus_payment.expect("a bonus payment");
+        let begun = self.call(request, send).await?;
+        self.world.until_charged(&begun.charge_id).await;
+        let request = pb::GetBonusPaymentRequest {
+            bonus_payment_id: begun.bonus_payment.expect("a bonus payment").id,
+        };
+        let found = self.world.bonuses.clone().get_bonus_payment(request).await;
+        let bonus = found
+            .expect("an answer")
+            .into_inner()
+            .bonus_payment
+            .expect("a bonus payment");
         self.names.learn(text(it, "as"), &bonus.id);
-        self.names.learn(&earning_name(text(it, "as")), &bonus.earning_id);
+        if !bonus.earning_id.is_empty() {
+            self.names.learn(&earning_name(text(it, "as")), &bonus.earning_id);
+        }
         Ok(json!({"earned": !bonus.earning_id.is_empty()}))
+    }
+
+    /// The milestone, once the client has paid for it or could not.
+    async fn funded(&self, begun: pb::FundMilestoneResponse) -> pb::Milestone {
+        let milestone = begun.milestone.expect("a milestone");
+        self.world.until_charged(&begun.charge_id).await;
+        let contract = self.world.contract_of(&milestone.contract_id).await;
+        let found = milestones(&contract).iter().find(|one| one.id == milestone.id);
+        found.expect("a milestone").clone()
     }
 
     async fn refund(&self, it: &Value) -> Answer {
@@ -366,7 +381,8 @@ impl Driver {
         let send = async |request| self.world.disputes.clone().record_chargeback(request).await;
         let chargeback = self.call(request, send).await?.chargeback.expect("a chargeback");
         self.names.learn(text(it, "as"), &chargeback.id);
-        Ok(json!({"from_earning": !chargeback.earning_id.is_empty()}))
+        let lost = minor(chargeback.lost.as_ref());
+        Ok(json!({"from_earning": !chargeback.earning_id.is_empty(), "lost": lost}))
     }
 
     async fn reverse_chargeback(&self, it: &Value) -> Answer {
@@ -378,6 +394,21 @@ impl Driver {
         self.call(request, send).await?;
         Ok(json!({}))
     }
+}
+
+/// Pay by the hour, or per period.
+fn other_pay(pay: &Value, currency: &str) -> offer_accepted::Pay {
+    if let Some(recurring) = pay["recurring"].as_array() {
+        let name = format!("PAY_PERIOD_{}", recurring[1].as_str().expect("a period"));
+        return offer_accepted::Pay::Recurring(common::RecurringPay {
+            amount: Some(money(currency, recurring[0].as_i64().expect("minor units"))),
+            every: common::PayPeriod::from_str_name(&name).expect("a period").into(),
+        });
+    }
+    offer_accepted::Pay::Hourly(common::HourlyPay {
+        rate: Some(money(currency, number(pay, "rate"))),
+        weekly_limit_minutes: u32::try_from(number(pay, "limit")).expect("minutes"),
+    })
 }
 
 fn contract_view(contract: &pb::Contract) -> Value {

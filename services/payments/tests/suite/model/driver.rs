@@ -35,6 +35,15 @@ impl Driver {
         }
     }
 
+    /// A service of which some clients cannot pay, or not at once: as the model has it.
+    pub async fn with_bad_payers(world: World) -> Self {
+        for (client, instrument) in [("k3", "sandbox-declines-2"), ("k4", "sandbox-insufficient-funds")] {
+            let added = world.bill(&id_of(client), instrument).await;
+            added.expect("a billing method");
+        }
+        Self::new(world)
+    }
+
     pub async fn stop(self) {
         self.world.stop().await;
     }
@@ -190,11 +199,12 @@ impl Driver {
         }
     }
 
-    /// The name of an invoice, which it has by its contract and its week.
+    /// The name of an invoice, which it has by its contract and its week or period.
     pub fn invoice_name(&self, invoice: &pb::Invoice) -> String {
         let contract = self.names.name(&invoice.contract_id).expect("a contract");
-        let week = invoice.week_time.as_ref().and_then(from_wire_time).expect("a week");
-        let name = format!("{contract}/{}", &week.to_string()[..10]);
+        let start = invoice.week_time.as_ref().or(invoice.period_start_time.as_ref());
+        let start = start.and_then(from_wire_time).expect("a week or a period");
+        let name = format!("{contract}/{}", &start.to_string()[..10]);
         self.names.learn(&name, &invoice.id);
         name
     }

@@ -77,15 +77,22 @@ async fn ledger(driver: &Driver) -> Seen {
         (SELECT COALESCE(SUM(amount_minor), 0) FROM transfer WHERE credit_account_id = a.id) - \
         (SELECT COALESCE(SUM(amount_minor), 0) FROM transfer WHERE debit_account_id = a.id) AS BIGINT) \
         FROM ledger_account a WHERE a.kind NOT IN ('PENDING', 'HELD', 'AVAILABLE', 'RECEIVABLE', 'IN_TRANSIT')";
-    let account = |row: &QueryResult| {
+    let mut seen = Seen::new();
+    let mut account = |row: &QueryResult| {
         let column = |index| row.try_get_by_index::<String>(index).expect("a text");
         let owner: vouch_primitives::Uuid = row.try_get_by_index(1).expect("an owner");
         let whose = driver.names.name(&owner.to_string()).unwrap_or_else(|| column(2));
         let moved: i64 = row.try_get_by_index(3).expect("a sum");
-        (moved != 0).then(|| (format!("{} {whose}", column(0)), json!(moved)))
+        // What several clients owe is one sum.
+        let sum = seen.entry(format!("{} {whose}", column(0))).or_insert(json!(0));
+        *sum = json!(sum.as_i64().unwrap_or_default() + moved);
     };
-    let found = rows(&driver.world.db, query.to_owned()).await;
-    found.iter().filter_map(account).collect()
+    rows(&driver.world.db, query.to_owned())
+        .await
+        .iter()
+        .for_each(&mut account);
+    seen.retain(|_, sum| *sum != json!(0));
+    seen
 }
 
 pub fn earning_view(earning: &pb::Earning) -> Value {

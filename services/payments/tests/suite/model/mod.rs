@@ -66,7 +66,7 @@ async fn judge(how: &str, log: &[Value]) {
 
 async fn replayed(database: TestDatabase, seed: &str, count: &str) {
     let script = drawn(&["play", seed, count, DAYS]).await;
-    let driver = Driver::new(World::new(database).await);
+    let driver = Driver::with_bad_payers(World::new(database).await).await;
     let mut log = Vec::with_capacity(script.len());
     for line in script {
         log.push(driver.one(line).await);
