@@ -8,8 +8,8 @@
 #              Python packages pinned by version and hash (apt: python3-venv, where Python has no venv)
 #   postgres   build, and PostgreSQL's programs (apt: postgresql), without creating or starting a database cluster
 #   previews   build, and a browser without a window (apt: chromium), for `make mail-previews` alone
-#   test       postgres, an S3 server (moto, pinned likewise), and cargo-nextest (its version and its dependencies pinned;
-#              built into .tools/ where cargo does not have it)
+#   test       postgres, an S3 server (moto, pinned likewise), a server that speaks Stripe's API (localstripe, likewise), and
+#              cargo-nextest (its version and its dependencies pinned; built into .tools/ where cargo does not have it)
 #   all        test, rustfmt and clippy (rustup), and the tools of `make lint` and `make deploy-check`, pinned likewise
 #              (cargo-deny, kubectl, hadolint, yamllint, kubernetes-validate)
 #
@@ -51,7 +51,7 @@ main() {
     python_tools
     case $level in postgres | test | all) postgresql ;; esac
     [ "$level" != previews ] || have chromium || apt_install "a browser without a window" chromium
-    case $level in test | all) s3_server && nextest ;; esac
+    case $level in test | all) s3_server && stripe_server && nextest ;; esac
     [ "$level" != all ] || rust_components
     [ "$level" != all ] || check_tools
     echo "${inputs%% *}" >"$STAMP.$level"
@@ -64,7 +64,10 @@ nothing_to_do() {
     have cc && have cargo && tools_in_place || return 1
     case $level in postgres | test | all) postgres_bin >/dev/null || return 1 ;; esac
     [ "$level" != previews ] || have chromium || return 1
-    case $level in test | all) have cargo-nextest && [ -x "$TOOLS/venv/bin/moto_server" ] || return 1 ;; esac
+    case $level in test | all)
+        have cargo-nextest && [ -x "$TOOLS/venv/bin/moto_server" ] && [ -x "$TOOLS/venv/bin/localstripe" ] || return 1
+        ;;
+    esac
     [ "$level" != all ] || [ -x "$TOOLS/bin/cargo-deny" ] || return 1
 }
 
@@ -139,6 +142,19 @@ s3_server() {
         -r "$ROOT/deploy/local/requirements-s3.txt" >&2
     runs "$TOOLS/bin/python" -c 'import moto; print("moto", moto.__version__)'
     echo "$inputs" >"$STAMP.s3"
+}
+
+# Some 10 MB that only the tests of the payment provider's adapter need.
+stripe_server() {
+    local inputs
+    inputs=$(cd "$ROOT/deploy/local" && sha256sum requirements*.txt)
+    if [ -f "$STAMP.stripe" ] && [ "$(<"$STAMP.stripe")" = "$inputs" ] && [ -x "$TOOLS/venv/bin/localstripe" ]; then return; fi
+    say "installing localstripe, a server that speaks Stripe's API for tests, into .tools/ (pinned, about 10 MB)"
+    # A source package, built by the pinned setuptools as that of requirements.txt is.
+    "$TOOLS/venv/bin/python" -m pip --disable-pip-version-check --quiet install --require-hashes --no-build-isolation \
+        -r "$ROOT/deploy/local/requirements-stripe.txt" >&2
+    runs "$TOOLS/bin/python" -c 'from importlib.metadata import version; import localstripe.server; print("localstripe", version("localstripe"))'
+    echo "$inputs" >"$STAMP.stripe"
 }
 
 # Some 60 MB that only `make lint` and `make deploy-check` need, so nobody waits for them who wants the demo.

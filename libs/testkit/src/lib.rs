@@ -8,6 +8,7 @@
 //! | [`nats`] | [`NatsServer`]: a real nats-server with JetStream, to stop, kill and restart |
 //! | [`smtp`] | [`SmtpSink`]: a real SMTP server (aiosmtpd) that records what it gets and refuses when told to |
 //! | [`s3`] | [`S3Server`]: a real S3 server (moto) with one bucket |
+//! | [`stripe`] | [`StripeServer`]: a real server that speaks Stripe's API (localstripe) |
 //! | [`disk`] | [`SmallDisk`]: a file system that is soon full |
 //! | [`process`] | [`Process`]: a child that never outlives the process that started it |
 //! | [`patience`] | [`eventually`]: waiting for a condition, bounded, with the last status in the failure |
@@ -29,6 +30,7 @@ pub mod postgres;
 pub mod process;
 pub mod s3;
 pub mod smtp;
+pub mod stripe;
 pub mod tables;
 pub mod tools;
 
@@ -41,6 +43,7 @@ pub use postgres::PostgresServer;
 pub use process::{Process, Signal};
 pub use s3::S3Server;
 pub use smtp::{SmtpOptions, SmtpSink};
+pub use stripe::StripeServer;
 
 use std::path::PathBuf;
 

@@ -55,7 +55,7 @@ pub fn nats_server() -> Result<PathBuf, TestkitError> {
     find("nats-server", "VOUCH_NATS_SERVER", ".tools/bin/nats-server")
 }
 
-/// A Python that has aiosmtpd and moto: `VOUCH_PYTHON`, `.tools/venv/bin/python3`, `PATH`.
+/// A Python that has aiosmtpd, moto and localstripe: `VOUCH_PYTHON`, `.tools/venv/bin/python3`, `PATH`.
 ///
 /// # Errors
 /// If it is nowhere.

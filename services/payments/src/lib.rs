@@ -82,17 +82,29 @@ impl Service {
     /// the same form in all four services, though not each of them has to wait or can fail.
     ///
     /// # Errors
-    /// None here.
+    /// When the payment provider's settings are none, or the address for its webhooks cannot be used.
     #[expect(clippy::unused_async, reason = "other services wait here")]
     pub async fn build_on(chassis: Chassis, config: &Config) -> Result<Self, ChassisError> {
-        let gateway = gateway::open(&config.gateway);
-        Ok(Self::build_with(chassis, config, gateway))
+        let gateway = gateway::open(&config.gateway).map_err(|source| ChassisError::Part {
+            part: "the payment provider",
+            source,
+        })?;
+        Self::build_with(chassis, config, gateway)
     }
 
     /// As above, with a payment provider of the caller's choice.
-    #[must_use]
-    pub fn build_with(chassis: Chassis, config: &Config, gateway: Arc<dyn PaymentGateway>) -> Self {
-        let app = App::new(chassis.commands(), gateway, &config.gateway.default_instrument);
+    ///
+    /// # Errors
+    /// When the address for its webhooks cannot be used.
+    pub fn build_with(
+        mut chassis: Chassis,
+        config: &Config,
+        gateway: Arc<dyn PaymentGateway>,
+    ) -> Result<Self, ChassisError> {
+        let app = App::new(chassis.commands(), gateway, config.gateway.fallback());
+        if let Ok(address) = config.gateway.webhook_listen.parse() {
+            chassis = chassis.http("webhooks", address, grpc::webhooks(app.clone()))?;
+        }
         let (on_time, as_task, in_batches) = (app.clone(), app.clone(), app.clone());
         let audit = Audit::new(app.clone());
         let worker = Worker::new(
@@ -129,13 +141,19 @@ impl Service {
                 let audit = audit.clone();
                 async move { Ok(audit.check().await?) }
             });
-        Self { chassis }
+        Ok(Self { chassis })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.chassis.address()
+    }
+
+    /// Where the payment provider's webhooks are taken; `None` if they are not.
+    #[must_use]
+    pub fn webhook_address(&self) -> Option<SocketAddr> {
+        self.chassis.http_address()
     }
 
     /// Runs until `shutdown`, then drains and stops.

@@ -5,6 +5,7 @@ mod gauges;
 mod housekeeping;
 mod probe;
 mod run;
+mod web;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -60,6 +61,8 @@ pub struct Chassis {
     tls: Tls,
     server: Server,
     subscriptions: Vec<Subscription>,
+    http: Vec<Work>,
+    http_address: Option<SocketAddr>,
     consumers: Vec<Work>,
     reappliers: Vec<Arc<dyn Reapply>>,
     timers: Vec<Work>,
@@ -178,6 +181,8 @@ impl Chassis {
             tls,
             server,
             subscriptions: Vec::new(),
+            http: Vec::new(),
+            http_address: None,
             consumers: Vec::new(),
             reappliers: Vec::new(),
             timers: Vec::new(),
@@ -198,6 +203,23 @@ impl Chassis {
     {
         self.server = self.server.with(service);
         self
+    }
+
+    /// Serves HTTP beside gRPC, in plaintext, on an address of its own: for those who cannot speak gRPC.
+    ///
+    /// # Errors
+    /// When the address cannot be used.
+    pub fn http(mut self, what: &'static str, address: SocketAddr, router: axum::Router) -> Result<Self, ChassisError> {
+        let failed = |source| ChassisError::Listen { address, source };
+        let listener = std::net::TcpListener::bind(address).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let listener = TcpListener::from_std(listener).map_err(failed)?;
+        let bound = listener.local_addr().map_err(failed)?;
+        tracing::info!(service = self.name, address = %bound, what, "HTTP, in plaintext");
+        self.http_address = Some(bound);
+        self.http
+            .push(Box::new(move |stop| Box::pin(web::serve(listener, router, stop))));
+        Ok(self)
     }
 
     /// Applies the facts of other services.
@@ -261,6 +283,11 @@ impl Chassis {
     /// Where the gRPC server listens; with port 0 in the configuration, the port it got.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where HTTP is served that was added last; `None` if there is none.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http_address
     }
 
     /// The database.

@@ -116,9 +116,10 @@ impl Chassis {
             }
         };
         let relay = Relay::new(self.db.clone(), self.bus.clone());
+        let http = self.http.drain(..).map(|work| Running::start("http", work));
         let consumers = self.consumers.drain(..).map(|work| Running::start("consumer", work));
         let timers = self.timers.drain(..).map(|work| Running::start("timers", work));
-        let mut workers: Vec<Running> = consumers.chain(timers).collect();
+        let mut workers: Vec<Running> = http.chain(consumers).chain(timers).collect();
         workers.push(Running::start("relay", Box::new(move |stop| Box::pin(relay.run(stop)))));
         if let Some(sender) = mail {
             workers.push(Running::start("mail", Box::new(move |stop| Box::pin(sender.run(stop)))));

@@ -190,7 +190,7 @@ impl RecordChargeback {
     }
 }
 
-async fn win_back(txn: &Txn, now: Timestamp, id: ReversalId) -> Result<Chargeback, Error> {
+pub(super) async fn win_back(txn: &Txn, now: Timestamp, id: ReversalId) -> Result<Chargeback, Error> {
     let not_found = || Error::not_found("chargeback", id.as_uuid());
     let seen = store::chargebacks::find(txn, id).await?.ok_or_else(not_found)?;
     let contract = store::contracts::lock(txn, seen.contract_id).await?;

@@ -70,7 +70,7 @@ pub struct ChargeWithAttempts {
 }
 
 /// What was heard of an attempt that had this number, at this try.
-type News = (ChargeId, (u32, u32), Option<Heard>);
+pub(super) type News = (ChargeId, (u32, u32), Option<Heard>);
 
 impl App {
     /// Begins to make clients pay; the contracts are locked. The ids of the charges are in the order of what is due.
@@ -162,7 +162,11 @@ impl App {
         outcome
     }
 
-    async fn conclude_in_one(&self, news: &[News], traces: &HashMap<Uuid, Option<String>>) -> Result<(), Error> {
+    pub(super) async fn conclude_in_one(
+        &self,
+        news: &[News],
+        traces: &HashMap<Uuid, Option<String>>,
+    ) -> Result<(), Error> {
         let conclude = |txn: Arc<Txn>| async move { self.conclude(&txn, news, traces).await };
         self.commands.db().write_tx(conclude).await
     }
@@ -310,14 +314,16 @@ pub(super) fn order(charge: &Charge) -> Option<ChargeOrder> {
     let instrument = charge.attempt.instrument.as_ref()?;
     Some(ChargeOrder {
         id: charge.order_id(),
+        charge: charge.id,
         attempt: charge.attempt.number,
+        begun_at: charge.attempt.begun_at,
         client: charge.client_id,
         instrument: instrument.token.clone(),
         amount: charge.amount,
     })
 }
 
-fn heard(answer: Answer) -> Heard {
+pub(super) fn heard(answer: Answer) -> Heard {
     match answer {
         Answer::Succeeded { reference } => Heard::Succeeded { reference },
         Answer::Pending { .. } => Heard::Unknown,

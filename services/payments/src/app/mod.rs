@@ -15,6 +15,7 @@
 //! | [`charges`] | what clients are made to pay: begun, sent, tried again |
 //! | [`outcomes`] | what follows once they have paid, or could not be charged |
 //! | [`gateway`] | payment providers: how money enters and leaves the house |
+//! | [`hints`] | the provider tells by itself that there is something to ask |
 //! | [`disputes`] | what is disputed is held until operators decide |
 //! | [`chargebacks`] | payments that providers take back, and give again |
 //! | [`earnings`] | settled when available, refunded |
@@ -46,6 +47,7 @@ pub mod disputes;
 pub mod documents;
 pub mod earnings;
 pub mod gateway;
+pub mod hints;
 pub mod invoices;
 pub mod ledger;
 pub mod milestones;

@@ -171,7 +171,7 @@ async fn record(
 
 /// What an answer means to a payout in this state. One that comes back before anybody has heard that it was paid was paid
 /// first.
-fn steps(answer: &Answer, state: PayoutState) -> Vec<PayoutStep> {
+pub(super) fn steps(answer: &Answer, state: PayoutState) -> Vec<PayoutStep> {
     match *answer {
         Answer::Pending { .. } => vec![],
         Answer::Succeeded { .. } => vec![PayoutStep::Pay],

@@ -1,4 +1,5 @@
 //! Commands in: parse, call, wrap. One file per gRPC service; [`convert`] is the boundary between wire and domain.
+//! `webhooks` is what the payment provider tells, over HTTP.
 
 mod audits;
 mod billing;
@@ -15,6 +16,7 @@ mod payouts;
 mod reports;
 mod taxes;
 mod times;
+mod webhooks;
 
 use tonic::Request;
 use vouch_runtime::access::Caller;
@@ -32,6 +34,7 @@ pub use payouts::Payouts;
 pub use reports::Reports;
 pub use taxes::Taxes;
 pub use times::Times;
+pub use webhooks::webhooks;
 
 use crate::domain::Author;
 

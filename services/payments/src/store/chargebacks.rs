@@ -38,6 +38,18 @@ pub async fn is_known(conn: &impl ConnectionTrait, provider_reference: &str) -> 
     Ok(of_name.count(conn).await? > 0)
 }
 
+/// The chargeback that its provider calls so, if there is one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_reference(
+    conn: &impl ConnectionTrait,
+    provider_reference: &str,
+) -> Result<Option<Chargeback>, StorageError> {
+    let of_name = Entity::find().filter(Column::ProviderReference.eq(provider_reference));
+    of_name.one(conn).await?.map(Chargeback::try_from).transpose()
+}
+
 /// One page of chargebacks, the oldest first.
 ///
 /// # Errors

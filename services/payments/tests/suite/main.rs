@@ -38,6 +38,7 @@ mod refunds;
 mod requests;
 mod rewards;
 mod statements;
+mod stripe;
 mod tables;
 mod tax;
 mod world;

@@ -1,6 +1,6 @@
 //! The service as its callers see it, and what a test says to it.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use prost::{Message, Name};
 use tokio::task::JoinHandle;
@@ -66,6 +66,7 @@ pub struct World {
     pub invoices: InvoiceServiceClient<Signed>,
     pub db: Db,
     pub clock: Arc<TestClock>,
+    pub webhooks: SocketAddr,
     bus: Arc<MemoryBus>,
     access: AccessConfig,
     unsigned: Channel,
@@ -120,8 +121,9 @@ impl Place {
         Gate::open(&config.common.access, "tracker").expect("keys");
         let test_clock = ServiceClock::test(self.clock.clone());
         let chassis = Chassis::with(NAME, &config.common, db, self.bus.clone(), test_clock);
+        config.gateway.webhook_listen = "127.0.0.1:0".to_owned();
         let service = Service::build_with(chassis.await.expect("a free port"), &config, self.gateway.clone());
-        (service, config.common)
+        (service.expect("another free port"), config.common)
     }
 }
 
@@ -171,6 +173,7 @@ impl World {
     pub async fn at(place: Place, database: TestDatabase) -> Self {
         let (service, access) = place.service(place.db.clone()).await;
         let address = format!("http://{}", service.address());
+        let webhooks = service.webhook_address().expect("a door for them");
         let stop = CancellationToken::new();
         let service = tokio::spawn(service.run(stop.clone()));
         let unsigned = Channel::from_shared(address).expect("an address").connect_lazy();
@@ -192,6 +195,7 @@ impl World {
             invoices: InvoiceServiceClient::new(channel),
             db: place.db,
             clock: place.clock,
+            webhooks,
             bus: place.bus,
             access: access.access,
             unsigned,

@@ -6,13 +6,17 @@
 //! | module | provider |
 //! |---|---|
 //! | [`sandbox`] | the embedded one, with instruments that decline, are late, and charge back |
+//! | [`stripe`] | whoever speaks Stripe's API |
 
 pub mod sandbox;
+pub mod stripe;
 
 use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
-use vouch_primitives::{AccountId, ChargeOrderId, ClientId, Money, PayoutId, RefundId, Timestamp};
+use axum::http::HeaderMap;
+use vouch_primitives::{AccountId, ChargeId, ChargeOrderId, ClientId, Money, PayoutId, RefundId, Timestamp};
+use vouch_storage::BoxError;
 
 use crate::{
     config::{GatewayConfig, GatewayKind},
@@ -24,8 +28,12 @@ use crate::{
 pub struct ChargeOrder {
     /// Its id: one for each attempt at a charge.
     pub id: ChargeOrderId,
+    /// The charge.
+    pub charge: ChargeId,
     /// Which attempt at its charge it is, from 1.
     pub attempt: u32,
+    /// When this attempt was begun: before it nobody can have heard of the order.
+    pub begun_at: Timestamp,
     /// Who pays.
     pub client: ClientId,
     /// The provider's token of what is charged; never a card number.
@@ -108,6 +116,65 @@ pub struct Destination {
     pub fingerprint: String,
 }
 
+/// What a message of the provider is about. It is a reason to ask and nothing more: what has happened, the provider is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// Something became of a charge.
+    Charge(ChargeId),
+    /// Something became of a payout.
+    Payout(PayoutId),
+    /// A payment is taken back, or given again; the provider calls this so.
+    TakenBack(String),
+    /// Nothing that is followed here.
+    Nothing,
+}
+
+/// Why a message is not the provider's, or cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unheard {
+    /// This provider sends none.
+    #[error("the payment provider sends no messages")]
+    NotExpected,
+    /// Nobody has signed it.
+    #[error("the message has no signature")]
+    Unsigned,
+    /// The signature is somebody else's, or that of another message.
+    #[error("the signature is wrong")]
+    WrongSignature,
+    /// It was signed too long ago, or is from the future.
+    #[error("the message was not signed just now")]
+    Stale,
+    /// It is signed, and no message.
+    #[error("the message cannot be read")]
+    Unreadable,
+}
+
+/// A payment that the provider has taken back from the platform, or has given again, as it stands now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenBack {
+    /// What the provider calls this.
+    pub reference: String,
+    /// The charge by which it was paid.
+    pub charge: ChargeId,
+    /// What the provider calls that charge.
+    pub charge_reference: String,
+    /// How much.
+    pub amount: Money,
+    /// Where the money is.
+    pub standing: Standing,
+}
+
+/// Where the money of a disputed payment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing was taken: somebody has only asked.
+    Untouched,
+    /// It was taken back, perhaps for good.
+    Taken,
+    /// It was taken back and given again, or never was.
+    GivenAgain,
+}
+
 /// A payment provider. Nothing here is called inside a transaction.
 ///
 /// `find_…` answers what became of an order, and `None` if the provider has never heard of it, nor will of a call that was made
@@ -147,12 +214,29 @@ pub trait PaymentGateway: Send + Sync + Debug {
     fn charges_back_at(&self, _order: &ChargeOrder, _at: Timestamp) -> Option<Timestamp> {
         None
     }
+
+    /// What a message is about that came at `now` by the clock on the wall, if the provider has sent it.
+    ///
+    /// # Errors
+    /// If it is not the provider's, or cannot be read.
+    fn hear(&self, _headers: &HeaderMap, _body: &[u8], _now: Timestamp) -> Result<Hint, Unheard> {
+        Err(Unheard::NotExpected)
+    }
+
+    /// How a payment stands that [`Hint::TakenBack`] names; `None` if the provider has no such thing, or it is about no charge
+    /// of ours.
+    async fn find_taken_back(&self, _reference: &str) -> Result<Option<TakenBack>, GatewayError> {
+        Ok(None)
+    }
 }
 
-/// The provider that is configured.
-#[must_use]
-pub fn open(config: &GatewayConfig) -> Arc<dyn PaymentGateway> {
-    match config.kind {
+/// The provider that is configured. It is not asked for anything yet.
+///
+/// # Errors
+/// If its settings are none.
+pub fn open(config: &GatewayConfig) -> Result<Arc<dyn PaymentGateway>, BoxError> {
+    Ok(match config.kind {
         GatewayKind::Sandbox => Arc::new(sandbox::Sandbox),
-    }
+        GatewayKind::Stripe => Arc::new(stripe::Stripe::open(config)?),
+    })
 }
