@@ -8,8 +8,9 @@
 #              Python packages pinned by version and hash (apt: python3-venv, where Python has no venv)
 #   postgres   build, and PostgreSQL's programs (apt: postgresql), without creating or starting a database cluster
 #   previews   build, and a browser without a window (apt: chromium), for `make mail-previews` alone
-#   test       postgres, an S3 server (moto, pinned likewise), a server that speaks Stripe's API (localstripe, likewise), and
-#              cargo-nextest (its version and its dependencies pinned; built into .tools/ where cargo does not have it)
+#   test       postgres, an S3 server (moto), a server that speaks Stripe's API (localstripe) and what the examples of docs/ need
+#              (nats-py, protobuf), all pinned likewise, and cargo-nextest (its version and its dependencies pinned; built into
+#              .tools/ where cargo does not have it)
 #   all        test, rustfmt and clippy (rustup), and the tools of `make lint` and `make deploy-check`, pinned likewise
 #              (cargo-deny, kubectl, hadolint, yamllint, kubernetes-validate)
 #
@@ -51,7 +52,7 @@ main() {
     python_tools
     case $level in postgres | test | all) postgresql ;; esac
     [ "$level" != previews ] || have chromium || apt_install "a browser without a window" chromium
-    case $level in test | all) s3_server && stripe_server && nextest ;; esac
+    case $level in test | all) s3_server && stripe_server && examples && nextest ;; esac
     [ "$level" != all ] || rust_components
     [ "$level" != all ] || check_tools
     echo "${inputs%% *}" >"$STAMP.$level"
@@ -65,7 +66,8 @@ nothing_to_do() {
     case $level in postgres | test | all) postgres_bin >/dev/null || return 1 ;; esac
     [ "$level" != previews ] || have chromium || return 1
     case $level in test | all)
-        have cargo-nextest && [ -x "$TOOLS/venv/bin/moto_server" ] && [ -x "$TOOLS/venv/bin/localstripe" ] || return 1
+        have cargo-nextest && [ -x "$TOOLS/venv/bin/moto_server" ] && [ -x "$TOOLS/venv/bin/localstripe" ] &&
+            [ -f "$STAMP.examples" ] || return 1
         ;;
     esac
     [ "$level" != all ] || [ -x "$TOOLS/bin/cargo-deny" ] || return 1
@@ -155,6 +157,18 @@ stripe_server() {
         -r "$ROOT/deploy/local/requirements-stripe.txt" >&2
     runs "$TOOLS/bin/python" -c 'from importlib.metadata import version; import localstripe.server; print("localstripe", version("localstripe"))'
     echo "$inputs" >"$STAMP.stripe"
+}
+
+# What the examples of docs/ need, which the tests run. All of it is named, so that nothing else is fetched.
+examples() {
+    local inputs
+    inputs=$(cd "$ROOT/deploy/local" && sha256sum requirements*.txt)
+    if [ -f "$STAMP.examples" ] && [ "$(<"$STAMP.examples")" = "$inputs" ]; then return; fi
+    say "installing nats-py and protobuf for the examples into .tools/ (pinned, about 3 MB)"
+    "$TOOLS/venv/bin/python" -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps \
+        --no-build-isolation -r "$ROOT/deploy/local/requirements-examples.txt" >&2
+    runs "$TOOLS/bin/python" -c 'import nats, nkeys, google.protobuf; print("nats-py and protobuf are there")'
+    echo "$inputs" >"$STAMP.examples"
 }
 
 # Some 60 MB that only `make lint` and `make deploy-check` need, so nobody waits for them who wants the demo.

@@ -19,7 +19,10 @@ use tokio::{
 use tonic::transport::Endpoint;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 use vouch_primitives::Timestamp;
-use vouch_runtime::config::AccessConfig;
+use vouch_runtime::{
+    access::{Caller, Signed, Signer},
+    config::AccessConfig,
+};
 use vouch_testkit::{Engine, NatsServer, PostgresServer, Process, Signal, tools::free_port};
 
 use self::settings::Around;
@@ -191,6 +194,15 @@ impl Cluster {
     pub fn story(&self) -> Result<Story, Error> {
         let mailbox = Mailbox::new(vec![self.mail()]);
         Ok(Story::new(Clients::connect(&self.addresses(), &self.access)?, mailbox))
+    }
+
+    /// A connection to a service, as an operator.
+    ///
+    /// # Errors
+    /// If its address is none.
+    pub fn channel(&self, index: usize) -> Result<Signed, Error> {
+        let channel = Endpoint::from_shared(self.addresses()[index].clone())?.connect_lazy();
+        Ok(Signer::new(&self.access, Caller::Operator("test".to_owned())).on(channel))
     }
 
     /// The addresses of the services, in the order of [`SERVICES`].

@@ -98,6 +98,27 @@ pub enum Command {
     PrintConfig,
 }
 
+/// What one program can do beside what all can.
+#[derive(Debug, Subcommand)]
+pub enum Asked<Own: Subcommand> {
+    /// What all can do.
+    #[command(flatten)]
+    Common(Command),
+    /// What it alone can.
+    #[command(flatten)]
+    Own(Own),
+}
+
+/// What was asked for on the command line of a program that can do more than others.
+#[derive(Debug, Parser)]
+struct OwnArgs<Own: Subcommand> {
+    #[command(subcommand)]
+    command: Asked<Own>,
+    /// A TOML file with settings that differ from the defaults.
+    #[arg(long, short, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
 /// Why a program did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -123,6 +144,21 @@ impl Program {
     pub fn parse(&self) -> Args {
         let command = Args::command().name(self.name).version(self.version).about(self.about);
         Args::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The same for a program that can do more than others: what was asked for of its own, if anything was.
+    pub fn parse_own<Own: Subcommand>(&self) -> (Args, Option<Own>) {
+        let command = OwnArgs::<Own>::command()
+            .name(self.name)
+            .version(self.version)
+            .about(self.about);
+        let args = OwnArgs::<Own>::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
+        let (command, own) = match args.command {
+            Asked::Common(command) => (command, None),
+            Asked::Own(own) => (Command::CheckConfig, Some(own)),
+        };
+        let config = args.config;
+        (Args { command, config }, own)
     }
 
     /// Loads the configuration: defaults, `--config`, environment.

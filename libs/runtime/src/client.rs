@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,8 +17,9 @@ use tonic::{Code, Status};
 use tower::{Service, ServiceExt};
 use tracing::Instrument;
 
-use crate::access::Signer;
+use crate::access::{Caller, Signed, Signer};
 use crate::body::EndingBody;
+use crate::config::Common;
 use crate::grpc::status;
 use crate::telemetry::call::Call;
 use crate::telemetry::rpc::{self, Side};
@@ -90,6 +92,40 @@ impl Peer {
             duration: rpc::duration_histogram(Side::Client),
         })
     }
+}
+
+/// A connection to the running service of this configuration, for its own commands; calls may take as long as they do.
+///
+/// # Errors
+/// When the address or the certificates cannot be used.
+pub fn to_oneself(service: &str, config: &Common, at: Option<&str>) -> Result<Signed, PeerError> {
+    let address = at.map_or_else(|| own_address(config), str::to_owned);
+    let unusable = |source| PeerError::Address {
+        peer: service.to_owned(),
+        source,
+    };
+    let mut endpoint = Endpoint::from_shared(address.clone()).map_err(unusable)?;
+    if address.starts_with("https://") {
+        let tls = Tls::read(&config.tls).ok().and_then(|tls| tls.client());
+        let tls = tls.ok_or_else(|| PeerError::Unverifiable(service.to_owned()))?;
+        endpoint = endpoint.tls_config(tls).map_err(unusable)?;
+    }
+    let channel = endpoint.connect_timeout(CONNECT).connect_lazy();
+    Ok(Signer::new(&config.access, Caller::Service(service.to_owned())).on(channel))
+}
+
+/// Where a service is called from the same place.
+pub(crate) fn own_address(config: &Common) -> String {
+    let scheme = if config.tls.certificate_file.is_empty() {
+        "http"
+    } else {
+        "https"
+    };
+    let mut address = config.server.listen;
+    if address.ip().is_unspecified() {
+        address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    format!("{scheme}://{address}")
 }
 
 impl Service<Request<Body>> for Peer {

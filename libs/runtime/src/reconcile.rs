@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use tonic::Status;
 use vouch_messaging::Subscription;
@@ -20,7 +19,7 @@ use vouch_proto::operations::v1::{
 
 use crate::access::{Caller, Signer};
 use crate::cli::Failure;
-use crate::client::{Peer, PeerError};
+use crate::client::{self, Peer, PeerError};
 use crate::config::Common;
 use crate::tls::{Tls, TlsError};
 
@@ -144,13 +143,7 @@ pub async fn run(
     let signer = Signer::new(&config.access, Caller::Service(service.to_owned()));
     let tls = Tls::read(&config.tls)?;
     let mut peers = config.peers.clone();
-    let scheme = if config.tls.certificate_file.is_empty() {
-        "http"
-    } else {
-        "https"
-    };
-    let own = asked.at.clone();
-    let own = own.unwrap_or_else(|| format!("{scheme}://{}", reachable(config.server.listen)));
+    let own = asked.at.clone().unwrap_or_else(|| client::own_address(config));
     peers.insert(service.to_owned(), own);
     let mut consumer = Asked::connect(&peers, service, &tls, &signer)?;
     let mut tally = Tally::default();
@@ -259,13 +252,4 @@ async fn compare(
 fn count(into: &mut u64, word: &'static str) -> &'static str {
     *into += 1;
     word
-}
-
-/// Where a service that listens here is called from the same place.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    if listen.ip().is_unspecified() {
-        SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), listen.port())
-    } else {
-        listen
-    }
 }

@@ -55,12 +55,21 @@ pub fn nats_server() -> Result<PathBuf, TestkitError> {
     find("nats-server", "VOUCH_NATS_SERVER", ".tools/bin/nats-server")
 }
 
-/// A Python that has aiosmtpd, moto and localstripe: `VOUCH_PYTHON`, `.tools/venv/bin/python3`, `PATH`.
+/// A Python that has aiosmtpd, moto, localstripe and what the examples of docs/ need: `VOUCH_PYTHON`, `.tools/venv/bin/python3`,
+/// `PATH`.
 ///
 /// # Errors
 /// If it is nowhere.
 pub fn python() -> Result<PathBuf, TestkitError> {
     find("python3", "VOUCH_PYTHON", ".tools/venv/bin/python3")
+}
+
+/// `buf`: `VOUCH_BUF`, `.tools/bin/buf`, `PATH`.
+///
+/// # Errors
+/// If it is nowhere.
+pub fn buf() -> Result<PathBuf, TestkitError> {
+    find("buf", "VOUCH_BUF", ".tools/bin/buf")
 }
 
 /// The directory of `postgres`, `initdb` and their kin: `VOUCH_POSTGRES_BIN`, the newest of

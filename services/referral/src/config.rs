@@ -1,5 +1,7 @@
 //! The settings of this service. Each stands in `config.default.toml`, with its meaning.
 
+use std::fmt;
+
 use serde::Deserialize;
 use vouch_runtime::config::{Common, Links};
 
@@ -18,6 +20,15 @@ pub struct Config {
     pub links: Links,
     /// How much may be done.
     pub limits: LimitsConfig,
+    /// How statements are signed.
+    pub statements: StatementsConfig,
+}
+
+/// `[statements]`: how statements are signed.
+#[derive(Clone, Deserialize)]
+pub struct StatementsConfig {
+    /// The private key, Ed25519, as PKCS#8 in PEM; empty for that in the directory of the keys.
+    pub private_key: String,
 }
 
 /// `[limits]`: how much may be done.
@@ -31,6 +42,13 @@ pub struct LimitsConfig {
     pub touches_per_code: u32,
     /// Clicks of one visitor, in a minute and for each replica.
     pub touches_per_visitor: u32,
+}
+
+impl fmt::Debug for StatementsConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = if self.private_key.is_empty() { "" } else { "***" };
+        f.debug_struct("StatementsConfig").field("private_key", &shown).finish()
+    }
 }
 
 impl Config {

@@ -10,7 +10,9 @@ use vouch_proto::{Fields, Violations};
 use vouch_runtime::grpc::status;
 use vouch_storage::StorageError;
 
-use crate::domain::{ClientProgrammeError, RaiseError, ScreeningError, SignalError, Unfit, bond::IntroductionError};
+use crate::domain::{
+    ClientProgrammeError, RaiseError, ScreeningError, SignalError, StatementError, Unfit, bond::IntroductionError,
+};
 
 /// When there may be more clicks.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -98,6 +100,24 @@ pub enum Error {
     /// A screening case cannot be handled so.
     #[error(transparent)]
     Screening(#[from] ScreeningError),
+    /// Payments cannot be asked.
+    #[error("payments cannot be asked")]
+    PaymentsUnavailable(#[source] Box<Status>),
+    /// Payments says something that cannot be.
+    #[error("payments tells of a posting that cannot be read")]
+    PaymentsUnreadable,
+    /// There is no key to sign statements with.
+    #[error("no key to sign statements with is configured")]
+    NoStatementKey,
+    /// A statement would be too long.
+    #[error("the statement has more than {0} lines: ask for a shorter period")]
+    StatementTooLong(usize),
+    /// The period of a statement has not ended.
+    #[error("the period has not ended")]
+    PeriodOpen,
+    /// A statement cannot be made of what is in the books.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
     /// The published terms are not those that this program knows under the same version.
     #[error("terms version {version} are published with another content hash")]
     TermsChanged {
@@ -141,9 +161,13 @@ impl From<Error> for Status {
             Error::Mail(MailError::Storage(storage)) => status::storage(storage),
             Error::Mail(_) | Error::Token(_) => status::internal(&error),
             Error::BadEvent(violations) => status::invalid_argument(violations),
-            Error::Total(_) | Error::NoFreeCode | Error::NoFreeVersion | Error::TermsChanged { .. } => {
-                status::internal(&error)
-            }
+            Error::PaymentsUnavailable(_) => status::unavailable(error.to_string(), "PAYMENTS_UNAVAILABLE"),
+            Error::Total(_)
+            | Error::PaymentsUnreadable
+            | Error::Statement(_)
+            | Error::NoFreeCode
+            | Error::NoFreeVersion
+            | Error::TermsChanged { .. } => status::internal(&error),
             Error::UnfitTerms(unfit) => status::invalid_argument(&unfit_fields(unfit)),
             Error::Introduction(refused) => {
                 status::failed_precondition(introduction_reason(*refused), error.to_string())
@@ -165,6 +189,13 @@ impl From<Error> for Status {
                 fields.refuse("from_time", "IN_THE_FUTURE", "must not be after now");
                 status::invalid_argument(&fields.into())
             }
+            Error::PeriodOpen => {
+                let mut fields = Fields::new();
+                fields.refuse("until_time", "IN_THE_FUTURE", "must not be after now");
+                status::invalid_argument(&fields.into())
+            }
+            Error::NoStatementKey => status::failed_precondition("NO_STATEMENT_KEY", error.to_string()),
+            Error::StatementTooLong(_) => status::failed_precondition("STATEMENT_TOO_LONG", error.to_string()),
             Error::Screening(screening) => status::failed_precondition(screening_reason(*screening), error.to_string()),
             Error::Storage(storage) => status::storage(storage),
         }
@@ -175,7 +206,7 @@ impl From<&Error> for Verdict {
     fn from(error: &Error) -> Self {
         match error {
             Error::Storage(storage) | Error::Mail(MailError::Storage(storage)) if storage.is_transient() => Self::Retry,
-            Error::TouchesWait => Self::Retry,
+            Error::TouchesWait | Error::PaymentsUnavailable(_) => Self::Retry,
             Error::NotFound { .. }
             | Error::AccountUnknown(_)
             | Error::VanityCodeFinal
@@ -200,6 +231,11 @@ impl From<&Error> for Verdict {
             | Error::Raise(_)
             | Error::NotYet
             | Error::Screening(_)
+            | Error::PaymentsUnreadable
+            | Error::NoStatementKey
+            | Error::StatementTooLong(_)
+            | Error::PeriodOpen
+            | Error::Statement(_)
             | Error::TermsChanged { .. }
             | Error::Storage(_) => Self::Reject(vouch_storage::describe(error)),
         }

@@ -24,12 +24,12 @@ use std::{net::SocketAddr, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 use vouch_proto::referral::v1::{
-    attribution_service_server::AttributionServiceServer,
+    attribution_service_server::AttributionServiceServer, books_service_server::BooksServiceServer,
     client_programme_service_server::ClientProgrammeServiceServer, dashboard_service_server::DashboardServiceServer,
     link_service_server::LinkServiceServer, programme_service_server::ProgrammeServiceServer,
     referral_invitation_service_server::ReferralInvitationServiceServer,
     referral_service_server::ReferralServiceServer, screening_service_server::ScreeningServiceServer,
-    signal_service_server::SignalServiceServer,
+    signal_service_server::SignalServiceServer, statement_service_server::StatementServiceServer,
 };
 use vouch_runtime::{Chassis, ChassisError, chassis};
 use vouch_storage::{BoxError, timers::Worker};
@@ -42,7 +42,7 @@ use self::{
 };
 
 /// The name of the service: of its stream, its consumers and its settings.
-const NAME: &str = "referral";
+pub const NAME: &str = "referral";
 
 /// The service, built and not running yet.
 #[derive(Debug)]
@@ -68,7 +68,8 @@ impl Service {
             chassis.peer("payments")?,
             &config.links.public_url,
             config.limits.into(),
-        );
+        )
+        .signing_by(chassis.notary("statement-referral", &config.statements.private_key)?);
         app.prepare().await?;
         let worker = Worker::new(chassis.db().clone(), chassis.clock(), timers::handler(app.clone()));
         let audit = Audit::new(app.clone());
@@ -81,6 +82,8 @@ impl Service {
         let attributions = AttributionServiceServer::new(grpc::Attributions(app.clone()));
         let invitations = ReferralInvitationServiceServer::new(grpc::Invitations(app.clone()));
         let signals = SignalServiceServer::new(grpc::Signals(app.clone()));
+        let statements = StatementServiceServer::new(grpc::Statements(app.clone()));
+        let books = BooksServiceServer::new(grpc::Books::new(app.clone()));
         let (on_bounce, recheck) = (app.clone(), app.clone());
         Ok(Self(
             chassis
@@ -93,6 +96,8 @@ impl Service {
                 .grpc(attributions)
                 .grpc(invitations)
                 .grpc(signals)
+                .grpc(statements)
+                .grpc(books)
                 .mail()
                 .on_bounce(Arc::new(move |txn, addresses| {
                     let app = on_bounce.clone();

@@ -1,24 +1,36 @@
-//! `vouch-referral`: serve, migrate, reconcile, check-config, print-config.
+//! `vouch-referral`: serve, migrate, reconcile, import, check-config, print-config.
 
 use std::process::ExitCode;
 
-use vouch_referral::{Config, DEFAULTS, Service, events};
+use vouch_referral::{Config, DEFAULTS, NAME, Service, events, grpc::command};
 use vouch_runtime::cli::{self, Args, Command, Failure, Program};
 
 const PROGRAM: Program = Program {
-    service: "referral",
+    service: NAME,
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
     about: "Who vouched for whom, what they are due for it, and why.",
 };
 
-fn main() -> ExitCode {
-    cli::exit(run(&PROGRAM.parse()))
+/// What this program alone can do.
+#[derive(Debug, clap::Subcommand)]
+enum Own {
+    /// Take in books that were kept elsewhere, from a CSV file, and name every row that is refused. Asks the running service. Sending
+    /// a file again does no harm.
+    Import(command::Import),
 }
 
-fn run(args: &Args) -> Result<(), Failure> {
+fn main() -> ExitCode {
+    let (args, own) = PROGRAM.parse_own::<Own>();
+    cli::exit(run(&args, own))
+}
+
+fn run(args: &Args, own: Option<Own>) -> Result<(), Failure> {
     let loaded = PROGRAM.load(args, DEFAULTS, Config::validate)?;
     let config = &loaded.config;
+    if let Some(Own::Import(asked)) = own {
+        return PROGRAM.migrate(&config.common, command::import(NAME, &config.common, &asked));
+    }
     match &args.command {
         Command::CheckConfig => cli::print("the configuration is good"),
         Command::PrintConfig => cli::print(loaded.render()),

@@ -1,5 +1,7 @@
 //! The four services as one system: the story on the memory bus under many seeds, and on real parts.
 
+mod books;
+mod examples;
 mod faults;
 mod local;
 mod metrics;

@@ -176,18 +176,18 @@ fn expected() -> Vec<Expected> {
             from("VOUCH_REFERRAL", "payments"),
             1,
         ),
-        // The earning and the nonsense, of which one is applied.
+        // The contract, the earning and the nonsense, of which two are applied.
         Expected(
             referral,
             "messaging_client_consumed_messages_total",
             from("VOUCH_PAYMENTS", "referral"),
-            2,
+            3,
         ),
         Expected(
             referral,
             "messaging_process_duration_seconds_count",
             from("VOUCH_PAYMENTS", "referral"),
-            1,
+            2,
         ),
         Expected(referral, "vouch_consumer_dead_lettered_total", bad, 1),
         Expected(referral, "vouch_consumer_dead_letters", vec![], 1),

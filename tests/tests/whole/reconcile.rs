@@ -80,7 +80,7 @@ async fn whole_house_finds_and_mends_every_event_that_the_bus_has_lost() {
 }
 
 /// Ada, vouched for with this code, begins a contract.
-async fn contract(story: &Story, code: &str, start: Timestamp) -> String {
+pub(super) async fn contract(story: &Story, code: &str, start: Timestamp) -> String {
     let company = story.company("Quay & Sons", "Mia", "mia@quay.example").await;
     let company = company.expect("a company");
     let first = ("first", Money::new(100, Currency::USD));
@@ -106,7 +106,7 @@ async fn let_in_an_overseer(cluster: &mut Cluster) {
     cluster.nats.restart().await.expect("restarted");
 }
 
-async fn earn(story: &Story, contract: &str, amounts: &[i64]) {
+pub(super) async fn earn(story: &Story, contract: &str, amounts: &[i64]) {
     for amount in amounts {
         let amount = Money::new(*amount, Currency::USD);
         let milestone = story.milestone(contract, "more", amount).await.expect("a milestone");
@@ -181,7 +181,7 @@ fn missing(told: &str) -> BTreeSet<String> {
         .collect()
 }
 
-async fn available(story: &Story, account: &str) -> i64 {
+pub(super) async fn available(story: &Story, account: &str) -> i64 {
     let balances = story.balances(account).await.expect("balances");
     let minor =
         |balance: &vouch_proto::payments::v1::Balance| balance.available.as_ref().map_or(0, |money| money.minor_units);

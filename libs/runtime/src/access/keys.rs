@@ -166,22 +166,34 @@ pub(super) fn make_missing(directory: &Path, service: &str) -> Result<(), Access
     make(directory, IDENTITY, &["operator", "client", "person"])
 }
 
+/// Makes a private key where there is none.
+pub(super) fn make_private(private: &Path) -> Result<(), AccessError> {
+    let failed = |error: &dyn std::fmt::Display| AccessError::Key {
+        path: private.to_owned(),
+        reason: error.to_string(),
+    };
+    if let Some(directory) = private.parent() {
+        fs::create_dir_all(directory).map_err(|error| failed(&error))?;
+    }
+    if private.exists() {
+        return Ok(());
+    }
+    let key = SigningKey::from_bytes(&rand::random());
+    let pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|error| failed(&error))?;
+    // Whoever comes second keeps the key of the first.
+    match write_whole(private, pem.as_bytes(), 0o600, true) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(failed(&error)),
+        _ => Ok(()),
+    }
+}
+
 fn make(directory: &Path, name: &str, signs: &[&str]) -> Result<(), AccessError> {
     let private = directory.join(format!("{name}.key"));
     let failed = |error: &dyn std::fmt::Display| AccessError::Key {
         path: private.clone(),
         reason: error.to_string(),
     };
-    fs::create_dir_all(directory).map_err(|error| failed(&error))?;
-    if !private.exists() {
-        let key = SigningKey::from_bytes(&rand::random());
-        let pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|error| failed(&error))?;
-        // Whoever comes second keeps the key of the first.
-        match write_whole(&private, pem.as_bytes(), 0o600, true) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(failed(&error)),
-            _ => {}
-        }
-    }
+    make_private(&private)?;
     let public = directory.join(format!("{name}.json"));
     if public.exists() {
         return Ok(());

@@ -10,6 +10,7 @@
 
 mod caller;
 mod keys;
+mod notary;
 mod seal;
 mod token;
 
@@ -29,6 +30,7 @@ use vouch_proto::access::{Access, NamedFields, access_of};
 use vouch_storage::StorageError;
 
 pub use caller::{BadSubject, Caller, Owners};
+pub use notary::{Notary, jwk};
 pub use seal::Seal;
 
 use crate::config::AccessConfig;
@@ -54,6 +56,9 @@ pub enum AccessError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The private key that was given.
+    #[error("the private key is not an Ed25519 key as PKCS#8 in PEM: {0}")]
+    PrivateKey(String),
     /// A token could not be signed.
     #[error("a token could not be signed: {0}")]
     Sign(String),

@@ -25,7 +25,7 @@ use vouch_messaging::{Bus, BusError, Consumer, JetStream, PROVISIONER, Reapply, 
 use vouch_primitives::Clock;
 use vouch_storage::{BoxError, Db, DbBackend, StorageError, timers};
 
-use crate::access::{AccessError, Caller, Gate, Seal, Signer};
+use crate::access::{AccessError, Caller, Gate, Notary, Seal, Signer};
 use crate::client::{Peer, PeerError};
 use crate::clock::ServiceClock;
 use crate::commands::Commands;
@@ -308,6 +308,14 @@ impl Chassis {
     /// What hides secrets in the hashes of requests, with this service's key.
     pub fn seal(&self) -> Seal {
         Seal::new(&self.config.access, self.name)
+    }
+
+    /// What signs texts with a key of that name, or with this one.
+    ///
+    /// # Errors
+    /// When the key cannot be read or made.
+    pub fn notary(&self, name: &str, private_key: &str) -> Result<Option<Notary>, AccessError> {
+        Notary::open(&self.config.access, name, private_key)
     }
 
     /// A connection to another service.

@@ -153,7 +153,7 @@ async fn a_bad_invitation_is_told_everything_and_written_nowhere(database: TestD
         "recipient_name INVALID_FORMAT",
     ];
     assert_eq!(violations(world.send(everything).await), expected);
-    for (pay, expected) in bad_pay() {
+    for (pay, expected) in bad_pay().into_iter().chain(bad_recurring_pay()) {
         let terms = ContractTerms {
             pay: Some(pay),
             ..fixed_terms()
@@ -166,6 +166,32 @@ async fn a_bad_invitation_is_told_everything_and_written_nowhere(database: TestD
     }
     assert_eq!(counts(&world.db).await, before);
     world.stop().await;
+}
+
+fn bad_recurring_pay() -> Vec<(Pay, Vec<&'static str>)> {
+    vec![
+        (
+            Pay::Recurring(RecurringPay::default()),
+            vec![
+                "contract_terms.recurring.amount REQUIRED",
+                "contract_terms.recurring.every REQUIRED",
+            ],
+        ),
+        (
+            Pay::Recurring(RecurringPay {
+                amount: Some(usd(0)),
+                every: PayPeriod::Month.into(),
+            }),
+            vec!["contract_terms.recurring.amount.minor_units OUT_OF_RANGE"],
+        ),
+        (
+            Pay::Recurring(RecurringPay {
+                amount: Some(usd(1)),
+                every: 77,
+            }),
+            vec!["contract_terms.recurring.every REQUIRED"],
+        ),
+    ]
 }
 
 fn bad_pay() -> Vec<(Pay, Vec<&'static str>)> {
@@ -203,27 +229,6 @@ fn bad_pay() -> Vec<(Pay, Vec<&'static str>)> {
         (
             hourly(Some(usd(1)), 10_081),
             vec!["contract_terms.hourly.weekly_limit_minutes OUT_OF_RANGE"],
-        ),
-        (
-            Pay::Recurring(RecurringPay::default()),
-            vec![
-                "contract_terms.recurring.amount REQUIRED",
-                "contract_terms.recurring.every REQUIRED",
-            ],
-        ),
-        (
-            Pay::Recurring(RecurringPay {
-                amount: Some(usd(0)),
-                every: PayPeriod::Month.into(),
-            }),
-            vec!["contract_terms.recurring.amount.minor_units OUT_OF_RANGE"],
-        ),
-        (
-            Pay::Recurring(RecurringPay {
-                amount: Some(usd(1)),
-                every: 77,
-            }),
-            vec!["contract_terms.recurring.every REQUIRED"],
         ),
         (fixed(vec![]), vec!["contract_terms.fixed.milestones REQUIRED"]),
         (

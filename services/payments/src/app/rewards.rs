@@ -45,6 +45,18 @@ impl App {
         Ok(store::ledger::save(txn, self.commands.now(), &book).await?)
     }
 
+    /// One page of what was posted to all accounts for rewards, by tie, kind and currency.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_all_reward_postings(
+        &self,
+        page: Page<RewardKey>,
+    ) -> Result<Listed<RewardTotal, RewardKey>, Error> {
+        let found = store::rewards::of_all(self.commands.db().reader(), &page).await?;
+        Ok(page.cut(found, |total| total.key))
+    }
+
     /// One page of what was posted to an account for rewards, by tie, kind and currency; and what it comes to in all, by
     /// currency code.
     ///

@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 use vouch_proto::payments::v1::{self as pb, ledger_service_server::LedgerService};
 use vouch_runtime::grpc::parse_query;
 
-use super::convert::{GetBalances, GetStatement, ListRewardPostings};
+use super::convert::{GetBalances, GetStatement, ListAllRewardPostings, ListRewardPostings};
 use crate::app::App;
 
 /// The service, on its use cases.
@@ -46,6 +46,18 @@ impl LedgerService for Ledger {
             next_page_token: listed.next_page_token(),
             postings: listed.items.into_iter().map(Into::into).collect(),
             totals: sums.into_iter().map(Into::into).collect(),
+        }))
+    }
+
+    async fn list_all_reward_postings(
+        &self,
+        request: Request<pb::ListAllRewardPostingsRequest>,
+    ) -> Result<Response<pb::ListAllRewardPostingsResponse>, Status> {
+        let ListAllRewardPostings(page) = parse_query(&self.0, request).await?;
+        let listed = self.0.list_all_reward_postings(page).await?;
+        Ok(Response::new(pb::ListAllRewardPostingsResponse {
+            next_page_token: listed.next_page_token(),
+            postings: listed.items.into_iter().map(Into::into).collect(),
         }))
     }
 

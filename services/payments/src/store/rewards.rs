@@ -92,7 +92,27 @@ pub async fn of_account(
     account: AccountId,
     page: &Page<RewardKey>,
 ) -> Result<Vec<RewardTotal>, StorageError> {
-    let mut query = Entity::find().filter(Column::AccountId.eq(account.as_uuid()));
+    page_of(
+        conn,
+        Entity::find().filter(Column::AccountId.eq(account.as_uuid())),
+        page,
+    )
+    .await
+}
+
+/// One page of the totals of all accounts, by tie, kind and currency.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_all(conn: &impl ConnectionTrait, page: &Page<RewardKey>) -> Result<Vec<RewardTotal>, StorageError> {
+    page_of(conn, Entity::find(), page).await
+}
+
+async fn page_of(
+    conn: &impl ConnectionTrait,
+    mut query: Select<Entity>,
+    page: &Page<RewardKey>,
+) -> Result<Vec<RewardTotal>, StorageError> {
     if let Some(after) = page.after {
         let (kind, currency) = (after.kind.name(), after.currency.code());
         let same_tie = Condition::all().add(Column::TieId.eq(after.tie_id));

@@ -36,7 +36,7 @@ class Back:
         minor, currency = it["amount"]
         same = currency == earning.contract.currency
         refuse(
-            DISPUTE_EXISTS=earning.dispute is not None, OTHER_CURRENCY=not same, 
+            DISPUTE_EXISTS=earning.dispute is not None, OTHER_CURRENCY=not same,
             DISPUTE_TOO_LATE=earning.settled or self.now > earning.review,
             DISPUTE_TOO_LARGE=same and minor > earning.gross - earning.refunded,
         )

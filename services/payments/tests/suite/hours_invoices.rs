@@ -143,9 +143,7 @@ async fn two_weeks_become_invoices_and_money(database: TestDatabase) {
         issue_time: Some(to_wire_time(at("2026-03-09T12:00:00Z"))),
         review_until_time: Some(to_wire_time(at("2026-03-13T23:59:59.999999Z"))),
         pay_time: Some(to_wire_time(at("2026-03-09T12:00:00Z"))),
-        lines: Vec::new(),
-        period_start_time: None,
-        period_end_time: None,
+        ..pb::Invoice::default()
     };
     assert_eq!(listed, expected);
     let lines: Vec<_> = first

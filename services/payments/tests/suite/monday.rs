@@ -84,7 +84,7 @@ fn contract(number: u128) -> Contract {
         client_id: ClientId::from_uuid(from(3)),
         person_id: PersonId::from_uuid(from(4)),
         // Some accounts have several contracts.
-        account_id: AccountId::from_uuid(vouch_primitives::Uuid::from_u128(5 << 64 | number / 3)),
+        account_id: AccountId::from_uuid(vouch_primitives::Uuid::from_u128((5 << 64) | (number / 3))),
         pay: Pay::Hourly {
             rate: Money::new(7_001, Currency::USD),
             weekly_limit_minutes: 100,
@@ -231,7 +231,11 @@ async fn killed_at_every_statement(database: TestDatabase, contracts: i64) {
     {
         assert_eq!((total.imbalance.minor, total.wrong_balances), (0, 0));
     }
-    // 100 minutes of 115, at 70.01 an hour: floor(11,668.33).
+    three_weeks_are_pending(&db).await;
+}
+
+/// 100 minutes of 115, at 70.01 an hour: floor(11,668.33).
+async fn three_weeks_are_pending(db: &Db) {
     let earned = store::statements::balances(db.reader(), contract(0).account_id)
         .await
         .expect("balances");

@@ -13,6 +13,7 @@ use crate::{
     exports::{file, named},
     hours::{add, refused, time},
     hours_contracts::end,
+    pdf_text::text_of,
     tables::{count, told, tried},
     world::{SOON, World, at, offer, refusal, request_id, start, usd},
 };

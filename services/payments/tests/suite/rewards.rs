@@ -51,6 +51,7 @@ async fn the_difference_to_what_was_posted_is_posted(database: TestDatabase) {
         posted: Some(usd(minor)),
         epoch: 1,
         sequence,
+        account_id: dana.to_string(),
     };
     let expected = [posted("LIFETIME_SHARE", 9_000, 3), posted("WINDOW_BONUS", 12_500, 1)];
     assert_eq!(world.reward_postings(dana).await, expected);

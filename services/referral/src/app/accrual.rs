@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use vouch_messaging::Fact;
-use vouch_primitives::{EarningId, Money, PersonId, Timestamp};
+use vouch_primitives::{EarningId, Money, PersonId, ReversalId, Timestamp};
 use vouch_proto::{
     Fields, Violations,
     payments::v1::{EarningReinstated, EarningReversed, EarningSettled},
@@ -35,15 +35,7 @@ impl App {
             .iter()
             .map(|fact| parse_earning(&fact.body))
             .collect::<Result<_, _>>()?;
-        store::people::ensure(txn, &people(earnings.iter().map(|earning| earning.person))).await?;
-        let fresh = store::earnings::insert(txn, &earnings).await?;
-        let referees = people(fresh.iter().map(|earning| earning.person));
-        store::people::lock(txn, &referees).await?;
-        let parked = store::earnings::reversals_of(txn, &fresh.iter().map(|earning| earning.id).collect()).await?;
-        let by_id = fresh.iter().map(|earning| (earning.id, *earning)).collect();
-        let mut movements = of_earnings(&fresh);
-        add_reversals(&mut movements, &parked, &by_id);
-        accrue_for(txn, self.now(), &referees, &movements).await
+        take_earnings(txn, self.now(), &earnings).await.map(drop)
     }
 
     /// Earnings were reversed. A reversal whose earning has not come is parked.
@@ -55,7 +47,7 @@ impl App {
             .iter()
             .map(|fact| parse_reversal(&fact.body))
             .collect::<Result<_, _>>()?;
-        self.reverse(txn, &reversals).await
+        take_reversals(txn, self.now(), &reversals).await.map(drop)
     }
 
     /// What chargebacks had taken of earnings was won back: a reversal with its sign turned.
@@ -67,20 +59,44 @@ impl App {
             .iter()
             .map(|fact| parse_reinstatement(&fact.body))
             .collect::<Result<_, _>>()?;
-        self.reverse(txn, &reversals).await
+        take_reversals(txn, self.now(), &reversals).await.map(drop)
     }
+}
 
-    async fn reverse(&self, txn: &Txn, reversals: &[Reversal]) -> Result<(), Error> {
-        store::people::ensure(txn, &people(reversals.iter().map(|reversal| reversal.person))).await?;
-        let fresh = store::earnings::insert_reversals(txn, reversals).await?;
-        let referees = people(fresh.iter().map(|reversal| reversal.person));
-        store::people::lock(txn, &referees).await?;
-        let known = store::earnings::with_ids(txn, &fresh.iter().map(|reversal| reversal.earning).collect()).await?;
-        let by_id = known.into_iter().map(|earning| (earning.id, earning)).collect();
-        let mut movements = Movements::new();
-        add_reversals(&mut movements, &fresh, &by_id);
-        accrue_for(txn, self.now(), &referees, &movements).await
-    }
+/// Takes earnings in, with those of their reversals that came first, and returns which of them are new.
+pub(super) async fn take_earnings(
+    txn: &Txn,
+    now: Timestamp,
+    earnings: &[Earning],
+) -> Result<BTreeSet<EarningId>, Error> {
+    store::people::ensure(txn, &people(earnings.iter().map(|earning| earning.person))).await?;
+    let fresh = store::earnings::insert(txn, earnings).await?;
+    let referees = people(fresh.iter().map(|earning| earning.person));
+    store::people::lock(txn, &referees).await?;
+    let parked = store::earnings::reversals_of(txn, &fresh.iter().map(|earning| earning.id).collect()).await?;
+    let by_id = fresh.iter().map(|earning| (earning.id, *earning)).collect();
+    let mut movements = of_earnings(&fresh);
+    add_reversals(&mut movements, &parked, &by_id);
+    accrue_for(txn, now, &referees, &movements).await?;
+    Ok(fresh.iter().map(|earning| earning.id).collect())
+}
+
+/// Takes reversals in, and returns which of them are new.
+pub(super) async fn take_reversals(
+    txn: &Txn,
+    now: Timestamp,
+    reversals: &[Reversal],
+) -> Result<BTreeSet<ReversalId>, Error> {
+    store::people::ensure(txn, &people(reversals.iter().map(|reversal| reversal.person))).await?;
+    let fresh = store::earnings::insert_reversals(txn, reversals).await?;
+    let referees = people(fresh.iter().map(|reversal| reversal.person));
+    store::people::lock(txn, &referees).await?;
+    let known = store::earnings::with_ids(txn, &fresh.iter().map(|reversal| reversal.earning).collect()).await?;
+    let by_id = known.into_iter().map(|earning| (earning.id, earning)).collect();
+    let mut movements = Movements::new();
+    add_reversals(&mut movements, &fresh, &by_id);
+    accrue_for(txn, now, &referees, &movements).await?;
+    Ok(fresh.iter().map(|reversal| reversal.id).collect())
 }
 
 /// Takes movements into the ties of some people, who are locked.

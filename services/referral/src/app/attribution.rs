@@ -62,21 +62,12 @@ impl App {
         let Some(in_force) = terms.into_iter().next_back() else {
             return Ok(());
         };
-        let proposed = propose(&winners, &in_force.terms);
-        // Whoever changes a referrer's standing holds this lock, and finds all attributions that it concerns.
-        store::referrers::lock_all(txn, &proposed.iter().map(|tie| tie.referrer).collect()).await?;
-        let fresh = store::ties::insert(txn, now, &proposed).await?;
-        let bound: Vec<Tie> = proposed.into_iter().filter(|tie| fresh.contains(&tie.id)).collect();
+        let bound = bind(txn, now, propose(&winners, &in_force.terms)).await?;
         if bound.is_empty() {
             return Ok(());
         }
-        let announced: Vec<_> = bound.iter().map(attributed_event).collect();
-        outbox::append(txn, now, &announced).await?;
         signals::raise(txn, now, &winners).await?;
-        timers::schedule(txn, &bound.iter().filter_map(window_timer).collect::<Vec<_>>()).await?;
-        let cases: Vec<_> = bound.iter().map(|tie| ScreeningCase::open(tie.payee, now)).collect();
-        store::screening::open(txn, &cases).await?;
-        begin(txn, now, &fresh, &bound.iter().map(|tie| tie.payee).collect()).await
+        begin(txn, now, &bound).await
     }
 
     /// The bonus windows of some attributions have ended.
@@ -93,8 +84,24 @@ impl App {
     }
 }
 
-/// New attributions take in what their referees have earned already.
-async fn begin(txn: &Txn, now: Timestamp, fresh: &BTreeSet<Uuid>, referees: &BTreeSet<PersonId>) -> Result<(), Error> {
+/// Binds those who are not bound yet, whose people are locked, and returns what is new.
+pub(super) async fn bind(txn: &Txn, now: Timestamp, proposed: Vec<Tie>) -> Result<Vec<Tie>, Error> {
+    // Whoever changes a referrer's standing holds this lock, and finds all attributions that it concerns.
+    store::referrers::lock_all(txn, &proposed.iter().map(|tie| tie.referrer).collect()).await?;
+    let fresh = store::ties::insert(txn, now, &proposed).await?;
+    let bound: Vec<Tie> = proposed.into_iter().filter(|tie| fresh.contains(&tie.id)).collect();
+    let announced: Vec<_> = bound.iter().map(attributed_event).collect();
+    outbox::append(txn, now, &announced).await?;
+    timers::schedule(txn, &bound.iter().filter_map(window_timer).collect::<Vec<_>>()).await?;
+    Ok(bound)
+}
+
+/// New attributions are to be screened, and take in what their referees have earned already.
+pub(super) async fn begin(txn: &Txn, now: Timestamp, bound: &[Tie]) -> Result<(), Error> {
+    let cases: Vec<_> = bound.iter().map(|tie| ScreeningCase::open(tie.payee, now)).collect();
+    store::screening::open(txn, &cases).await?;
+    let referees = &bound.iter().map(|tie| tie.payee).collect();
+    let fresh: BTreeSet<Uuid> = bound.iter().map(|tie| tie.id).collect();
     store::people::lock(txn, referees).await?;
     let mut ties = store::ties::of_people(txn, referees).await?;
     ties.retain(|loaded| fresh.contains(&loaded.tie.id));

@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 
 use vouch_messaging::{NewEvent, outbox};
-use vouch_primitives::{Money, Timestamp, Uuid};
+use vouch_primitives::{Currency, Money, Timestamp, Uuid};
 use vouch_proto::{convert::to_wire_time, referral::v1 as pb};
 use vouch_storage::{Txn, timers};
 
 use super::{App, match_signals, screening};
 use crate::{
-    domain::{Release, RewardKind},
+    domain::{Release, Reward, RewardKind, Tie},
     error::Error,
     store::{self, ties::Loaded},
 };
@@ -42,20 +42,12 @@ pub(super) async fn finish(txn: &Txn, now: Timestamp, ties: &mut [Loaded]) -> Re
     let (mut released, mut told) = (Vec::new(), Vec::new());
     for loaded in ties.iter_mut() {
         for release in loaded.tie.release(now)? {
-            released.push(announce(loaded, now, release));
+            released.push(announce(&loaded.tie, now, release));
             told.push(loaded.released(release, now));
         }
     }
-    store::ties::save(txn, now, ties).await?;
+    save(txn, now, ties).await?;
     match_signals::follow(txn, now, ties).await?;
-    let timer = |loaded: &Loaded| {
-        Some(timers::NewTimer {
-            kind: RELEASE,
-            key: loaded.tie.id,
-            due: loaded.moved_release()?,
-        })
-    };
-    timers::schedule(txn, &ties.iter().filter_map(timer).collect::<Vec<_>>()).await?;
     if released.is_empty() {
         return Ok(());
     }
@@ -66,6 +58,36 @@ pub(super) async fn finish(txn: &Txn, now: Timestamp, ties: &mut [Loaded]) -> Re
         .map(|(tie, event)| NewEvent::new(tie, &pb::RewardReleased { epoch, ..event }))
         .collect();
     Ok(outbox::append(txn, now, &events).await?)
+}
+
+/// Stores ties, and sets the timers of what is pending.
+pub(super) async fn save(txn: &Txn, now: Timestamp, ties: &[Loaded]) -> Result<(), Error> {
+    store::ties::save(txn, now, ties).await?;
+    let timer = |loaded: &Loaded| {
+        Some(timers::NewTimer {
+            kind: RELEASE,
+            key: loaded.tie.id,
+            due: loaded.moved_release()?,
+        })
+    };
+    Ok(timers::schedule(txn, &ties.iter().filter_map(timer).collect::<Vec<_>>()).await?)
+}
+
+/// The news of a whole total, in this epoch.
+pub(super) fn total(
+    tie: &Tie,
+    now: Timestamp,
+    epoch: i64,
+    (kind, currency): (RewardKind, Currency),
+    reward: &Reward,
+) -> pb::RewardReleased {
+    let release = Release {
+        kind,
+        cumulative: Money::new(reward.released, currency),
+        sequence: reward.sequence,
+    };
+    let (_, event) = announce(tie, now, release);
+    pb::RewardReleased { epoch, ..event }
 }
 
 /// Decides the sign-up bonuses of those who have qualified or were rejected, in the order of their ids.
@@ -109,21 +131,20 @@ async fn grant_of_clients(txn: &Txn, now: Timestamp, ties: &mut [Loaded]) -> Res
 }
 
 /// The news of a release; the epoch is filled in when it is stored.
-fn announce(loaded: &Loaded, now: Timestamp, release: Release) -> (Uuid, pb::RewardReleased) {
+fn announce(tie: &Tie, now: Timestamp, release: Release) -> (Uuid, pb::RewardReleased) {
     let event = pb::RewardReleased {
-        tie_id: loaded.tie.id.to_string(),
+        tie_id: tie.id.to_string(),
         kind: i32::from(wire_kind(release.kind)),
-        account_id: loaded.tie.account.to_string(),
+        account_id: tie.account.to_string(),
         cumulative: Some(Money::into(release.cumulative)),
         epoch: 0,
         sequence: release.sequence,
         release_time: Some(to_wire_time(now)),
-        funding_client_id: loaded
-            .tie
+        funding_client_id: tie
             .funder(release.kind)
             .map_or_else(String::new, |client| client.to_string()),
     };
-    (loaded.tie.id, event)
+    (tie.id, event)
 }
 
 /// A kind on the wire.

@@ -165,7 +165,8 @@ fn agency(event: &AgencyRegistered) -> Result<Account, Violations> {
     })
 }
 
-async fn enrol(txn: &Txn, now: Timestamp, account: &Account) -> Result<Referrer, Error> {
+/// Enrols an account; one that is enrolled already stays as it is.
+pub(super) async fn enrol(txn: &Txn, now: Timestamp, account: &Account) -> Result<Referrer, Error> {
     for _ in 0..DRAWS {
         if let Some(enrolled) = referrers::of_account(txn, account.id).await? {
             return Ok(enrolled);

@@ -13,23 +13,27 @@ pub mod earning_explanation;
 pub mod enrolment;
 mod evidence;
 pub mod explanation;
+pub mod importing;
 pub mod introductions;
 pub mod inviting;
 mod letter;
 pub mod links;
 pub mod match_signals;
 mod owners;
+pub mod rebuild;
+pub mod reconcile;
 pub mod screening;
 pub mod screening_cases;
 pub mod signals;
 pub mod standing;
+pub mod statement;
 pub mod terms;
 pub mod touching;
 
 use sha2::{Digest, Sha256};
 use vouch_primitives::{AttributionId, Timestamp};
 use vouch_proto::{Fields, payments::v1::ledger_service_client::LedgerServiceClient, referral::v1 as pb};
-use vouch_runtime::{client::Peer, commands::Commands};
+use vouch_runtime::{access::Notary, client::Peer, commands::Commands};
 
 use crate::{
     config::LimitsConfig,
@@ -50,6 +54,7 @@ pub use crate::store::{
 pub struct App {
     commands: Commands,
     payments: LedgerServiceClient<Peer>,
+    notary: Option<Notary>,
     public_url: String,
     limits: Limits,
     touches: touching::Line,
@@ -94,10 +99,17 @@ impl App {
         Self {
             commands,
             payments: LedgerServiceClient::new(payments),
+            notary: None,
             public_url,
             limits,
             touches: touching::Line::new(limits.touches),
         }
+    }
+
+    /// The same, with what signs statements.
+    #[must_use]
+    pub fn signing_by(self, notary: Option<Notary>) -> Self {
+        Self { notary, ..self }
     }
 
     /// Publishes the terms that this program brings and begins the first epoch, if that has not been done yet.
@@ -119,6 +131,7 @@ impl App {
                 Ok::<_, Error>(store::programme::all_terms(&*txn).await?)
             })
             .await?;
+        self.keep_statement_key().await?;
         let changed = brought.iter().find(|terms| {
             let hash = content_hash(terms);
             !stored.iter().any(|it| *it.terms == **terms && it.content_hash == hash)

@@ -159,12 +159,13 @@ async fn change(
     let found = store::screening::cases(txn, &people).await?.into_iter().next();
     let mut case = found.ok_or_else(|| Error::not_found("screening case", person))?;
     what(&mut case)?;
+    // Read before the case is stored, so that what changes with it is seen.
+    let mut ties = store::ties::of_people(txn, &people).await?;
     let cases = [case];
     store::screening::save(txn, &cases).await?;
     let [case] = cases;
     if matches!(case.state, ScreeningState::Passed | ScreeningState::Rejected) {
         screening::tell(txn, now, std::slice::from_ref(&case)).await?;
-        let mut ties = store::ties::of_people(txn, &people).await?;
         for loaded in &mut ties {
             loaded.tie.screening = case.screening();
         }

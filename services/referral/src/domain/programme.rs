@@ -61,6 +61,8 @@ pub struct Reward {
     pub released: i64,
     /// How many releases there were.
     pub sequence: i64,
+    /// What was paid elsewhere before the books were kept here, which is not paid again.
+    pub paid_before: i64,
 }
 
 /// News for payments: all that was released so far. Losing or repeating one does no harm.
@@ -398,13 +400,13 @@ impl Tie {
 }
 
 impl Reward {
-    /// The exact share, **rounded down**. Never less than nothing: for a moment more may have been taken back than was
+    /// The exact share, **rounded down**, less what was paid before. Never less than nothing: for a moment more may have been taken back than was
     /// earned, where a second chargeback overtakes the news that the first one was won.
     ///
     /// # Errors
     /// If it does not fit 64 bits.
     pub fn due(&self) -> Result<i64, MoneyError> {
-        rounded(self.accrued)
+        Ok((rounded(self.accrued)? - self.paid_before).max(0))
     }
 
     /// What of it is not pending, rounded down.
@@ -416,7 +418,7 @@ impl Reward {
             .pending
             .values()
             .try_fold(self.accrued, |rest, share| rest.checked_sub(*share));
-        rounded(free.ok_or(MoneyError::Overflow)?)
+        Ok((rounded(free.ok_or(MoneyError::Overflow)?)? - self.paid_before).max(0))
     }
 
     pub(super) fn add(

@@ -177,12 +177,6 @@ impl Terms {
         (self.hold_days > 0).then(|| self.released_from(settled_at))
     }
 
-    /// Until when a reward for something that settled then is pending; `None` without a hold, whatever the clocks say.
-    #[must_use]
-    pub fn pending_until(&self, settled_at: Timestamp) -> Option<Timestamp> {
-        (self.hold_days > 0).then(|| self.released_from(settled_at))
-    }
-
     /// The rate of the additional share: a share of the lifetime share is a rate of its own.
     #[must_use]
     pub fn bonus_rate(&self) -> BasisPoints {
@@ -232,7 +226,7 @@ impl Terms {
         refuse(self.hold_days == 0 && (uncapped || bonus), Unfit::NoCapOrHold);
         let product = self.lifetime.get() * self.bonus.get();
         let of_commission = self.bonus_basis == BonusBasis::AccruedCommission;
-        refuse(of_commission && product % 10_000 != 0, Unfit::BonusNotWhole);
+        refuse(of_commission && !product.is_multiple_of(10_000), Unfit::BonusNotWhole);
         let window = u32::from(bonus)..=MOST_MONTHS;
         refuse(
             !window.contains(&self.window_months) || self.hold_days > MOST_DAYS,

@@ -1,14 +1,18 @@
 //! Commands in: parse, call, wrap.
 
 mod attributions;
+mod books;
 mod client_programmes;
+pub mod command;
 mod convert;
 mod dashboard;
+mod imports;
 mod invitations;
 mod links;
 mod programme;
 mod screening;
 mod signals;
+mod statements;
 
 use tonic::{Request, Response, Status};
 use vouch_proto::referral::v1::{self as pb, referral_service_server};
@@ -17,6 +21,7 @@ use vouch_runtime::grpc::{parse_mutation, parse_query};
 use crate::app::{App, enrolment::Enrolling, terms};
 
 pub use attributions::Attributions;
+pub use books::Books;
 pub use client_programmes::ClientProgrammes;
 pub use dashboard::Dashboard;
 pub use invitations::Invitations;
@@ -24,6 +29,7 @@ pub use links::Links;
 pub use programme::ProgrammeService;
 pub use screening::ScreeningService;
 pub use signals::Signals;
+pub use statements::Statements;
 
 /// `vouch.referral.v1.ReferralService`.
 #[derive(Clone, Debug)]

@@ -14,6 +14,9 @@ mod m20261130_000120_referral_links;
 mod m20261130_000121_referral_evidence;
 mod m20261130_000122_referral_invitation;
 mod m20261130_000124_referral_signal;
+mod m20261130_000130_referral_statement;
+mod m20261130_000131_referral_rebuild;
+mod m20261130_000132_referral_paid_before;
 
 /// All migrations that the referral database needs.
 #[derive(Debug)]
@@ -34,6 +37,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000121_referral_evidence::Migration),
             Box::new(m20261130_000122_referral_invitation::Migration),
             Box::new(m20261130_000124_referral_signal::Migration),
+            Box::new(m20261130_000130_referral_statement::Migration),
+            Box::new(m20261130_000131_referral_rebuild::Migration),
+            Box::new(m20261130_000132_referral_paid_before::Migration),
         ];
         [
             vouch_storage::migrations(),

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{
     ActiveValue::Set,
-    QueryOrder, QuerySelect,
+    ConnectionTrait, QueryOrder, QuerySelect,
     entity::prelude::*,
     sea_query::{LockType, OnConflict},
 };
 use vouch_primitives::{Currency, ReferrerId};
 use vouch_storage::{StorageError, Txn};
 
-use super::{ROWS, corrupt};
+use super::{ROWS, corrupt, ties};
 use crate::domain::Fund;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -66,6 +66,24 @@ pub async fn lock(txn: &Txn, wanted: &BTreeSet<(ReferrerId, Currency)>) -> Resul
         }
     }
     Ok(funds)
+}
+
+/// The funds that do not hold what was granted: what they hold, and what was granted.
+///
+/// # Errors
+/// If the database fails.
+pub async fn wrong(conn: &impl ConnectionTrait) -> Result<BTreeMap<(ReferrerId, Currency), (i64, i64)>, StorageError> {
+    let granted = ties::granted(conn).await?;
+    let mut sums: BTreeMap<_, _> = granted.into_iter().map(|(key, minor)| (key, (0, minor))).collect();
+    for row in Entity::find().all(conn).await? {
+        let key = (
+            ReferrerId::from_uuid(row.referrer_id),
+            row.currency.parse().map_err(corrupt)?,
+        );
+        sums.entry(key).or_insert((0, 0)).0 = row.granted_minor;
+    }
+    sums.retain(|_, (live, granted)| live != granted);
+    Ok(sums)
 }
 
 /// Stores the funds, which are locked.

@@ -1,6 +1,10 @@
 //! What rewards are made of: earnings and their reversals as lines, in the order in which they were earned.
 
-use std::{collections::HashMap, fmt, str::FromStr};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    str::FromStr,
+};
 
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value, entity::prelude::Uuid};
 use vouch_primitives::{AccountId, ClientId, ContractId, Currency, EarningId, Money, PersonId, ReversalId, Timestamp};
@@ -8,7 +12,7 @@ use vouch_proto::Page;
 use vouch_storage::StorageError;
 
 use super::{corrupt, mark, marks};
-use crate::domain::{Movement, Tie};
+use crate::domain::{Booked, Movement, Tie};
 
 /// One earning, or one reversal of an earning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +64,7 @@ struct Row {
     client_id: Uuid,
     contract_id: Uuid,
     settled_at: i64,
+    booked_at: i64,
     amount_minor: i64,
 }
 
@@ -141,14 +146,45 @@ pub async fn page_of(
     all(conn, sql, values).await?.into_iter().map(Line::try_from).collect()
 }
 
+/// All that some people have earned, and each reversal, by person.
+///
+/// # Errors
+/// If the database fails.
+pub async fn booked(
+    conn: &impl ConnectionTrait,
+    people: &BTreeSet<PersonId>,
+) -> Result<HashMap<PersonId, Vec<Booked>>, StorageError> {
+    let mut found: HashMap<_, Vec<_>> = HashMap::new();
+    if people.is_empty() {
+        return Ok(found);
+    }
+    let theirs = marks(conn.get_database_backend(), 1, people.len());
+    let values = people.iter().map(|person| person.as_uuid().into()).collect();
+    for row in all(conn, lines_where(&format!("e.person_id IN ({theirs})")), values).await? {
+        let (person, booked_at) = (
+            PersonId::from_uuid(row.person_id),
+            Timestamp::from_micros(row.booked_at),
+        );
+        let line = Line::try_from(row)?;
+        found.entry(person).or_default().push(Booked {
+            earning: line.position.earning,
+            reversal: line.position.reversal,
+            movement: line.movement,
+            booked_at,
+        });
+    }
+    Ok(found)
+}
+
 const ORDER: &str = "occurred_at, earning_id, reversed, line_id";
 
 fn lines_where(wanted: &str) -> String {
     format!(
         "SELECT e.person_id, e.currency, e.occurred_at, e.id AS earning_id, 0 AS reversed, e.id AS line_id, \
-         e.account_id, e.client_id, e.contract_id, e.settled_at, e.amount_minor FROM earning e WHERE {wanted} \
+         e.account_id, e.client_id, e.contract_id, e.settled_at, e.settled_at AS booked_at, e.amount_minor \
+         FROM earning e WHERE {wanted} \
          UNION ALL SELECT e.person_id, e.currency, e.occurred_at, e.id, 1, r.id, e.account_id, \
-         e.client_id, e.contract_id, e.settled_at, -r.amount_minor \
+         e.client_id, e.contract_id, e.settled_at, r.reversed_at, -r.amount_minor \
          FROM earning e JOIN reversal r ON r.earning_id = e.id WHERE {wanted}"
     )
 }

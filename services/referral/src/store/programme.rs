@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set,
+    ConnectionTrait, QueryOrder, QuerySelect,
+    entity::prelude::*,
+    sea_query::{LockType, OnConflict},
+};
 use vouch_primitives::{BasisPoints, Timestamp};
 use vouch_storage::{StorageError, Txn};
 
@@ -109,6 +114,28 @@ pub async fn begin_epoch(txn: &Txn, now: Timestamp) -> Result<(), StorageError> 
     .on_conflict(OnConflict::column(epoch::Column::Id).do_nothing().to_owned())
     .exec_without_returning(txn)
     .await?;
+    Ok(())
+}
+
+/// Waits for whoever else does something of which there is to be one at a time, and keeps it from others.
+///
+/// # Errors
+/// If the database fails.
+pub async fn lock(txn: &Txn) -> Result<(), StorageError> {
+    epoch::Entity::find().lock(LockType::NoKeyUpdate).all(txn).await?;
+    Ok(())
+}
+
+/// Begins another epoch, later than all before it.
+///
+/// # Errors
+/// If the database fails, or no epoch has begun.
+pub async fn begin_next_epoch(txn: &Txn, now: Timestamp) -> Result<(), StorageError> {
+    let next = now.as_micros().max(current_epoch(txn).await? + 1);
+    epoch::Entity::update_many()
+        .col_expr(epoch::Column::Epoch, Expr::value(next))
+        .exec(txn)
+        .await?;
     Ok(())
 }
 

@@ -74,6 +74,29 @@ pub async fn find(conn: &impl ConnectionTrait, id: ReferrerId) -> Result<Option<
     Entity::find_by_id(id.as_uuid()).one(conn).await?.map(read).transpose()
 }
 
+/// Who these referrers are.
+///
+/// # Errors
+/// If the database fails.
+pub async fn people(
+    conn: &impl ConnectionTrait,
+    referrers: &BTreeSet<ReferrerId>,
+) -> Result<HashMap<ReferrerId, PersonId>, StorageError> {
+    let ids: Vec<_> = referrers.iter().map(|id| id.as_uuid()).collect();
+    let mut found = HashMap::new();
+    for chunk in ids.chunks(ROWS) {
+        let rows = Entity::find()
+            .filter(Column::Id.is_in(chunk.iter().copied()))
+            .all(conn)
+            .await?;
+        found.extend(
+            rows.into_iter()
+                .map(|row| (ReferrerId::from_uuid(row.id), PersonId::from_uuid(row.person_id))),
+        );
+    }
+    Ok(found)
+}
+
 /// Locks referrers, in ascending order and after the people: their standing does not change meanwhile.
 ///
 /// # Errors

@@ -37,7 +37,7 @@ use vouch_runtime::{
 use vouch_storage::Db;
 use vouch_testkit::{SmtpSink, TestDatabase, eventually, tables};
 
-use crate::played;
+use crate::played::{self, Posted};
 
 /// The keys of all tests here, made by the first of them.
 const KEYS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/keys");
@@ -52,7 +52,8 @@ pub struct House {
     bus: Arc<MemoryBus>,
     releases: Subscription,
     stop: CancellationToken,
-    _service: JoinHandle<()>,
+    service: JoinHandle<()>,
+    posted: Posted,
 }
 
 /// Somebody with an account.
@@ -106,10 +107,11 @@ impl House {
 
     pub async fn start_with(database: &TestDatabase, now: &str, settings: &[(&str, String)]) -> Self {
         let bus = Arc::new(MemoryBus::faultless());
+        let posted = Posted::default();
         let env = [
             ("VOUCH_REFERRAL__SERVER__LISTEN", "127.0.0.1:0".to_owned()),
             ("VOUCH_REFERRAL__DATABASE__URL", database.url().to_owned()),
-            ("VOUCH_REFERRAL__PEERS__PAYMENTS", played::payments().await),
+            ("VOUCH_REFERRAL__PEERS__PAYMENTS", played::payments(&posted).await),
             ("VOUCH_REFERRAL__CLOCK__TEST", "true".to_owned()),
             ("VOUCH_REFERRAL__LINKS__PUBLIC_URL", "https://vouch.example/".to_owned()),
             ("VOUCH_REFERRAL__MAIL__DIRECTORY", MAILS.to_owned()),
@@ -153,8 +155,19 @@ impl House {
             bus,
             releases,
             stop,
-            _service: running,
+            service: running,
+            posted,
         }
+    }
+
+    pub fn channel(&self) -> Signed {
+        self.channel.clone()
+    }
+
+    /// The service ends.
+    pub async fn end(mut self) {
+        self.stop.cancel();
+        (&mut self.service).await.expect("a good end");
     }
 
     pub fn client(&self) -> ReferralServiceClient<Signed> {
@@ -408,13 +421,15 @@ impl House {
         tables::told(&self.db).await
     }
 
-    /// The releases that payments would hear of.
+    /// The releases that payments would hear of, each once.
     pub async fn releases(&self) -> Vec<pb::RewardReleased> {
         let deliveries = self
             .bus
             .pull(&self.releases, 1_000, Duration::ZERO)
             .await
             .expect("pulled");
+        let receipts: Vec<_> = deliveries.iter().map(|delivery| delivery.receipt.clone()).collect();
+        self.bus.ack(&self.releases, &receipts).await.expect("settled");
         let events = deliveries
             .into_iter()
             .map(|delivery| delivery.event.expect("well formed"));

@@ -1,16 +1,19 @@
 //! The referral service alone, over its real gRPC port, on both databases; payments and onboarding are played.
 
 mod attributing;
+mod books;
 mod client_programmes;
 mod dashboard;
 mod enrolment;
 mod harness;
+mod importing;
 mod inviting;
 mod locks;
 mod pages;
 mod played;
 mod programme;
 mod signals;
+mod statements;
 mod touches;
 
 use std::time::Duration;

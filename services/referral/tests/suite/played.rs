@@ -1,5 +1,7 @@
 //! Payments, as far as this service asks it.
 
+use std::sync::{Arc, Mutex};
+
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
@@ -10,13 +12,17 @@ use vouch_proto::payments::v1::{
 
 use crate::harness::usd;
 
-/// Payments, which has posted 77 cents to everybody.
-struct PlayedPayments;
+/// Payments, which has posted 77 cents to everybody, and in all what it is told.
+struct PlayedPayments(Posted);
 
-pub async fn payments() -> String {
+/// What payments says that it has posted in all. Clones share it.
+pub type Posted = Arc<Mutex<Vec<payments::RewardPosting>>>;
+
+pub async fn payments(posted: &Posted) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let server = tonic::transport::Server::builder().add_service(LedgerServiceServer::new(PlayedPayments));
+    let server =
+        tonic::transport::Server::builder().add_service(LedgerServiceServer::new(PlayedPayments(posted.clone())));
     tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
     format!("http://{address}")
 }
@@ -44,6 +50,25 @@ impl LedgerService for PlayedPayments {
         Ok(Response::new(payments::ListRewardPostingsResponse {
             totals: usd(77).into_iter().collect(),
             ..Default::default()
+        }))
+    }
+
+    async fn list_all_reward_postings(
+        &self,
+        request: Request<payments::ListAllRewardPostingsRequest>,
+    ) -> Result<Response<payments::ListAllRewardPostingsResponse>, Status> {
+        // In pages of two, by tie.
+        let mut postings = self.0.lock().expect("no panic").clone();
+        postings.sort_by(|one, other| one.tie_id.cmp(&other.tie_id));
+        let done: usize = request.into_inner().page_token.parse().unwrap_or(0);
+        let next = if done + 2 < postings.len() {
+            (done + 2).to_string()
+        } else {
+            String::new()
+        };
+        Ok(Response::new(payments::ListAllRewardPostingsResponse {
+            postings: postings.into_iter().skip(done).take(2).collect(),
+            next_page_token: next,
         }))
     }
 

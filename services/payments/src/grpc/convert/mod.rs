@@ -20,7 +20,7 @@ pub use milestones::{ListBonusPayments, ListMilestoneEvents};
 pub use payout_methods::{ListPayoutMethods, tariffs};
 pub use payouts::{ListPayoutRuns, ListPayoutSkips, ListPayouts};
 pub use reports::{ExplainAvailability, ExportStatement, GetBalances, GetStatement};
-pub use requests::{Id, ListContracts, ListEarnings, ListRewardPostings};
+pub use requests::{Id, ListAllRewardPostings, ListContracts, ListEarnings, ListRewardPostings};
 use std::ops::RangeInclusive;
 
 /// How many characters people have to tell one another what they want.

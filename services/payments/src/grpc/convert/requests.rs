@@ -79,6 +79,21 @@ impl TryFrom<pb::GetEarningRequest> for Id<EarningId> {
     }
 }
 
+/// Which part of all reward postings.
+pub struct ListAllRewardPostings(pub Page<RewardKey>);
+
+impl TryFrom<pb::ListAllRewardPostingsRequest> for ListAllRewardPostings {
+    type Error = Violations;
+
+    fn try_from(request: pb::ListAllRewardPostingsRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        match fields.page(request.page_size, &request.page_token) {
+            Some(page) => fields.finish(Self(page)),
+            None => Err(fields.into()),
+        }
+    }
+}
+
 impl TryFrom<pb::ListRewardPostingsRequest> for ListRewardPostings {
     type Error = Violations;
 

@@ -176,6 +176,7 @@ impl From<RewardTotal> for pb::RewardPosting {
             posted: Some(Money::new(total.posted_minor, total.key.currency).into()),
             epoch: total.epoch,
             sequence: total.sequence,
+            account_id: total.account_id.to_string(),
         }
     }
 }

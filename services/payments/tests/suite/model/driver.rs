@@ -127,7 +127,7 @@ impl Driver {
         R: PartialEq + std::fmt::Debug,
     {
         let answer = send(request.clone()).await?.into_inner();
-        if self.requests.fetch_add(1, Ordering::Relaxed) % 10 == 0 {
+        if self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(10) {
             let again = send(request).await.expect("the answer of before").into_inner();
             assert_eq!(answer, again, "the same request has the same answer");
         }

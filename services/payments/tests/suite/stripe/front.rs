@@ -18,7 +18,7 @@ use futures::stream;
 use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use super::handwritten::Handwritten;
+use super::{handwritten::Handwritten, http};
 
 /// What goes wrong with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Front {
         let address = listener.local_addr().expect("an address");
         let passage = Arc::new(Passage {
             target,
-            client: reqwest::Client::new(),
+            client: http(),
             faults: Mutex::default(),
             seen: Mutex::default(),
             handwritten: Handwritten::default(),

@@ -20,8 +20,8 @@ use vouch_primitives::AccountId;
 use vouch_proto::{common::v1 as common, payments::v1 as pb};
 use vouch_testkit::{StripeServer, TestDatabase};
 
-use self::front::Front;
-use crate::world::{World, milestones};
+use self::front::{Fault, Front};
+use crate::world::{World, milestones, money};
 
 /// What webhooks are signed with.
 pub const WEBHOOK_SECRET: &str = "whsec_of_the_tests";
@@ -32,8 +32,6 @@ pub const GOOD: &str = "4242424242424242";
 pub const DECLINED: &str = "4000000000000341";
 /// A card whose holder has to agree each time.
 pub const ASKS: &str = "4000002500003155";
-/// A bank account that pays a moment later.
-pub const SLOW: &str = "DE89370400440532013000";
 /// A bank account that declines a moment later.
 pub const SLOWLY_DECLINED: &str = "DE62370400440532013001";
 
@@ -50,7 +48,7 @@ impl Provider {
         Self {
             front: Front::before(server.endpoint()).await,
             server,
-            client: reqwest::Client::new(),
+            client: http(),
         }
     }
 
@@ -132,6 +130,12 @@ impl Provider {
     }
 }
 
+/// A client of HTTP, which takes the provider of TLS that the process has.
+pub fn http() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
 /// The adapter for a server at this address.
 pub fn adapter(url: &str) -> Stripe {
     let config = GatewayConfig {
@@ -164,6 +168,17 @@ pub async fn paid(provider: &Provider) -> Vec<i64> {
     let paid = charges.iter().filter(|charge| charge["status"] == "succeeded");
     paid.map(|charge| charge["amount"].as_i64().expect("an amount"))
         .collect()
+}
+
+/// A charge that is begun and not known yet: the bank takes a moment to decline it, or the answer to a card that pays is lost.
+pub async fn begun(provider: &Provider, world: &World, number: &str) -> pb::Charge {
+    let contract = provider.contract(world, money("EUR", 7_000), number).await;
+    if number == GOOD {
+        provider.front.spoil("/v1/payment_intents", Fault::CutAnswer);
+    }
+    let begun = world.begin_to_fund(first(&contract)).await.expect("begun");
+    world.rest().await;
+    world.charge(&begun.charge_id).await
 }
 
 /// The first milestone of a contract.

@@ -112,19 +112,18 @@ impl Machine {
 
     fn hear_of_somebody(&mut self, fact: &Fact) {
         match fact {
+            Fact::Screened { person, .. } if self.screening[*person] == Screening::Passed => {}
             Fact::Screened { person, passes } => {
-                if self.screening[*person] != Screening::Passed {
-                    let screening = if *passes {
-                        Screening::Passed
-                    } else {
-                        Screening::Rejected
-                    };
-                    self.screening[*person] = screening;
-                    self.each(*person, |tie| {
-                        tie.screening = screening;
-                        Ok(())
-                    });
-                }
+                let screening = if *passes {
+                    Screening::Passed
+                } else {
+                    Screening::Rejected
+                };
+                self.screening[*person] = screening;
+                self.each(*person, |tie| {
+                    tie.screening = screening;
+                    Ok(())
+                });
             }
             Fact::Stood { referrer, at, good } => {
                 let standing = self.standing[*referrer].with(*at, *good);

@@ -93,6 +93,7 @@ impl TryFrom<pb::ListRewardItemsRequest> for RewardItems {
             pb::RewardKind::WindowBonus => Some(RewardKind::WindowBonus),
             pb::RewardKind::SignUpBonus => Some(RewardKind::SignUpBonus),
             pb::RewardKind::IntroductionCommission => Some(RewardKind::IntroductionCommission),
+            pb::RewardKind::ClientReward => Some(RewardKind::ClientReward),
         };
         let currency = fields.currency("currency_code", &request.currency_code);
         let page = fields.page(request.page_size, &request.page_token);

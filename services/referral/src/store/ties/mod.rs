@@ -18,7 +18,7 @@ use super::{ROWS, corrupt, releases::Released};
 use crate::domain::{Bond, Release, Tie};
 
 pub use self::{
-    sums::{released, released_to_all},
+    sums::{granted, released, released_after, released_to_all},
     write::save,
 };
 
@@ -181,6 +181,29 @@ pub async fn attributed(
         let wanted = attribution::Column::RefereePersonId.is_in(chunk.iter().copied());
         let rows = attribution::Entity::find().filter(wanted).all(conn).await?;
         found.extend(rows.into_iter().map(|row| PersonId::from_uuid(row.referee_person_id)));
+    }
+    Ok(found)
+}
+
+/// Those of some people for whom somebody vouched, and who.
+///
+/// # Errors
+/// If the database fails.
+pub async fn vouched_for(
+    conn: &impl ConnectionTrait,
+    people: &BTreeSet<PersonId>,
+) -> Result<Vec<(PersonId, PersonId)>, StorageError> {
+    let people: Vec<_> = people.iter().map(|id| id.as_uuid()).collect();
+    let mut found = Vec::new();
+    for chunk in people.chunks(ROWS) {
+        let wanted = attribution::Column::RefereePersonId.is_in(chunk.iter().copied());
+        let rows = attribution::Entity::find().filter(wanted).all(conn).await?;
+        let referrers = rows.iter().map(|row| ReferrerId::from_uuid(row.referrer_id)).collect();
+        let who = super::referrers::people(conn, &referrers).await?;
+        found.extend(rows.iter().filter_map(|row| {
+            let referrer = who.get(&ReferrerId::from_uuid(row.referrer_id))?;
+            Some((PersonId::from_uuid(row.referee_person_id), *referrer))
+        }));
     }
     Ok(found)
 }

@@ -168,6 +168,7 @@ async fn rewards(
                 pending: BTreeMap::new(),
                 released: row.released_minor,
                 sequence: row.sequence,
+                paid_before: row.paid_before_minor,
             };
             let key = (kind(&row.kind)?, row.currency.parse().map_err(corrupt)?);
             found.entry(row.tie_id).or_default().insert(key, reward);

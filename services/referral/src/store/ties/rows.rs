@@ -96,6 +96,7 @@ pub mod total {
         pub accrued_fraction: i32,
         pub released_minor: i64,
         pub sequence: i64,
+        pub paid_before_minor: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -31,6 +31,7 @@ pub async fn save(txn: &Txn, now: Timestamp, ties: &[Loaded]) -> Result<(), Stor
             total::Column::AccruedFraction,
             total::Column::ReleasedMinor,
             total::Column::Sequence,
+            total::Column::PaidBeforeMinor,
         ];
         total::Entity::insert_many(chunk.to_vec())
             .on_conflict(OnConflict::columns(key).update_columns(values).to_owned())
@@ -66,7 +67,7 @@ pub(super) fn row(now: Timestamp, tie: &Tie) -> Result<attribution::ActiveModel,
 
 /// Of what an attribution stands at there are few combinations: each is one statement for all that have come to it.
 async fn save_bonds(txn: &Txn, ties: &[Loaded]) -> Result<(), StorageError> {
-    let mut moved: BTreeMap<(&str, bool, bool, &str, String, i64), Vec<Uuid>> = BTreeMap::new();
+    let mut moved: BTreeMap<State, Vec<Uuid>> = BTreeMap::new();
     for loaded in ties.iter().filter(|loaded| loaded.tie.bond != loaded.stored.bond) {
         if let Bond::Attribution(bond) = &loaded.tie.bond {
             moved.entry(state_of(bond)).or_default().push(loaded.tie.id);
@@ -128,7 +129,10 @@ pub(super) const fn grant_name(grant: Option<Grant>) -> &'static str {
     }
 }
 
-fn state_of(bond: &Attribution) -> (&'static str, bool, bool, &'static str, String, i64) {
+/// The columns of an attribution that change together.
+type State = (&'static str, bool, bool, &'static str, String, i64);
+
+fn state_of(bond: &Attribution) -> State {
     let (sign_up, currency, minor) = sign_up_row(bond.sign_up);
     let closed = bond.bonus == BonusState::Void;
     (bonus_name(bond.bonus), closed, bond.hired, sign_up, currency, minor)
@@ -169,6 +173,7 @@ fn totals_of(loaded: &Loaded) -> impl Iterator<Item = Result<total::ActiveModel,
             accrued_fraction: Set(accrued_fraction),
             released_minor: Set(reward.released),
             sequence: Set(reward.sequence),
+            paid_before_minor: Set(reward.paid_before),
         })
     })
 }

@@ -15,6 +15,8 @@ use vouch_proto::{
 };
 use vouch_runtime::access::Signed;
 
+use vouch_proto::payments::v1::RewardPosting;
+
 use super::{Earning, House, Person, Rosa, at, envelope, minor, usd};
 
 /// A contract with a client.
@@ -34,6 +36,20 @@ impl Job {
 }
 
 impl House {
+    /// Something is done to the database that no program does.
+    pub async fn tamper(&self, sql: &'static str) {
+        let change = |txn: std::sync::Arc<vouch_storage::Txn>| async move {
+            sea_orm::ConnectionTrait::execute_unprepared(&*txn, sql).await?;
+            Ok::<_, vouch_storage::StorageError>(())
+        };
+        self.db.write_tx(change).await.expect("changed");
+    }
+
+    /// What payments says that it has posted in all.
+    pub fn has_posted(&self, postings: Vec<RewardPosting>) {
+        *self.posted.lock().expect("no panic") = postings;
+    }
+
     pub fn programme(&self) -> ProgrammeServiceClient<Signed> {
         ProgrammeServiceClient::new(self.channel.clone())
     }

@@ -1,0 +1,133 @@
+//! `vouch.referral.v1.BooksService`.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::timeout,
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+use vouch_proto::{
+    Violations,
+    referral::v1::{self as pb, books_service_server},
+};
+use vouch_runtime::grpc::{parse_mutation, status};
+
+use super::imports;
+use crate::app::App;
+
+/// How many of these go on at a time.
+const AT_ONCE: usize = 1;
+
+/// How long a caller may let the service wait for the next part to be read.
+pub(super) const IDLE: Duration = Duration::from_secs(60);
+
+/// `vouch.referral.v1.BooksService`.
+#[derive(Clone, Debug)]
+pub struct Books {
+    app: App,
+    slots: Arc<Semaphore>,
+}
+
+/// Whether a new epoch begins.
+struct BeginEpoch(bool);
+
+impl TryFrom<pb::RebuildRequest> for BeginEpoch {
+    type Error = Violations;
+
+    fn try_from(request: pb::RebuildRequest) -> Result<Self, Violations> {
+        Ok(Self(request.begin_epoch))
+    }
+}
+
+/// The parts of an answer.
+type Parts<R> = ReceiverStream<Result<R, Status>>;
+
+impl Books {
+    /// The service over these use cases.
+    #[must_use]
+    pub fn new(app: App) -> Self {
+        Self {
+            app,
+            slots: Arc::new(Semaphore::new(AT_ONCE)),
+        }
+    }
+
+    /// Goes on only as fast as the caller reads, and ends when the caller leaves.
+    fn stream<R, F>(&self, work: impl FnOnce(mpsc::Sender<Result<R, Status>>) -> F) -> Result<Parts<R>, Status>
+    where
+        R: Send + 'static,
+        F: Future<Output = Result<(), Status>> + Send + 'static,
+    {
+        let too_many = |_| status::unavailable("the books are being gone through already", status::OVERLOADED);
+        let slot = Arc::clone(&self.slots).try_acquire_owned().map_err(too_many)?;
+        let (told, parts) = mpsc::channel(4);
+        let work = work(told.clone());
+        tokio::spawn(async move {
+            let _slot = slot;
+            if let Err(error) = work.await {
+                let _ = timeout(IDLE, told.send(Err(error))).await;
+            }
+        });
+        Ok(ReceiverStream::new(parts))
+    }
+}
+
+/// Whether somebody is there to hear it.
+pub(super) async fn tell<R>(told: &mpsc::Sender<Result<R, Status>>, answer: R) -> bool {
+    matches!(timeout(IDLE, told.send(Ok(answer))).await, Ok(Ok(())))
+}
+
+#[tonic::async_trait]
+impl books_service_server::BooksService for Books {
+    type RebuildStream = Parts<pb::RebuildResponse>;
+    type ReconcileRewardsStream = Parts<pb::ReconcileRewardsResponse>;
+    type ImportBooksStream = Parts<pb::ImportBooksResponse>;
+
+    async fn rebuild(&self, request: Request<pb::RebuildRequest>) -> Result<Response<Self::RebuildStream>, Status> {
+        let (key, BeginEpoch(begin_epoch)) = parse_mutation(&self.app, request).await?;
+        let app = self.app.clone();
+        let stream = self.stream(|told| async move {
+            let mut rebuild = app.rebuild(key.id, begin_epoch).await?;
+            while let Some(parts) = rebuild.next().await? {
+                for part in parts {
+                    if !tell(&told, pb::RebuildResponse { part: Some(part) }).await {
+                        return Ok(());
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        Ok(Response::new(stream))
+    }
+
+    async fn import_books(
+        &self,
+        request: Request<Streaming<pb::ImportBooksRequest>>,
+    ) -> Result<Response<Self::ImportBooksStream>, Status> {
+        let app = self.app.clone();
+        let begun = imports::receive_first(request.into_inner()).await?;
+        let stream = self.stream(|told| async move { imports::run(&app, begun.receive().await?, &told).await })?;
+        Ok(Response::new(stream))
+    }
+
+    async fn reconcile_rewards(
+        &self,
+        _: Request<pb::ReconcileRewardsRequest>,
+    ) -> Result<Response<Self::ReconcileRewardsStream>, Status> {
+        let app = self.app.clone();
+        let stream = self.stream(|told| async move {
+            let mut reconciliation = app.reconcile_rewards();
+            while let Some(parts) = reconciliation.next().await? {
+                for part in parts {
+                    if !tell(&told, pb::ReconcileRewardsResponse { part: Some(part) }).await {
+                        return Ok(());
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        Ok(Response::new(stream))
+    }
+}
