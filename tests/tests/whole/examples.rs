@@ -1,7 +1,7 @@
 //! The example of `docs/earnings.md`: an existing payments system, played by a Python program that knows the published contract
 //! alone, tells of earnings on a real nats-server.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use serde_json::json;
 use tokio::process::Command;
@@ -9,7 +9,7 @@ use vouch_primitives::{ClientId, ContractId, EarningId, ReversalId, Timestamp};
 use vouch_proto::onboarding::v1::Person;
 use vouch_suite::{Cluster, Story, cluster::Plan};
 use vouch_testkit::{
-    Engine,
+    Engine, eventually,
     tools::{buf, python, repository},
 };
 
@@ -104,12 +104,18 @@ fn refunded(earning: EarningId, ada: &Person, minor: i64) -> serde_json::Value {
 /// Rosa's rewards: what was released, and what payments has posted.
 async fn rewards(story: &Story, referrer: &str) -> (i64, i64) {
     story.clock.settle().await.expect("at rest");
-    let totals = story.explain(referrer).await.expect("explained");
-    let [total] = totals.as_slice() else {
-        panic!("one currency, not {totals:?}")
-    };
-    let minor = |money: &Option<vouch_proto::common::v1::Money>| money.as_ref().expect("an amount").minor_units;
-    (minor(&total.released), minor(&total.posted))
+    let minor = |money: &Option<vouch_proto::common::v1::Money>| money.as_ref().map(|money| money.minor_units);
+    // What was posted is not there while payments cannot be asked.
+    eventually("released and posted", Duration::from_secs(20), async || {
+        let totals = story.explain(referrer).await.map_err(|error| error.to_string())?;
+        let [total] = totals.as_slice() else {
+            return Err(format!("one currency, not {totals:?}"));
+        };
+        minor(&total.released)
+            .zip(minor(&total.posted))
+            .ok_or_else(|| format!("{total:?}"))
+    })
+    .await
 }
 
 // R25

@@ -232,6 +232,8 @@ async fn planted_differences_are_named_and_mended_in_a_new_epoch(database: TestD
     let late = Person::new();
     house.registered(&late, &rosa.code).await;
     house.settled(&late, 100_000, "2026-05-02").await;
+    // Heard before its hold ends: later it would wait for the next midnight.
+    house.quiet().await;
     house.move_clock("2026-06-01").await;
     let told = house.releases().await;
     let epoch = is_right(&house, "afterwards").await.epoch;
