@@ -159,12 +159,17 @@ async fn change(
     let found = store::screening::cases(txn, &people).await?.into_iter().next();
     let mut case = found.ok_or_else(|| Error::not_found("screening case", person))?;
     what(&mut case)?;
+    let is_decided = matches!(case.state, ScreeningState::Passed | ScreeningState::Rejected);
     // Read before the case is stored, so that what changes with it is seen.
-    let mut ties = store::ties::of_people(txn, &people).await?;
+    let mut ties = if is_decided {
+        store::ties::of_people(txn, &people).await?
+    } else {
+        Vec::new()
+    };
     let cases = [case];
     store::screening::save(txn, &cases).await?;
     let [case] = cases;
-    if matches!(case.state, ScreeningState::Passed | ScreeningState::Rejected) {
+    if is_decided {
         screening::tell(txn, now, std::slice::from_ref(&case)).await?;
         for loaded in &mut ties {
             loaded.tie.screening = case.screening();
