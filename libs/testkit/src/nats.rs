@@ -145,9 +145,11 @@ impl NatsServer {
 
 fn configure(directory: &Path, port: u16, name: &str, settings: &str) -> Result<(), TestkitError> {
     let store = directory.join("store");
-    // Every text is quoted: nats-server reads a bare ./x as a number that went wrong.
+    // Every text is quoted: nats-server reads a bare ./x as a number that went wrong. The room is named because it
+    // would else be a share of what the disk has free, which streams of 1 GiB each soon go past on a small machine,
+    // though what they hold here is little.
     let text = format!(
-        "server_name: \"{name}\"\nlisten: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\" }}\n{settings}\n",
+        "server_name: \"{name}\"\nlisten: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\", max_file_store: 64GB }}\n{settings}\n",
         store.display()
     );
     fs::write(directory.join("nats.conf"), text).map_err(TestkitError::io("write nats.conf"))
