@@ -141,6 +141,8 @@ typed_ids! {
     ReferrerId,
     /// Money that goes back to where a client paid from.
     RefundId,
+    /// One attempt at giving it back, as the payment provider knows it.
+    RefundOrderId,
     /// The idempotency id of a mutating request.
     RequestId,
     /// A refund, a chargeback: what takes back an earning or a part of it.

@@ -8,8 +8,8 @@ use vouch_runtime::grpc::status;
 use vouch_storage::StorageError;
 
 use crate::domain::{
-    BillingError, ChargeError, ChargebackError, ContractError, DisputeError, LedgerError, MilestoneError, PayoutError,
-    RefundError, RewardError, TimeError,
+    BillingError, ChargeError, ChargebackError, ClientRefundError, ContractError, DisputeError, LedgerError,
+    MilestoneError, PayoutError, RefundError, RewardError, TimeError,
 };
 
 /// A failure of this service.
@@ -55,6 +55,9 @@ pub enum Error {
     /// The charge refuses.
     #[error(transparent)]
     Charge(#[from] ChargeError),
+    /// The refund to the client refuses.
+    #[error(transparent)]
+    ClientRefund(#[from] ClientRefundError),
     /// The chargeback refuses.
     #[error(transparent)]
     Chargeback(#[from] ChargebackError),
@@ -124,6 +127,7 @@ impl From<Error> for Status {
             }
             Error::Charge(ChargeError::NoBillingMethod) => refused("NO_BILLING_METHOD"),
             Error::Charge(ChargeError::NotFailed { .. }) => refused("CHARGE_NOT_FAILED"),
+            Error::ClientRefund(ClientRefundError::NotRefused { .. }) => refused("CLIENT_REFUND_NOT_REFUSED"),
             Error::Chargeback(ChargebackError::Exists) => refused("CHARGEBACK_EXISTS"),
             Error::Chargeback(ChargebackError::Reversed) => refused("CHARGEBACK_REVERSED"),
             Error::Payout(refusal @ PayoutError::ProviderUnavailable) => {
@@ -193,6 +197,7 @@ impl From<&Error> for Verdict {
             | Error::Dispute(_)
             | Error::Billing(_)
             | Error::Charge(_)
+            | Error::ClientRefund(_)
             | Error::Chargeback(_)
             | Error::Payout(_)
             | Error::Reward(_)

@@ -11,6 +11,7 @@ use vouch_storage::{
 use crate::app::{
     App,
     charges::{CHARGE, RETRY},
+    client_refunds::REFUND,
     earnings::SETTLE,
     invoices::CLOSE_WEEK,
     milestones::AUTO_APPROVE,
@@ -24,7 +25,7 @@ use crate::app::{
 pub const TASKS: &[&str] = &[SEND];
 
 /// Those that turn to a payment provider as well, many at a time.
-pub const BATCHES: &[&str] = &[CHARGE];
+pub const BATCHES: &[&str] = &[CHARGE, REFUND];
 
 /// Carries out the timers of one kind inside the transaction that takes them.
 ///
@@ -63,6 +64,7 @@ pub async fn run(app: App, due: DueTimer, now: Timestamp) -> Result<(), BoxError
 pub async fn run_batch(app: App, due: Batch) -> Result<(), BoxError> {
     match due.kind.as_str() {
         CHARGE => app.send_charges(&due.timers).await?,
+        REFUND => app.send_client_refunds(&due.timers).await?,
         unknown => return Err(format!("no task is called {unknown:?}").into()),
     }
     Ok(())

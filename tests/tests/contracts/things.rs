@@ -46,11 +46,7 @@ pub async fn things(story: &Story) -> Things {
     let earning = story.pay(&milestone).await.expect("an earning");
     story.clock.settle().await.expect("rest");
     let attribution = story.attributions(&referrer.id).await.expect("a list").remove(0);
-    let request = onboarding::GetCaseRequest {
-        case_id: case.id.clone(),
-    };
-    let case = story.clients.cases.clone().get_case(request).await.expect("the case");
-    let case = case.into_inner().case.expect("a case");
+    let case = as_it_is_now(story, case).await;
     let member = cloud_member(story, &company.id, &invitation.id).await;
     let (project_id, application_id) = application(story, &company.id, &ada.id, terms(("Logo", amount), now)).await;
     tax_form(story, &ada.account_id).await;
@@ -62,6 +58,7 @@ pub async fn things(story: &Story) -> Things {
         ("client_programme_id", client_programme(story, &company.id).await),
         ("billing_method_id", billing_method_id),
         ("charge_id", charge_id),
+        ("client_refund_id", client_refund(story, &contract.id).await),
         ("signal_id", signal),
         ("bonus_payment_id", bonus_payment_id),
         ("dispute_id", dispute_id),
@@ -96,6 +93,12 @@ pub async fn things(story: &Story) -> Things {
         talent: format!("person:{}", ada.id),
         referrer: format!("person:{}", rosa.id),
     }
+}
+
+async fn as_it_is_now(story: &Story, case: onboarding::Case) -> onboarding::Case {
+    let request = onboarding::GetCaseRequest { case_id: case.id };
+    let case = story.clients.cases.clone().get_case(request).await.expect("the case");
+    case.into_inner().case.expect("a case")
 }
 
 /// What a client pays for introductions to it.
@@ -321,8 +324,8 @@ async fn task(story: &Story, company: &Company, person_id: &str, now: Timestamp)
     (template.id, tasks.into_inner().tasks.remove(0).id)
 }
 
-/// A bonus of this contract, and the open dispute about it.
-async fn bonus_in_dispute(story: &Story, contract_id: &str, amount: Money) -> (String, String) {
+/// A bonus of this contract that the client has paid.
+async fn bonus(story: &Story, contract_id: &str, amount: Money) -> payments::BonusPayment {
     let request = payments::PayBonusRequest {
         request_id: RequestId::new().to_string(),
         contract_id: contract_id.to_owned(),
@@ -336,7 +339,24 @@ async fn bonus_in_dispute(story: &Story, contract_id: &str, amount: Money) -> (S
         bonus_payment_id: given.bonus_payment.expect("a bonus payment").id,
     };
     let paid = bonuses.get_bonus_payment(request).await.expect("read").into_inner();
-    let bonus = paid.bonus_payment.expect("a bonus payment");
+    paid.bonus_payment.expect("a bonus payment")
+}
+
+/// What has gone back of a bonus: it has the id of the reversal.
+async fn client_refund(story: &Story, contract_id: &str) -> String {
+    let amount = Money::new(100, "USD".parse().expect("a currency"));
+    let request = payments::RefundEarningRequest {
+        request_id: RequestId::new().to_string(),
+        earning_id: bonus(story, contract_id, amount).await.earning_id,
+        amount: Some(amount.into()),
+    };
+    let refunded = story.clients.earnings.clone().refund_earning(request).await;
+    refunded.expect("refunded").into_inner().reversal_id
+}
+
+/// A bonus of this contract, and the open dispute about it.
+async fn bonus_in_dispute(story: &Story, contract_id: &str, amount: Money) -> (String, String) {
+    let bonus = bonus(story, contract_id, amount).await;
     let request = payments::OpenDisputeRequest {
         request_id: RequestId::new().to_string(),
         earning_id: bonus.earning_id,

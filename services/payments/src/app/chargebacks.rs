@@ -6,7 +6,7 @@ use vouch_primitives::{MilestoneId, Money, ReversalId, Timestamp};
 use vouch_proto::{Listed, Page, payments::v1 as pb};
 use vouch_storage::{Txn, idempotency::RequestKey};
 
-use super::{App, earnings, milestones};
+use super::{App, client_refunds, earnings, milestones};
 use crate::{
     domain::{
         Chargeback, ChargebackError, EarningSource, LedgerAccount, Milestone, MilestoneError, MilestoneState, Source,
@@ -241,6 +241,10 @@ async fn to_escrow(
     book.win_back(chargeback, None, (id, now))?;
     if !stays {
         book.hand_on(chargeback)?;
+        let back = Money::new(chargeback.taken_minor(), chargeback.amount.currency);
+        if back.minor > 0 {
+            client_refunds::begin(txn, now, client_refunds::id_of(id), (chargeback.payment, back)).await?;
+        }
     }
     store::milestones::save(txn, slice::from_ref(&milestone)).await?;
     if let MilestoneState::Submitted { .. } = milestone.state {

@@ -94,6 +94,7 @@ impl App {
             attempt: Attempt::new(1, instruments.get(&one.client_id).cloned(), now),
             first_failed_at: None,
             given_up_at: None,
+            refunded_minor: 0,
             state: ChargeState::Pending { look_at: now },
         };
         let charges: Vec<Charge> = due.iter().map(charge).collect();

@@ -101,6 +101,7 @@ impl App {
             if let Some(refund) = refund {
                 book.refund(&refund)?;
                 earnings::take_back(&txn, now, &earning, contract, &refund).await?;
+                earnings::give_to_client(&txn, now, &earning, &refund).await?;
             } else {
                 store::earnings::save_amounts(&txn, &earning).await?;
             }

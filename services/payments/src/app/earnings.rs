@@ -14,7 +14,7 @@ use vouch_storage::{
     timers::{self, DueTimer, NewTimer},
 };
 
-use super::App;
+use super::{App, client_refunds};
 use crate::{
     domain::{Book, Contract, Earning, LedgerAccount, Refund, Reinstatement},
     error::Error,
@@ -72,6 +72,7 @@ impl App {
             let mut book = opened(&txn, &earning).await?;
             book.refund(&refund)?;
             take_back(&txn, now, &earning, contract, &refund).await?;
+            give_to_client(&txn, now, &earning, &refund).await?;
             store::ledger::save(&txn, now, &book).await?;
             Ok(pb::RefundEarningResponse {
                 reversal_id: refund.id.to_string(),
@@ -142,6 +143,12 @@ pub(super) async fn take_back(
     store::earnings::save_refund(txn, earning, refund).await?;
     store::contracts::save_totals(txn, &BTreeMap::from([(contract.id, contract)])).await?;
     Ok(outbox::append(txn, now, &[reversed(earning, refund)]).await?)
+}
+
+/// What was refunded of an earning goes to the client.
+pub(super) async fn give_to_client(txn: &Txn, now: Timestamp, earning: &Earning, refund: &Refund) -> Result<(), Error> {
+    let id = client_refunds::id_of(refund.id);
+    client_refunds::begin(txn, now, id, (earning.source, refund.amount)).await
 }
 
 /// Saves what was given back to an earning, and tells of it; the book is the caller's.

@@ -4,7 +4,7 @@
 use std::{collections::HashMap, slice, sync::Arc};
 
 use vouch_messaging::outbox;
-use vouch_primitives::{ChargeId, PayoutId, Timestamp};
+use vouch_primitives::{ChargeId, PayoutId, RefundId, Timestamp};
 use vouch_storage::Txn;
 
 use super::{
@@ -40,6 +40,7 @@ impl App {
         match hint {
             Hint::Charge(id) => self.follow_charge(*id).await,
             Hint::Payout(id) => self.follow_payout(*id).await,
+            Hint::Refund(id) => self.follow_refund(*id).await,
             Hint::TakenBack(reference) => self.follow_taken_back(reference).await,
             Hint::Nothing => Ok(Followed::Nothing),
         }
@@ -97,6 +98,26 @@ impl App {
         let (answer, now) = (&answer, self.commands.now());
         db.write_tx(|txn| async move { take(&txn, now, id, answer).await })
             .await?;
+        Ok(Followed::Asked)
+    }
+
+    /// Also after it has succeeded: the bank may have sent it back.
+    async fn follow_refund(&self, id: RefundId) -> Result<Followed, Error> {
+        let found = store::client_refunds::find(self.commands.db().reader(), &[id]).await?;
+        let Some((refund, order)) = self.refund_orders(found).await?.pop() else {
+            return Ok(Followed::Nothing);
+        };
+        let answer = match self.gateway().find_refund(&order).await {
+            Ok(Some(answer)) => answer,
+            Ok(None) => return Ok(Followed::Nothing),
+            Err(error) => return Ok(unanswered(&error)),
+        };
+        // What is no end yet is asked for again at its time.
+        if !matches!(answer, Answer::Pending { .. }) {
+            let at = (refund.attempt, refund.tries);
+            let news = (id, refund.charge_id, at, charges::heard(answer));
+            self.conclude_refunds(&[news]).await?;
+        }
         Ok(Followed::Asked)
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, slice, sync::Arc};
 
-use vouch_primitives::{ContractId, EarningId, MilestoneEventId, MilestoneId, Money, Timestamp};
+use vouch_primitives::{ContractId, EarningId, MilestoneEventId, MilestoneId, Money, RefundId, Timestamp};
 use vouch_proto::{Listed, Page, payments::v1 as pb};
 use vouch_storage::{
     Txn,
@@ -10,7 +10,7 @@ use vouch_storage::{
     timers::{self, DueTimer, NewTimer},
 };
 
-use super::{App, charges::NewCharge, contracts, earnings};
+use super::{App, charges::NewCharge, client_refunds, contracts, earnings};
 use crate::{
     domain::{
         Contract, EarningSource, LedgerAccount, Milestone, MilestoneEvent, MilestoneEventKind, MilestoneState,
@@ -226,6 +226,8 @@ impl App {
                 let mut book = store::ledger::open(&txn, [escrow]).await?;
                 book.refund_escrow(now, &milestone, back)?;
                 store::milestones::save(&txn, slice::from_ref(&milestone)).await?;
+                let payment = EarningSource::Milestone(milestone.id);
+                client_refunds::begin(&txn, now, RefundId::new(), (payment, back)).await?;
                 store::ledger::save(&txn, now, &book).await?;
             }
             Ok(pb::RefundEscrowResponse {

@@ -5,7 +5,6 @@
 //! | [`accounts`] | whose an account is |
 //! | [`contracts`] | an accepted offer begins a contract |
 //! | [`contract_changes`] | a contract is paused, goes on, ends, gets another weekly limit |
-//! | [`milestones`] | agreed, funded, submitted, approved by the client or by silence |
 //! | [`time_entries`] | time worked by the hour, until its week is closed |
 //! | [`periods`] | recurring contracts are invoiced period by period |
 //! | [`invoices`] | weeks are closed, charged, and earned once paid |
@@ -13,6 +12,7 @@
 //! | [`bonuses`] | what clients give beside what was agreed |
 //! | [`billing`] | in what ways clients pay |
 //! | [`charges`] | what clients are made to pay: begun, sent, tried again |
+//! | [`client_refunds`] | what clients get back: begun, sent, tried again |
 //! | [`outcomes`] | what follows once they have paid, or could not be charged |
 //! | [`gateway`] | payment providers: how money enters and leaves the house |
 //! | [`hints`] | the provider tells by itself that there is something to ask |
@@ -41,6 +41,7 @@ pub mod bonuses;
 pub mod chargebacks;
 pub mod charges;
 pub mod checks;
+pub mod client_refunds;
 pub mod contract_changes;
 pub mod contracts;
 pub mod disputes;

@@ -47,6 +47,8 @@ pub struct Charge {
     pub first_failed_at: Option<Timestamp>,
     /// When it was first given up.
     pub given_up_at: Option<Timestamp>,
+    /// How much of it goes back to the client, or has gone.
+    pub refunded_minor: i64,
     /// Where it stands.
     pub state: ChargeState,
 }
@@ -180,7 +182,7 @@ impl Charge {
         if !is_answer && tries != self.attempt.tries {
             return None;
         }
-        let given_long_ago = now >= self.attempt.begun_at.add_days(PATIENCE_DAYS);
+        let given_long_ago = is_given_up(self.attempt.begun_at, now);
         let outcome = match heard {
             Heard::Succeeded { reference } => Ok(reference),
             Heard::Refused(reason) => Err(reason),
@@ -209,11 +211,11 @@ impl Charge {
     }
 
     fn look_later(&mut self, asks: bool, now: Timestamp) -> Option<Concluded> {
-        let wait = FIRST_WAIT.saturating_mul(1 << self.attempt.tries.min(16));
+        let wait = wait_after(self.attempt.tries);
         self.attempt.tries = self.attempt.tries.saturating_add(1);
         self.attempt.asks = asks;
         self.state = ChargeState::Pending {
-            look_at: now.saturating_add(wait.min(LONGEST_WAIT)),
+            look_at: now.saturating_add(wait),
         };
         None
     }
@@ -267,6 +269,16 @@ impl Charge {
             (EarningSource::Bonus(_) | EarningSource::Invoice(_), _) => self.first_failed_at,
         }
     }
+}
+
+/// How long to wait after so many tries without an end.
+pub(super) fn wait_after(tries: u32) -> Duration {
+    FIRST_WAIT.saturating_mul(1 << tries.min(16)).min(LONGEST_WAIT)
+}
+
+/// Whether an order that was begun so long ago, and was certainly not carried out, is not given again.
+pub(super) fn is_given_up(begun_at: Timestamp, now: Timestamp) -> bool {
+    now >= begun_at.add_days(PATIENCE_DAYS)
 }
 
 /// The id of an attempt at a charge, as the provider knows it.

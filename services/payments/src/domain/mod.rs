@@ -14,6 +14,7 @@
 //! | [`billing`] | [`BillingMethod`]: in what ways clients pay |
 //! | [`bonus`] | [`BonusPayment`]: what a client gives beside what was agreed |
 //! | [`charge`] | [`Charge`]: what a client is made to pay |
+//! | [`client_refund`] | [`ClientRefund`]: what a client gets back |
 //! | [`debt`] | what clients owe, in the [`Book`] |
 //! | [`refusal`] | [`Refusal`]: why a provider does not move money |
 //! | [`earning`] | [`Earning`]: pending, settled, refunded |
@@ -39,6 +40,7 @@ pub mod bonus;
 pub mod charge;
 pub mod chargeback;
 pub mod check;
+pub mod client_refund;
 pub mod contract;
 pub mod debt;
 pub mod dispute;
@@ -69,6 +71,7 @@ pub use billing::{BillingError, BillingMethod};
 pub use bonus::BonusPayment;
 pub use charge::{Attempt, Charge, ChargeError, ChargeState, ChargedInstrument, Concluded, EndedAttempt, Heard};
 pub use chargeback::{Chargeback, ChargebackError};
+pub use client_refund::{ClientRefund, ClientRefundError, ClientRefundState};
 pub use contract::{Contract, ContractError, ContractState, Halt, Pay};
 pub use dispute::{
     Author, Complaint, Dispute, DisputeError, DisputeNote, DisputeReason, DisputeState, HoldReleased, Outcome,

@@ -5,7 +5,7 @@ use vouch_primitives::ChargeId;
 use vouch_proto::payments::v1::{self as pb, charge_service_server::ChargeService};
 use vouch_runtime::grpc::{parse_mutation, parse_query};
 
-use super::convert::{Id, ListCharges};
+use super::convert::{Id, ListCharges, ListClientRefunds};
 use crate::app::App;
 
 /// The service, on its use cases.
@@ -43,5 +43,25 @@ impl ChargeService for Charges {
     ) -> Result<Response<pb::RetryChargeResponse>, Status> {
         let (key, command) = parse_mutation(&self.0, request).await?;
         Ok(Response::new(self.0.retry_charge(&key, command).await?))
+    }
+
+    async fn list_client_refunds(
+        &self,
+        request: Request<pb::ListClientRefundsRequest>,
+    ) -> Result<Response<pb::ListClientRefundsResponse>, Status> {
+        let ListClientRefunds { filter, page } = parse_query(&self.0, request).await?;
+        let listed = self.0.list_client_refunds(filter, page).await?;
+        Ok(Response::new(pb::ListClientRefundsResponse {
+            next_page_token: listed.next_page_token(),
+            refunds: listed.items.into_iter().map(Into::into).collect(),
+        }))
+    }
+
+    async fn retry_client_refund(
+        &self,
+        request: Request<pb::RetryClientRefundRequest>,
+    ) -> Result<Response<pb::RetryClientRefundResponse>, Status> {
+        let (key, command) = parse_mutation(&self.0, request).await?;
+        Ok(Response::new(self.0.retry_client_refund(&key, command).await?))
     }
 }

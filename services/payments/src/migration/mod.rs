@@ -24,6 +24,7 @@ mod m20261130_000161_payments_pause;
 mod m20261130_000162_payments_time_parties;
 mod m20261130_000163_payments_review;
 mod m20261130_000164_payments_recurring;
+mod m20261130_000165_payments_client_refund;
 mod widen;
 
 use sea_orm_migration::prelude::*;
@@ -60,6 +61,7 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261130_000162_payments_time_parties::Migration));
         all.push(Box::new(m20261130_000163_payments_review::Migration));
         all.push(Box::new(m20261130_000164_payments_recurring::Migration));
+        all.push(Box::new(m20261130_000165_payments_client_refund::Migration));
         all
     }
 }

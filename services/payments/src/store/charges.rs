@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{
-    ActiveValue::Set, Condition, QueryOrder, QuerySelect, Select, entity::prelude::*, sea_query::OnConflict,
+    ActiveValue::Set, Condition, ExprTrait, QueryOrder, QuerySelect, Select, entity::prelude::*, sea_query::OnConflict,
 };
 use vouch_primitives::{BillingMethodId, ChargeId, ClientId, ContractId, Money, Timestamp};
 use vouch_proto::Page;
@@ -141,15 +141,29 @@ pub async fn insert_attempts(txn: &Txn, ended: &[EndedAttempt]) -> Result<(), St
     Ok(())
 }
 
+/// Counts that so much of a charge goes back.
+///
+/// # Errors
+/// When the database fails; it refuses to give more back than was paid.
+pub async fn count_refund(txn: &Txn, id: ChargeId, minor: i64) -> Result<(), StorageError> {
+    let refunded = ExprTrait::add(Expr::col(Column::RefundedMinor), minor);
+    Entity::update_many()
+        .col_expr(Column::RefundedMinor, refunded)
+        .filter(Column::Id.eq(id.as_uuid()))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
 async fn all(conn: &impl ConnectionTrait, query: Select<Entity>) -> Result<Vec<Charge>, StorageError> {
     query.all(conn).await?.into_iter().map(Charge::try_from).collect()
 }
 
-fn small(number: u32) -> Result<i32, StorageError> {
+pub(super) fn small(number: u32) -> Result<i32, StorageError> {
     i32::try_from(number).map_err(|error| unreadable(TABLE, error))
 }
 
-fn unsigned(number: i32) -> Result<u32, StorageError> {
+pub(super) fn unsigned(number: i32) -> Result<u32, StorageError> {
     u32::try_from(number).map_err(|error| unreadable(TABLE, error))
 }
 
@@ -186,6 +200,7 @@ fn row(charge: &Charge) -> Result<ActiveModel, StorageError> {
         begun_at: Set(charge.attempt.begun_at.as_micros()),
         tries: Set(small(charge.attempt.tries)?),
         asks: Set(charge.attempt.asks),
+        refunded_minor: Set(charge.refunded_minor),
     })
 }
 
@@ -207,7 +222,7 @@ fn attempt_row(ended: &EndedAttempt) -> Result<attempt::ActiveModel, StorageErro
     })
 }
 
-fn refusal(name: &str) -> Result<Refusal, StorageError> {
+pub(super) fn refusal(name: &str) -> Result<Refusal, StorageError> {
     let found = Refusal::ALL.into_iter().find(|reason| reason.name() == name);
     found.ok_or_else(|| unreadable(TABLE, name))
 }
@@ -256,6 +271,7 @@ impl TryFrom<Model> for Charge {
             },
             first_failed_at: model.first_failed_at.map(time),
             given_up_at: model.given_up_at.map(time),
+            refunded_minor: model.refunded_minor,
             state,
         })
     }
@@ -314,6 +330,7 @@ mod entity {
         pub begun_at: i64,
         pub tries: i32,
         pub asks: bool,
+        pub refunded_minor: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

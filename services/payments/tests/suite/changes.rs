@@ -170,6 +170,7 @@ async fn the_talent_gives_back_what_is_in_escrow(database: TestDatabase) {
     let moved = count(&world.db, "transfer").await;
     assert_eq!(world.give_back(id).await.expect("a repeat").state(), State::Cancelled);
     assert_eq!(count(&world.db, "transfer").await, moved, "the client is paid once");
+    world.rest().await;
     assert_eq!(count(&world.db, "timer").await, 0, "silence approves nothing");
     let in_escrow = "UPDATE balance SET amount_minor = amount_minor WHERE amount_minor = 500 \
                      AND account_id = (SELECT id FROM ledger_account WHERE kind = 'ESCROW')";

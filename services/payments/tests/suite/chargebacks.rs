@@ -34,7 +34,7 @@ on_both_databases! {
 }
 
 impl World {
-    async fn charge_back(&self, of: Payment, amount: common::Money, name: &str) -> Result<pb::Chargeback, Status> {
+    pub async fn charge_back(&self, of: Payment, amount: common::Money, name: &str) -> Result<pb::Chargeback, Status> {
         let request = pb::RecordChargebackRequest {
             request_id: request_id(),
             payment: Some(of),
@@ -45,7 +45,7 @@ impl World {
         Ok(answer.into_inner().chargeback.expect("a chargeback"))
     }
 
-    async fn win_back(&self, chargeback: &str) -> Result<pb::Chargeback, Status> {
+    pub async fn win_back(&self, chargeback: &str) -> Result<pb::Chargeback, Status> {
         let request = pb::ReverseChargebackRequest {
             request_id: request_id(),
             chargeback_id: chargeback.to_owned(),

@@ -450,7 +450,7 @@ async fn a_charge_cannot_be_wrong(database: TestDatabase) {
         (
             "INSERT INTO charge SELECT contract_id, contract_id, client_id, purpose, purpose_id, currency, amount_minor, \
              created_at, state, next_at, reason, first_failed_at, given_up_at, succeeded_at, reference, attempt, \
-             billing_method_id, instrument, verified, begun_at, tries, asks FROM charge",
+             billing_method_id, instrument, verified, begun_at, tries, asks, 0 FROM charge",
             "charge.purpose|charge_is_alive_once",
         ),
         (

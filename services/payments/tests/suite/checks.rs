@@ -79,8 +79,11 @@ async fn sound_books_are_checked_to_their_end(database: TestDatabase) {
     for round in 1..=9 {
         post(&world.db, dana, start(), round, 300).await;
     }
+    // What is followed of everything ends where the new has been followed to. The service's own first look may come late,
+    // and begins once more.
+    checked(&world, &audit).await;
     assert_eq!(checked_anew(&world, &audit).await, []);
-    let told = told(&world).await;
+    let told = checked(&world, &audit).await;
     assert!(told.last_position > 2_000, "{told:?}");
     assert_eq!(told.all_checked_position, told.last_position);
     assert_eq!(told.findings, []);

@@ -40,7 +40,7 @@ impl World {
         Ok(answer.into_inner().dispute.expect("a dispute"))
     }
 
-    async fn resolve(&self, dispute: &str, outcome: Outcome, share: Option<i64>) -> Result<pb::Dispute, Status> {
+    pub async fn resolve(&self, dispute: &str, outcome: Outcome, share: Option<i64>) -> Result<pb::Dispute, Status> {
         let request = pb::ResolveDisputeRequest {
             request_id: request_id(),
             dispute_id: dispute.to_owned(),
@@ -269,6 +269,7 @@ async fn a_dispute_has_its_limits(database: TestDatabase) {
     let world = World::new(database).await;
     let earning = world.earning_of(AccountId::new(), usd(1_000)).await;
     world.refund(&earning.id, usd(400)).await.expect("refunded");
+    world.rest().await;
     let before = counts(&world.db).await;
     let disputed = async |amount| refusal(world.dispute(&earning.id, amount).await);
     assert_eq!(disputed(usd(601)).await, not("DISPUTE_TOO_LARGE"));

@@ -15,6 +15,7 @@ mod chargebacks;
 mod charges;
 mod charging;
 mod checks;
+mod client_refunds;
 mod concurrency;
 mod disputes;
 mod exports;

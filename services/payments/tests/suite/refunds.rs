@@ -109,6 +109,7 @@ async fn a_refund_has_its_limits(database: TestDatabase) {
     let earning = world.earning_of(ada, usd(1_000)).await;
     let not = |reason: &str| (Code::FailedPrecondition, reason.to_owned());
     world.refund(&earning.id, usd(400)).await.expect("refunded");
+    world.rest().await;
     let before = counts(&world.db).await;
     assert_eq!(
         refusal(world.refund(&earning.id, usd(601)).await),

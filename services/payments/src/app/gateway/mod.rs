@@ -15,7 +15,9 @@ use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 use axum::http::HeaderMap;
-use vouch_primitives::{AccountId, ChargeId, ChargeOrderId, ClientId, Money, PayoutId, RefundId, Timestamp};
+use vouch_primitives::{
+    AccountId, ChargeId, ChargeOrderId, ClientId, Money, PayoutId, RefundId, RefundOrderId, Timestamp,
+};
 use vouch_storage::BoxError;
 
 use crate::{
@@ -58,8 +60,10 @@ pub struct PayoutOrder {
 /// A client's money is to go back to where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefundOrder {
-    /// Its id.
-    pub id: RefundId,
+    /// Its id: one for each attempt at a refund.
+    pub id: RefundOrderId,
+    /// The refund.
+    pub refund: RefundId,
     /// The order by which it was charged, at least so much.
     pub charge: ChargeOrder,
     /// What the provider called that charge.
@@ -82,7 +86,7 @@ pub enum Answer {
         reference: String,
     },
     /// Nothing has moved, and nothing will; the same order will always be refused. A payout that had succeeded can be refused
-    /// later, as [`Refusal::Returned`].
+    /// later, as [`Refusal::Returned`], and so can a refund, for any reason.
     Refused {
         /// Why.
         reason: Refusal,
@@ -123,6 +127,8 @@ pub enum Hint {
     Charge(ChargeId),
     /// Something became of a payout.
     Payout(PayoutId),
+    /// Something became of a refund.
+    Refund(RefundId),
     /// A payment is taken back, or given again; the provider calls this so.
     TakenBack(String),
     /// Nothing that is followed here.

@@ -13,8 +13,17 @@
 //! | `sandbox-late` | is pending, and succeeds by the time that it is asked for |
 //! | `sandbox-late-declines` | is pending, and is refused by the time that it is asked for |
 //! | `sandbox-charges-back` | succeeds at once, and is charged back ten days later |
+//! | `sandbox-refund-…` | succeeds at once; for its refunds see below |
 //!
-//! Any other instrument is unknown. Refunds of charges succeed at once.
+//! Any other instrument is unknown.
+//!
+//! | instrument of a client | what becomes of a refund of its charges |
+//! |---|---|
+//! | `sandbox-refund-declines` | is refused |
+//! | `sandbox-refund-late` | is pending, and succeeds by the time that it is asked for |
+//! | `sandbox-refund-late-declines` | is pending, and is refused by the time that it is asked for |
+//! | `sandbox-refund-times-out` | times out, and has succeeded |
+//! | any other | succeeds at once |
 //!
 //! | destination of a payout | what becomes of it |
 //! |---|---|
@@ -64,6 +73,10 @@ pub fn knows(instrument: &str) -> bool {
 fn fate_of_charge(instrument: &str, attempt: u32) -> Fate {
     match instrument {
         "sandbox-accepts" | "sandbox-unverified" | "sandbox-charges-back" => Fate::Succeeds,
+        "sandbox-refund-declines"
+        | "sandbox-refund-late"
+        | "sandbox-refund-late-declines"
+        | "sandbox-refund-times-out" => Fate::Succeeds,
         "sandbox-insufficient-funds" => Fate::IsRefused(Refusal::InsufficientFunds),
         "sandbox-expired" => Fate::IsRefused(Refusal::Expired),
         "sandbox-times-out-charged" => Fate::TimesOut { carried_out: true },
@@ -76,6 +89,16 @@ fn fate_of_charge(instrument: &str, attempt: u32) -> Fate {
             Some(Ok(1..=9)) => Fate::IsRefused(Refusal::Declined),
             _ => Fate::IsRefused(Refusal::Unknown),
         },
+    }
+}
+
+fn fate_of_refund(instrument: &str) -> Fate {
+    match instrument {
+        "sandbox-refund-declines" => Fate::IsRefused(Refusal::Declined),
+        "sandbox-refund-late" => Fate::IsLate(None),
+        "sandbox-refund-late-declines" => Fate::IsLate(Some(Refusal::Declined)),
+        "sandbox-refund-times-out" => Fate::TimesOut { carried_out: true },
+        _ => Fate::Succeeds,
     }
 }
 
@@ -161,11 +184,11 @@ impl PaymentGateway for Sandbox {
     }
 
     async fn refund(&self, order: &RefundOrder) -> Result<Answer, GatewayError> {
-        Fate::Succeeds.at_first(order.id.as_uuid())
+        fate_of_refund(&order.charge.instrument).at_first(order.id.as_uuid())
     }
 
     async fn find_refund(&self, order: &RefundOrder) -> Result<Option<Answer>, GatewayError> {
-        Ok(Fate::Succeeds.later(order.id.as_uuid()))
+        Ok(fate_of_refund(&order.charge.instrument).later(order.id.as_uuid()))
     }
 
     fn charges_back_at(&self, order: &ChargeOrder, at: Timestamp) -> Option<Timestamp> {

@@ -25,6 +25,7 @@ fn charge(purpose: EarningSource) -> Charge {
         attempt: Attempt::new(1, instrument(), at),
         first_failed_at: None,
         given_up_at: None,
+        refunded_minor: 0,
         state: ChargeState::Pending { look_at: at },
     }
 }

@@ -2,6 +2,7 @@
 
 mod books;
 mod charges;
+mod client_refunds;
 mod hours;
 mod payouts;
 mod reversals;
@@ -54,6 +55,7 @@ fn charge(contract: &Contract, milestone: &Milestone, amount: Money) -> Charge {
         attempt: Attempt::new(1, None, NOON),
         first_failed_at: None,
         given_up_at: None,
+        refunded_minor: 0,
         state: ChargeState::Pending { look_at: NOON },
     }
 }

@@ -1,6 +1,6 @@
 //! Charges and billing methods.
 
-use vouch_primitives::{ChargeId, ClientId, ContractId};
+use vouch_primitives::{ChargeId, ClientId, ContractId, Money};
 use vouch_proto::{Fields, Page, Violations, convert::to_wire_time, payments::v1 as pb};
 
 use super::Id;
@@ -188,6 +188,7 @@ impl From<ChargeWithAttempts> for pb::Charge {
             succeed_time: succeeded_at.map(to_wire_time),
             provider_reference: reference.unwrap_or_default(),
             attempts: attempts.into_iter().map(Into::into).collect(),
+            refunded: Some(Money::new(charge.refunded_minor, charge.amount.currency).into()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod audits;
 mod charges;
+mod client_refunds;
 mod disputes;
 mod hours;
 mod milestones;
@@ -14,6 +15,7 @@ mod taxes;
 
 pub use audits::{CheckLedger, GetLedgerCheck, GetTrialBalanceAt};
 pub use charges::{ListBillingMethods, ListCharges};
+pub use client_refunds::ListClientRefunds;
 pub use disputes::{ListChargebacks, ListDisputeNotes, ListDisputes};
 pub use hours::{ListInvoices, ListTimeEntries};
 pub use milestones::{ListBonusPayments, ListMilestoneEvents};

@@ -1,9 +1,16 @@
 //! Money of a charge goes back, once for each order.
 
 use vouch_payments::app::gateway::{Answer, ChargeOrder, GatewayError, RefundOrder};
-use vouch_primitives::{ChargeId, ChargeOrderId, ClientId, Clock, Money, RefundId, SystemClock};
+use vouch_primitives::{ChargeId, ChargeOrderId, ClientId, Clock, Money, RefundId, RefundOrderId, SystemClock};
+use vouch_proto::payments::v1::client_refund::State;
+use vouch_testkit::{TestDatabase, on_both_databases};
 
-use super::{DECLINED, GOOD, Provider, front::Fault};
+use super::{DECLINED, GOOD, Provider, first, front::Fault};
+use crate::world::{start, usd};
+
+on_both_databases! {
+    a_refund_of_the_service_goes_back_once,
+}
 
 const REFUNDS: &str = "/v1/refunds";
 
@@ -25,7 +32,8 @@ async fn a_refund_goes_back_once() {
         panic!("not charged");
     };
     let refund = |minor| RefundOrder {
-        id: RefundId::new(),
+        id: RefundOrderId::new(),
+        refund: RefundId::new(),
         charge: charge.clone(),
         charge_reference: reference.clone(),
         amount: Money::new(minor, charge.amount.currency),
@@ -52,6 +60,32 @@ async fn a_refund_goes_back_once() {
     assert_eq!(keys.len(), 2, "{keys:?}");
 }
 
+/// The answer is lost on the way, and the service asks: the client gets its money once.
+async fn a_refund_of_the_service_goes_back_once(database: TestDatabase) {
+    let provider = Provider::start().await;
+    let world = provider.world(database).await;
+    let contract = provider.contract(&world, usd(10_000), GOOD).await;
+    let earning = world.earn(first(&contract)).await;
+    provider.front.spoil(REFUNDS, Fault::CutAnswer);
+    world.refund(&earning.id, usd(2_500)).await.expect("refunded");
+    world
+        .until_refunded(&contract.client_id, &[(State::Pending, 2_500)])
+        .await;
+    world.advance_to(start().add_days(1)).await;
+    let refund = world
+        .until_refunded(&contract.client_id, &[(State::Succeeded, 2_500)])
+        .await
+        .remove(0);
+    let there = provider.all(REFUNDS).await;
+    let [one] = &there[..] else {
+        panic!("one refund, not {there:?}");
+    };
+    assert_eq!(one["amount"], 2_500);
+    assert_eq!(refund.provider_reference, super::id(one));
+    assert_eq!(one["metadata"]["vouch_refund"], refund.id.as_str());
+    world.stop().await;
+}
+
 /// A payment that never came cannot go back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_not_charged_is_not_refunded() {
@@ -72,7 +106,8 @@ async fn what_was_not_charged_is_not_refunded() {
     let intent = super::id(&provider.all("/v1/payment_intents").await[0]).to_owned();
     for charge_reference in [intent.as_str(), "sandbox-1", "pi_1/../x"] {
         let order = RefundOrder {
-            id: RefundId::new(),
+            id: RefundOrderId::new(),
+            refund: RefundId::new(),
             charge: charge.clone(),
             charge_reference: charge_reference.to_owned(),
             amount: charge.amount,

@@ -4,7 +4,7 @@ use tokio::join;
 use vouch_primitives::{ClientId, Clock, SystemClock};
 
 use super::{
-    CHARGE, CLIENT, ORDER, Stripe, amounts,
+    CHARGE, CLIENT, ORDER, REFUND, Stripe, amounts,
     api::{Change, Failure, Pairs, pair},
     objects::{self, Expandable, Intent, PaymentMethod},
     refusals, says,
@@ -183,6 +183,7 @@ impl Stripe {
                 pair("payment_intent", &order.charge_reference),
                 pair("amount", amount),
                 pair(&format!("metadata[{ORDER}]"), order.id),
+                pair(&format!("metadata[{REFUND}]"), order.refund),
             ],
         };
         match self.api.post::<objects::Refund>(change).await {

@@ -47,9 +47,10 @@ const CLIENT: &str = "vouch_client";
 const ACCOUNT: &str = "vouch_account";
 /// The id of an order, by which it is found again.
 const ORDER: &str = "vouch_order";
-/// The charge or the payout that it belongs to, by which a webhook finds it.
+/// The charge, the payout or the refund that it belongs to, by which a webhook finds it.
 const CHARGE: &str = "vouch_charge";
 const PAYOUT: &str = "vouch_payout";
+const REFUND: &str = "vouch_refund";
 
 /// The adapter. It keeps nothing: what became of an order, Stripe is asked.
 pub struct Stripe {

@@ -6,7 +6,7 @@ use ring::hmac;
 use vouch_primitives::Timestamp;
 
 use super::{
-    CHARGE, PAYOUT, Stripe, amounts,
+    CHARGE, PAYOUT, REFUND, Stripe, amounts,
     api::pair,
     charges::if_there,
     objects::{Dispute, Event, EventObject, Expandable},
@@ -31,6 +31,10 @@ pub(super) fn hear(headers: &HeaderMap, body: &[u8], secret: &str, now: Timestam
     }
     if kind.starts_with("payout.") {
         return Ok(named(&object, PAYOUT).map_or(Hint::Nothing, Hint::Payout));
+    }
+    // The same object under the names that Stripe has given its news over the years.
+    if kind.starts_with("refund.") || kind.starts_with("charge.refund.") {
+        return Ok(named(&object, REFUND).map_or(Hint::Nothing, Hint::Refund));
     }
     if kind.starts_with("charge.dispute.") {
         return Ok(object.id.map_or(Hint::Nothing, Hint::TakenBack));
@@ -113,7 +117,7 @@ impl Stripe {
 
 #[cfg(test)]
 mod tests {
-    use vouch_primitives::{ChargeId, PayoutId};
+    use vouch_primitives::{ChargeId, PayoutId, RefundId};
 
     use super::*;
 
@@ -199,10 +203,11 @@ mod tests {
 
     #[test]
     fn a_message_says_no_more_than_what_it_is_about() {
-        let (charge, payout) = (ChargeId::new(), PayoutId::new());
+        let (charge, payout, refund) = (ChargeId::new(), PayoutId::new(), RefundId::new());
         let of_charge =
             format!(r#"{{"id": "pi_1", "status": "succeeded", "metadata": {{"vouch_charge": "{charge}"}}}}"#);
         let of_payout = format!(r#"{{"id": "po_1", "metadata": {{"vouch_payout": "{payout}"}}}}"#);
+        let of_refund = format!(r#"{{"id": "re_1", "metadata": {{"vouch_refund": "{refund}"}}}}"#);
         for (kind, object, hint) in [
             ("payment_intent.succeeded", of_charge.as_str(), Hint::Charge(charge)),
             ("payment_intent.payment_failed", &of_charge, Hint::Charge(charge)),
@@ -227,6 +232,8 @@ mod tests {
                 r#"{"id": "dp_1"}"#,
                 Hint::TakenBack("dp_1".to_owned()),
             ),
+            ("refund.failed", of_refund.as_str(), Hint::Refund(refund)),
+            ("charge.refund.updated", &of_refund, Hint::Refund(refund)),
             ("charge.refunded", r#"{"id": "ch_1"}"#, Hint::Nothing),
             ("balance.available", "{}", Hint::Nothing),
         ] {
