@@ -93,8 +93,9 @@ class Player:
             pay = {"currency": currency, "milestones": amounts}
             self.counts[f"{contract}/m"] = len(amounts) - 1
         start = self.house.now + self.random.choice([-DAY, 5 * MINUTE, 2 * DAY])
-        return {"contract": contract, "account": f"a{account}", "person": f"p{account % PERSONS}",
-                "client": self.random.choices(self.clients, [6, 6, 6, 4, 1][:len(self.clients)])[0], "start": micros(start), "pay": pay}
+        client = self.random.choices(self.clients, [6, 6, 6, 4, 1][:len(self.clients)])[0]
+        return {"contract": contract, "account": f"a{account}", "person": f"p{account % PERSONS}", "client": client,
+                "start": micros(start), "pay": pay}
 
     def contract(self, good=lambda _: True):
         return self.pick(self.house.contracts, lambda one: one.state == "ACTIVE" and good(one))
@@ -255,7 +256,6 @@ class Player:
         if now < due <= by and self.careless(40):
             return max(due + self.random.choice([-1, 0, 1]) * MICRO, now + MICRO)
         return max(now + MICRO, by - self.random.randrange(micros(by) - micros(now) + 1) * MICRO)
-
 
     def command(self, do):
         """One command at this moment; the model does it, too."""

@@ -42,11 +42,6 @@ def closes(week):
     return week + WEEK + 12 * HOUR
 
 
-def wednesday(week):
-    """Ten days after the Sunday with which the week ends [F6]."""
-    return week + 6 * DAY + 10 * DAY
-
-
 def review(end, paid):
     """The last moment in which an invoice may be disputed: that of the fifth day after what it is for; of one that was paid later,
     the last one before its money is available."""

@@ -53,7 +53,8 @@ class Sums:
             # What was submitted and not approved, silence has approved by now.
             expected = (
                 "CANCELLED" if name in named["refund_escrow"] | named["cancel_milestone"]
-                else "CHARGED_BACK" if name in charged_back else "APPROVED" if name in named["submit"] else "FUNDED" if name in named["fund"] else "AGREED"
+                else "CHARGED_BACK" if name in charged_back else "APPROVED" if name in named["submit"]
+                else "FUNDED" if name in named["fund"] else "AGREED"
             )
             if state != expected or name in left & named["approve"] or (name in named["submit"] - named["fund"]):
                 self.wrong.append(f"milestone {name} is {state}, expected {expected}")

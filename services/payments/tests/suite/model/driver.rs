@@ -137,37 +137,28 @@ impl Driver {
     /// The id of an earning, by what it was paid for. Those that were made at their moments have to be asked for.
     pub async fn earning(&self, source: &str) -> String {
         let name = earning_name(source);
-        if self.names.id(&name).is_none() {
-            self.learn_earnings(contract_of(source)).await;
-        }
+        self.learn_earnings(contract_of(source), &name).await;
         self.names.id_or_none_there_is(&name)
     }
 
     /// The id of what a client paid for.
     pub async fn payment(&self, source: &str) -> String {
-        if self.names.id(source).is_none() {
-            self.learn_earnings(contract_of(source)).await;
-        }
+        self.learn_earnings(contract_of(source), source).await;
         self.names.id_or_none_there_is(source)
     }
 
-    /// Learns the newest earnings of a contract's account, back to one that is known.
-    async fn learn_earnings(&self, contract: &str) {
+    /// Learns the earnings of a contract's account, the newest first, until this name is known.
+    async fn learn_earnings(&self, contract: &str, wanted: &str) {
         let Some(account) = self.names.id(&format!("account of {contract}")) else {
             return;
         };
         let mut page_token = String::new();
-        loop {
+        while self.names.id(wanted).is_none() {
             let (earnings, next) = self.earnings_page(&account, page_token).await;
             for earning in &earnings {
-                let Some(source) = self.source_of(earning).await else {
-                    continue;
-                };
-                let name = earning_name(&source);
-                if self.names.id(&name).is_some() {
-                    return;
+                if let Some(source) = self.source_of(earning).await {
+                    self.names.learn(&earning_name(&source), &earning.id);
                 }
-                self.names.learn(&name, &earning.id);
             }
             if next.is_empty() {
                 return;
