@@ -20,6 +20,8 @@ use crate::{
 
 /// How long an unsettled delivery stays away before it is handed out again.
 const ACK_WAIT: Duration = Duration::from_millis(300);
+/// The same on a bus that loses settlements: whoever plays a thousand of them would wait for nothing else.
+const IMPATIENCE: Duration = Duration::from_millis(100);
 
 /// How often a pull that is owed something looks again: what is held back is so for a number of looks.
 const TICK: Duration = Duration::from_millis(2);
@@ -248,9 +250,14 @@ impl Inner {
             .or_default();
         queue.tick += 1;
         let tick = queue.tick;
+        let patience = if faults.lose_settlement > 0 {
+            IMPATIENCE
+        } else {
+            ACK_WAIT
+        };
         let unsettled = queue
             .handed_out
-            .extract_if(.., |_, (since, _)| since.elapsed() >= ACK_WAIT);
+            .extract_if(.., |_, (since, _)| since.elapsed() >= patience);
         queue.waiting.extend(unsettled.map(|(_, (_, message))| message));
         for (index, event) in stream.iter().enumerate().skip(queue.scanned) {
             if from.subjects.contains(&event.event_type) {
