@@ -67,14 +67,15 @@ impl App {
     /// When the database fails. What was not written down is turned to again.
     pub async fn send_client_refunds(&self, due: &[DueTimer]) -> Result<(), Error> {
         let ids: Vec<RefundId> = due.iter().map(|timer| RefundId::from_uuid(timer.key)).collect();
-        let refunds = store::client_refunds::find(self.commands.db().reader(), &ids).await?;
+        let mut refunds = store::client_refunds::find(self.commands.db().reader(), &ids).await?;
+        refunds.retain(|refund| matches!(refund.state, ClientRefundState::Pending { .. }));
         let orders = self.refund_orders(refunds).await?;
         let asked = stream::iter(orders).map(|(refund, order)| self.ask_refund(refund, order));
         let news: Vec<News> = asked.buffer_unordered(AT_ONCE).collect().await;
         self.conclude_refunds(&news).await
     }
 
-    /// The orders of refunds that have not ended, or that have succeeded and may have come back.
+    /// Refunds with the orders of their latest attempts.
     pub(super) async fn refund_orders(
         &self,
         refunds: Vec<ClientRefund>,
