@@ -10,11 +10,12 @@ import heapq
 
 import rules
 from back import Back
+from out import Out
 from rules import micros, moment
 from things import Charge, Contract, Earning, Entry, Invoice, Milestone, begin, check, finish, refuse
 
 
-class House(Back):
+class House(Back, Out):
     def __init__(self):
         self.now = rules.EPOCH
         self.due, self.set_timers = [], 0
@@ -23,6 +24,7 @@ class House(Back):
         self.people, self.references, self.rewards = collections.defaultdict(list), set(), {}
         self.free, self.clearing, self.expense, self.losses = (collections.Counter() for _ in range(4))
         self.owed = collections.Counter()
+        self.ways, self.tax_forms, self.payouts = {}, set(), {}
         self.told = {"settled": {}, "reversed": [], "reinstated": []}
 
     # Time.

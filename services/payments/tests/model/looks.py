@@ -7,14 +7,17 @@ from rules import micros
 
 
 def balances(house):
-    """Pending, held, available and owed of each account, where there is anything."""
-    found = collections.defaultdict(lambda: [0, 0, 0, 0])
+    """Pending, held, available, owed and on its way out of each account, where there is anything."""
+    found = collections.defaultdict(lambda: [0, 0, 0, 0, 0])
     for earning in house.earnings.values():
         key = earning.contract.account, earning.contract.currency
         found[key][0] += earning.pending
         found[key][1] += earning.dispute.held if earning.dispute else 0
     for key, minor in house.free.items():
         found[key][2 if minor > 0 else 3] += abs(minor)
+    for payout in house.payouts.values():
+        if payout.state == "REQUESTED":
+            found[payout.way.account, payout.way.currency][4] += payout.amount - payout.fee
     return {" ".join(key): row for key, row in found.items() if any(row)}
 
 
@@ -23,6 +26,9 @@ def ledger(house):
     found = collections.Counter()
     for contract in house.contracts.values():
         found["FEES", contract.currency] += rules.fee(contract.net)
+    for payout in house.payouts.values():
+        if payout.state in ("REQUESTED", "PAID"):
+            found["FEES", payout.way.currency] += payout.fee
     for milestone in house.milestones.values():
         found["ESCROW", milestone.contract.name] += milestone.escrow
     for currency, minor in house.losses.items():
@@ -52,19 +58,23 @@ def invoices(house):
     }
 
 
+def payouts(house):
+    return {name: house.payout_view(payout) for name, payout in house.payouts.items()}
+
+
 def told(house):
     """What other services were told of earnings, in no order."""
     return {kind: sorted(facts.items() if isinstance(facts, dict) else facts) for kind, facts in house.told.items()}
 
 
-LOOKS = {look.__name__: look for look in (balances, ledger, earnings, milestones, invoices, told)}
+LOOKS = {look.__name__: look for look in (balances, ledger, earnings, milestones, invoices, payouts, told)}
 
 
 def zero(house):
     """Every currency adds up to nothing: what clients have paid in is where it should be."""
     sums = collections.Counter()
-    for key, (pending, held, available, owed) in balances(house).items():
-        sums[key.split()[1]] += pending + held + available - owed
+    for key, (pending, held, available, owed, leaving) in balances(house).items():
+        sums[key.split()[1]] += pending + held + available - owed + leaving
     for key, minor in ledger(house).items():
         kind, whose = key.split()
         sums[house.contracts[whose].currency if kind in ("ESCROW", "UNPAID") else whose] += minor

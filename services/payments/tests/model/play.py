@@ -16,8 +16,10 @@ WEIGHTS = {
     "offer": 1, "add_time": 24, "change_time": 4, "remove_time": 2, "limit": 4, "pause": 1, "resume": 3, "end": 0.3,
     "create_milestone": 11, "fund": 12, "submit": 12, "request_changes": 2, "approve": 8, "cancel_milestone": 1,
     "refund_escrow": 1, "bonus": 8, "refund": 8, "dispute": 7, "resolve": 4, "withdraw_dispute": 1, "note": 1,
-    "chargeback": 4, "reverse_chargeback": 3, "reward": 5,
+    "chargeback": 4, "reverse_chargeback": 3, "reward": 5, "tax_form": 0.6, "way_out": 2, "withdraw": 8, "cancel_payout": 1,
 }
+# What comes before all that.
+FIRST = ["offer"] * 20 + ["tax_form", "way_out"] * 5
 # What is done by many at once: commands whose end does not depend on who of two comes first.
 AT_ONCE = {
     "add_time": 10, "create_milestone": 6, "fund": 12, "submit": 12, "approve": 10, "cancel_milestone": 1,
@@ -247,6 +249,33 @@ class Player:
         self.rewards[tie, currency] = epoch, sequence + 1, total
         return {**said, "epoch": epoch, "sequence": sequence + 1, "cumulative": [total, currency]}
 
+    def tax_form(self):
+        return {"account": f"a{self.random.randrange(self.accounts)}"}
+
+    def way_out(self):
+        kind, currency = self.random.choice([*rules.TARIFFS])
+        if self.careless():
+            currency = self.random.choice(self.currencies)
+        token = self.random.choice(["bank-1", "bank-1", "bank-2", rules.CLOSED])
+        return {**self.tax_form(), "kind": kind, "currency": currency, "token": token, "as": self.name("w")}
+
+    def withdraw(self):
+        """Mostly all there is, so that what is taken back later is owed."""
+        house = self.house
+        name = self.pick(house.ways, lambda way: house.free[way.account, way.currency] > 0)
+        way = house.ways.get(name)
+        it = {"way": name, "account": way.account if way else "a0", "currency": way.currency if way else "USD",
+              "as": self.name("o")}
+        free = max(house.free[way.account, way.currency], 1) if way else 1
+        if self.careless(40):
+            it["amount"] = [self.random.choice([free, free + 1, self.random.randint(1, free)]), it["currency"]]
+            if self.careless(5):
+                it["amount"] = self.random.choice([[0, it["currency"]], [it["amount"][0], "KWD"]])
+        return it
+
+    def cancel_payout(self):
+        return {"payout": self.pick(self.house.payouts, lambda one: one.state == "REQUESTED")}
+
     # Time and order.
 
     def next_moment(self, by):
@@ -278,11 +307,14 @@ def commands(seed, count, days):
     for number in range(count):
         by = START + number * (days * DAY) // count
         house.advance(player.next_moment(max(by, house.now + MICRO)))
-        yield player.command("offer" if number < 20 else player.random.choices([*WEIGHTS], WEIGHTS.values())[0])
+        do = FIRST[number] if number < len(FIRST) else player.random.choices([*WEIGHTS], WEIGHTS.values())[0]
+        # A payout can be called off for a few minutes only.
+        waits = any(payout.state == "REQUESTED" for payout in house.payouts.values())
+        yield player.command("cancel_payout" if waits and player.careless(20) else do)
         if house.now - looked >= WEEK:
             looked = house.now
             yield from player.looks("balances", "ledger")
-    yield from player.looks("balances", "ledger", "earnings", "milestones", "invoices", "told")
+    yield from player.looks("balances", "ledger", "earnings", "milestones", "invoices", "payouts", "told")
 
 
 def together(seed, count):

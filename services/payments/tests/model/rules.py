@@ -19,6 +19,16 @@ AVAILABILITY = 5 * DAY
 REFUNDS = 180 * DAY
 # A charge that has failed is tried again so long after it first failed.
 RETRIES = [1 * DAY, 3 * DAY, 5 * DAY]
+# Fee and least amount of a payout, by kind and currency; what is not here is not offered.
+TARIFFS = {
+    ("BANK_TRANSFER", "USD"): (99, 1_000), ("BANK_TRANSFER", "EUR"): (99, 1_000), ("BANK_TRANSFER", "JPY"): (150, 1_500),
+    ("WIRE", "USD"): (3_000, 10_000), ("WIRE", "KWD"): (9_000, 30_000),
+}
+# A way out is used three days after it was added; a payout can be called off for ten minutes [F12].
+KNOWN_BEFORE_USED = 3 * DAY
+TIME_TO_CANCEL = 10 * MINUTE
+# Where nothing arrives.
+CLOSED = "sandbox-fails"
 # How often a client's bank says no to a charge; what is not here never does.
 DECLINES = {"k3": 2, "k4": 99}
 

@@ -101,7 +101,7 @@ class Sums:
         for tie, (_, minor) in self.house.rewards.items():
             owed[f"{self.accounts()[tie]} {tie.split()[1]}"] += minor
         found = {}
-        for whose, (pending, held, available, receivable) in self.seen["balances"].items():
+        for whose, (pending, held, available, receivable, _) in self.seen["balances"].items():
             found[whose] = available - receivable
             if pending or held:
                 self.wrong.append(f"{whose} still waits for {pending}, and {held} is held")

@@ -153,6 +153,25 @@ class Chargeback:
 
 
 @dataclasses.dataclass
+class Way:
+    """A way out for an account's money."""
+
+    account: str
+    kind: str
+    currency: str
+    token: str
+    added: datetime.datetime
+
+
+@dataclasses.dataclass
+class Payout:
+    way: Way
+    amount: int
+    fee: int
+    state: str = "REQUESTED"
+
+
+@dataclasses.dataclass
 class Charge:
     contract: Contract
     amount: int

@@ -17,13 +17,13 @@ use super::{
 };
 use crate::world::{fixed_offer, milestones, money, offer, released, request_id};
 
-type Answer = Result<Value, Status>;
+pub type Answer = Result<Value, Status>;
 
 fn wire(line: &Value, key: &str) -> Option<prost_types::Timestamp> {
     Some(to_wire_time(Timestamp::from_micros(number(line, key))))
 }
 
-fn amount(line: &Value, key: &str) -> Option<common::Money> {
+pub fn amount(line: &Value, key: &str) -> Option<common::Money> {
     let amount = line.get(key)?;
     Some(money(amount[1].as_str()?, amount[0].as_i64()?))
 }
@@ -44,6 +44,7 @@ impl Driver {
             "dispute" | "resolve" | "withdraw_dispute" => self.dispute(command, it).await,
             "note" => self.note(it).await,
             "chargeback" => self.chargeback(it).await,
+            "tax_form" | "way_out" | "withdraw" | "cancel_payout" => self.out(command, it).await,
             "reverse_chargeback" => self.reverse_chargeback(it).await,
             other => panic!("nobody knows how to {other}"),
         }

@@ -14,6 +14,7 @@ use vouch_testkit::tables::{rows, told};
 use super::{
     driver::{Driver, earning_name},
     names::given,
+    payouts::payouts,
 };
 use crate::world::milestones;
 
@@ -29,6 +30,7 @@ pub async fn look(driver: &Driver, what: &str) -> Value {
         "earnings" => json!(earnings(driver).await),
         "milestones" => json!(all_milestones(driver).await),
         "invoices" => json!(invoices(driver).await),
+        "payouts" => json!(payouts(driver).await),
         "told" => facts(driver).await,
         other => panic!("nobody looks at {other}"),
     }
@@ -60,7 +62,13 @@ async fn balances(driver: &Driver) -> Seen {
         };
         let answer = driver.world.ledger.clone().get_balances(request).await;
         for balance in answer.expect("balances").into_inner().balances {
-            let parts = [&balance.pending, &balance.held, &balance.available, &balance.receivable];
+            let parts = [
+                &balance.pending,
+                &balance.held,
+                &balance.available,
+                &balance.receivable,
+                &balance.in_transit,
+            ];
             let row = parts.map(|part| minor(part.as_ref()));
             let currency = balance.pending.map(|money| money.currency_code).unwrap_or_default();
             if row.iter().any(|minor| *minor != 0) {
