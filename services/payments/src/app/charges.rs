@@ -181,16 +181,9 @@ impl App {
             return (charge.id, at, Some(Heard::Refused(Refusal::NoBillingMethod)));
         };
         let heard = if charge.attempt.asks {
-            match self.gateway().find_charge(&order).await {
-                Ok(found) => found.map_or(Heard::NotCarriedOut, heard),
-                Err(_) => Heard::Unknown,
-            }
+            when_asked(self.gateway().find_charge(&order).await)
         } else {
-            match self.gateway().charge(&order).await {
-                Ok(answer) => heard(answer),
-                Err(GatewayError::Unreachable(_)) => Heard::NotCarriedOut,
-                Err(GatewayError::Unknown(_)) => Heard::Unknown,
-            }
+            when_given(self.gateway().charge(&order).await)
         };
         (charge.id, at, Some(heard))
     }
@@ -329,5 +322,22 @@ pub(super) fn heard(answer: Answer) -> Heard {
         Answer::Succeeded { reference } => Heard::Succeeded { reference },
         Answer::Pending { .. } => Heard::Unknown,
         Answer::Refused { reason } => Heard::Refused(reason),
+    }
+}
+
+/// What is heard by whoever asks what became of an order.
+pub(super) fn when_asked(found: Result<Option<Answer>, GatewayError>) -> Heard {
+    match found {
+        Ok(found) => found.map_or(Heard::NotCarriedOut, heard),
+        Err(_) => Heard::Unknown,
+    }
+}
+
+/// What is heard by whoever gives an order.
+pub(super) fn when_given(answered: Result<Answer, GatewayError>) -> Heard {
+    match answered {
+        Ok(answer) => heard(answer),
+        Err(GatewayError::Unreachable(_)) => Heard::NotCarriedOut,
+        Err(GatewayError::Unknown(_)) => Heard::Unknown,
     }
 }

@@ -12,10 +12,7 @@ use vouch_storage::{
     timers::{self, DueTimer, NewTimer},
 };
 
-use super::{
-    App, charges,
-    gateway::{GatewayError, RefundOrder},
-};
+use super::{App, charges, gateway::RefundOrder};
 use crate::{
     domain::{Charge, ChargeState, ClientRefund, ClientRefundState, EarningSource, Heard},
     error::Error,
@@ -102,16 +99,9 @@ impl App {
 
     async fn ask_refund(&self, refund: ClientRefund, order: RefundOrder) -> News {
         let heard = if refund.asks {
-            match self.gateway().find_refund(&order).await {
-                Ok(found) => found.map_or(Heard::NotCarriedOut, charges::heard),
-                Err(_) => Heard::Unknown,
-            }
+            charges::when_asked(self.gateway().find_refund(&order).await)
         } else {
-            match self.gateway().refund(&order).await {
-                Ok(answer) => charges::heard(answer),
-                Err(GatewayError::Unreachable(_)) => Heard::NotCarriedOut,
-                Err(GatewayError::Unknown(_)) => Heard::Unknown,
-            }
+            charges::when_given(self.gateway().refund(&order).await)
         };
         (refund.id, refund.charge_id, (refund.attempt, refund.tries), heard)
     }
