@@ -75,6 +75,8 @@ typed_ids! {
     AccountId,
     /// A way in which a client pays.
     BillingMethodId,
+    /// Money of a client's that came otherwise than by a charge.
+    ClientPaymentId,
     /// What a client gives beside what was agreed.
     BonusPaymentId,
     /// The permanent binding of a referee to a referrer.

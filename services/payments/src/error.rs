@@ -8,8 +8,8 @@ use vouch_runtime::grpc::status;
 use vouch_storage::StorageError;
 
 use crate::domain::{
-    BillingError, ChargeError, ChargebackError, ClientRefundError, ContractError, DisputeError, LedgerError,
-    MilestoneError, PayoutError, RefundError, RewardError, TimeError,
+    BillingError, ChargeError, ChargebackError, ClientPaymentError, ClientRefundError, ContractError, DisputeError,
+    LedgerError, MilestoneError, PayoutError, RefundError, RewardError, TimeError,
 };
 
 /// A failure of this service.
@@ -55,6 +55,9 @@ pub enum Error {
     /// The charge refuses.
     #[error(transparent)]
     Charge(#[from] ChargeError),
+    /// The payment of the client refuses.
+    #[error(transparent)]
+    ClientPayment(#[from] ClientPaymentError),
     /// The refund to the client refuses.
     #[error(transparent)]
     ClientRefund(#[from] ClientRefundError),
@@ -127,6 +130,9 @@ impl From<Error> for Status {
             }
             Error::Charge(ChargeError::NoBillingMethod) => refused("NO_BILLING_METHOD"),
             Error::Charge(ChargeError::NotFailed { .. }) => refused("CHARGE_NOT_FAILED"),
+            Error::ClientPayment(ClientPaymentError::TooMuch { .. }) => refused("CLIENT_OWES_LESS"),
+            Error::ClientPayment(ClientPaymentError::InFuture) => refused("CLIENT_PAYMENT_IN_FUTURE"),
+            Error::ClientPayment(ClientPaymentError::Exists) => refused("CLIENT_PAYMENT_EXISTS"),
             Error::ClientRefund(ClientRefundError::NotRefused { .. }) => refused("CLIENT_REFUND_NOT_REFUSED"),
             Error::Chargeback(ChargebackError::Exists) => refused("CHARGEBACK_EXISTS"),
             Error::Chargeback(ChargebackError::Reversed) => refused("CHARGEBACK_REVERSED"),
@@ -197,6 +203,7 @@ impl From<&Error> for Verdict {
             | Error::Dispute(_)
             | Error::Billing(_)
             | Error::Charge(_)
+            | Error::ClientPayment(_)
             | Error::ClientRefund(_)
             | Error::Chargeback(_)
             | Error::Payout(_)

@@ -21,7 +21,7 @@
 //! | [`error`] | what can go wrong, for callers and for the consumer of events |
 //! | [`config`] | the settings; every one stands in `config.default.toml` |
 //!
-//! Events out: `ContractStarted`, `ContractChanged`, `ContractEnded`, `InvoiceIssued`, `InvoicePaid`, `EarningSettled`,
+//! Events out: `ContractStarted`, `ContractChanged`, `ContractEnded`, `InvoiceIssued`, `InvoicePaid`, `InvoiceUnpaid`, `EarningSettled`,
 //! `EarningReversed`, `EarningReinstated`, `ChargeFailed`, `PayoutMethodAdded`, `PayoutRequested`, `PayoutDispatched`, `PayoutPaid`, `PayoutFailed`.
 //! Events in: onboarding's `AccountRegistered`, `OfferAccepted`, `PersonErased`, referral's `RewardReleased`.
 

@@ -59,6 +59,7 @@ async fn bad_requests_are_refused_by_field_and_reason_and_change_nothing() {
     let databases = open(&world).await;
     let mut table = table();
     let mut wrong = Vec::new();
+    let mut before = contents(&databases).await;
     for address in world.addresses() {
         let channel = channel(address);
         for method in raw::methods(&channel).await.expect("methods") {
@@ -70,7 +71,6 @@ async fn bad_requests_are_refused_by_field_and_reason_and_change_nothing() {
             if refusals.bad.is_empty() && method.input().fields().len() > 0 {
                 wrong.push(format!("{path}: nothing is wrong with it"));
             }
-            let before = contents(&databases).await;
             for bad in &refusals.bad {
                 let mut fields = refusals.good.clone();
                 fields.extend(bad.set.clone());
@@ -86,6 +86,7 @@ async fn bad_requests_are_refused_by_field_and_reason_and_change_nothing() {
             if after != before {
                 wrong.push(format!("{path}: a refusal has changed a database: {changed:?}"));
             }
+            before = after;
         }
     }
     // Methods of operators are the same on all four, so that what is left over here belongs to none.
@@ -144,32 +145,28 @@ fn name_of(code: Code) -> String {
 }
 
 /// All that the databases hold, as text.
-async fn contents(databases: &[Db]) -> Vec<String> {
+async fn contents(databases: &[(Db, Vec<String>)]) -> Vec<String> {
     let mut contents = Vec::new();
-    for database in databases {
-        for table in texts(
-            database,
-            // The check of the books goes on by itself, beside all that is asked.
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'ledger_check%' ORDER BY name",
-        )
-        .await
-        {
-            let columns = texts(database, &format!("SELECT name FROM pragma_table_info('{table}')")).await;
-            let row = columns
-                .iter()
-                .map(|column| format!("quote(\"{column}\")"))
-                .collect::<Vec<_>>()
-                .join(" || ',' || ");
-            contents.extend(
-                texts(
-                    database,
-                    &format!("SELECT '{table}: ' || {row} FROM \"{table}\" ORDER BY 1"),
-                )
-                .await,
-            );
+    for (database, queries) in databases {
+        for query in queries {
+            contents.extend(texts(database, query).await);
         }
     }
     contents
+}
+
+/// For each table the query that tells its rows as text.
+async fn queries(database: &Db) -> Vec<String> {
+    let mut queries = Vec::new();
+    // The check of the books goes on by itself, beside all that is asked.
+    let tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'ledger_check%' ORDER BY name";
+    for table in texts(database, tables).await {
+        let columns = texts(database, &format!("SELECT name FROM pragma_table_info('{table}')")).await;
+        let row: Vec<_> = columns.iter().map(|column| format!("quote(\"{column}\")")).collect();
+        let row = row.join(" || ',' || ");
+        queries.push(format!("SELECT '{table}: ' || {row} FROM \"{table}\" ORDER BY 1"));
+    }
+    queries
 }
 
 async fn texts(database: &Db, sql: &str) -> Vec<String> {
@@ -180,15 +177,15 @@ async fn texts(database: &Db, sql: &str) -> Vec<String> {
         .collect()
 }
 
-async fn open(world: &World) -> Vec<Db> {
+async fn open(world: &World) -> Vec<(Db, Vec<String>)> {
     let opened = world.databases().map(|url| async move {
-        let url = url.to_owned();
-        Db::connect(&DatabaseConfig {
-            url,
+        let config = DatabaseConfig {
+            url: url.to_owned(),
             max_connections: 5,
-        })
-        .await
-        .expect("the database")
+        };
+        let database = Db::connect(&config).await.expect("the database");
+        let queries = queries(&database).await;
+        (database, queries)
     });
     join_all(opened).await
 }

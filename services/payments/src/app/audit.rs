@@ -51,6 +51,7 @@ struct Gauges {
     position: Gauge<i64>,
     unchecked: Gauge<i64>,
     checked: Gauge<i64>,
+    refused: Gauge<u64>,
 }
 
 impl Gauges {
@@ -84,6 +85,11 @@ impl Gauges {
             )
             .with_unit("s")
             .build(),
+            refused: meter
+                .u64_gauge("vouch.refunds.refused")
+                .with_unit("{refund}")
+                .with_description("refunds to clients that the payment provider has refused")
+                .build(),
         }
     }
 }
@@ -185,6 +191,8 @@ impl Audit {
             self.gauges.mismatch.record(subjects, &label);
             self.gauges.paid.record(paid.paid_minor, &label);
         }
+        let refused = store::client_refunds::count_refused(self.app.commands.db().reader()).await?;
+        self.gauges.refused.record(refused, &[]);
         let unchecked = checks.last_position - checks.new.checked_position;
         self.gauges.position.record(checks.new.checked_position, &[]);
         self.gauges.unchecked.record(unchecked, &[]);

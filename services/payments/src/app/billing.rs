@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vouch_primitives::{BillingMethodId, ClientId, Money};
+use vouch_primitives::{BillingMethodId, ClientId};
 use vouch_proto::payments::v1 as pb;
 use vouch_storage::{Txn, idempotency::RequestKey};
 
@@ -132,14 +132,6 @@ impl App {
             Ok(pb::RemoveBillingMethodResponse {})
         };
         self.commands.once(key, work).await
-    }
-
-    /// What a client owes for invoices that it could not be charged for, in each currency.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn get_receivables(&self, client: ClientId) -> Result<Vec<Money>, Error> {
-        Ok(store::statements::client_receivables(self.commands.db().reader(), client).await?)
     }
 }
 

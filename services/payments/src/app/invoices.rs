@@ -124,15 +124,15 @@ impl App {
 }
 
 /// Charging clients for these was given up.
-pub(super) async fn given_up(txn: &Txn, ids: &[InvoiceId]) -> Result<(), Error> {
+pub(super) async fn given_up(txn: &Txn, now: Timestamp, ids: &[InvoiceId]) -> Result<(), Error> {
     if ids.is_empty() {
         return Ok(());
     }
     let mut invoices = store::invoices::find(txn, ids).await?;
-    for invoice in &mut invoices {
-        invoice.give_up();
-    }
-    Ok(store::invoices::save_states(txn, &invoices).await?)
+    invoices.retain_mut(Invoice::give_up);
+    store::invoices::save_states(txn, &invoices).await?;
+    let events: Vec<NewEvent> = invoices.iter().map(|invoice| told_unpaid(invoice, now)).collect();
+    Ok(outbox::append(txn, now, &events).await?)
 }
 
 /// Clients have paid these into escrow: they become earnings.
@@ -169,6 +169,19 @@ fn issued(invoice: &Invoice) -> NewEvent {
         week_time: invoice.period.is_none().then(|| to_wire_time(invoice.week.start())),
         issue_time: Some(to_wire_time(invoice.issued_at())),
         period_start_time: invoice.period.map(|period| to_wire_time(period.start)),
+    };
+    NewEvent::new(invoice.id.as_uuid(), &event)
+}
+
+fn told_unpaid(invoice: &Invoice, at: Timestamp) -> NewEvent {
+    let event = pb::InvoiceUnpaid {
+        invoice_id: invoice.id.to_string(),
+        contract_id: invoice.contract_id.to_string(),
+        client_id: invoice.client_id.to_string(),
+        person_id: invoice.person_id.to_string(),
+        account_id: invoice.account_id.to_string(),
+        amount: Some(invoice.amount.into()),
+        give_up_time: Some(to_wire_time(at)),
     };
     NewEvent::new(invoice.id.as_uuid(), &event)
 }

@@ -12,6 +12,7 @@
 //! | [`bonuses`] | what clients give beside what was agreed |
 //! | [`billing`] | in what ways clients pay |
 //! | [`charges`] | what clients are made to pay: begun, sent, tried again |
+//! | [`client_payments`] | what clients pay otherwise than by charges |
 //! | [`client_refunds`] | what clients get back: begun, sent, tried again |
 //! | [`outcomes`] | what follows once they have paid, or could not be charged |
 //! | [`gateway`] | payment providers: how money enters and leaves the house |
@@ -41,6 +42,7 @@ pub mod bonuses;
 pub mod chargebacks;
 pub mod charges;
 pub mod checks;
+pub mod client_payments;
 pub mod client_refunds;
 pub mod contract_changes;
 pub mod contracts;

@@ -88,7 +88,7 @@ pub(super) async fn follow(
     bonuses::paid(txn, now, &paid.bonuses).await?;
     milestones::not_paid(txn, &Purposes::of(failed.iter().copied()).milestones).await?;
     let given_up = Purposes::of(given_up);
-    invoices::given_up(txn, &given_up.invoices).await?;
+    invoices::given_up(txn, now, &given_up.invoices).await?;
     bonuses::given_up(txn, now, &given_up.bonuses).await?;
     let told = failed.iter().filter_map(|charge| {
         let event = told_failed(charge, contracts.get(&charge.contract_id)?)?;

@@ -35,7 +35,10 @@ impl App {
         }
         let accounts = newest.values().flat_map(|release| {
             let parts = Book::accounts_of(release.account_id, release.key.currency);
-            parts.into_iter().chain(release.funder.map(|_| release.payer()))
+            let funder = release
+                .funder
+                .map(|client| Book::accounts_of_funder(client, release.key.currency));
+            parts.into_iter().chain(funder.into_iter().flatten())
         });
         let mut book = store::ledger::open(txn, accounts).await?;
         for posting in &postings {

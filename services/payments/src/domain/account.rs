@@ -33,6 +33,10 @@ pub enum LedgerAccountKind {
     Unpaid,
     /// Of a client: what it owes for invoices that it could not be charged for. A debit raises it.
     ClientReceivable,
+    /// Of a client: what it owes for rewards of its own programmes [R32]. A debit raises it.
+    RewardReceivable,
+    /// Of a client: what it has paid for such rewards, and was taken back since.
+    RewardCredit,
     /// Of an account: earned, and not available yet.
     Pending,
     /// Of an account: disputed, and neither pending nor available before the dispute ends.
@@ -112,6 +116,26 @@ impl LedgerAccount {
     pub const fn client_receivable(client: ClientId, currency: Currency) -> Self {
         Self {
             kind: LedgerAccountKind::ClientReceivable,
+            owner: client.as_uuid(),
+            currency,
+        }
+    }
+
+    /// What a client owes for rewards of its own programmes.
+    #[must_use]
+    pub const fn reward_receivable(client: ClientId, currency: Currency) -> Self {
+        Self {
+            kind: LedgerAccountKind::RewardReceivable,
+            owner: client.as_uuid(),
+            currency,
+        }
+    }
+
+    /// What a client has paid for such rewards in vain.
+    #[must_use]
+    pub const fn reward_credit(client: ClientId, currency: Currency) -> Self {
+        Self {
+            kind: LedgerAccountKind::RewardCredit,
             owner: client.as_uuid(),
             currency,
         }
@@ -202,7 +226,7 @@ impl IntoIterator for Parts {
 
 impl LedgerAccountKind {
     /// All kinds.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Clearing,
         Self::Fees,
         Self::RewardExpense,
@@ -210,6 +234,8 @@ impl LedgerAccountKind {
         Self::Escrow,
         Self::Unpaid,
         Self::ClientReceivable,
+        Self::RewardReceivable,
+        Self::RewardCredit,
         Self::Pending,
         Self::Held,
         Self::Available,
@@ -228,6 +254,8 @@ impl LedgerAccountKind {
             Self::Escrow => "ESCROW",
             Self::Unpaid => "UNPAID",
             Self::ClientReceivable => "CLIENT_RECEIVABLE",
+            Self::RewardReceivable => "REWARD_RECEIVABLE",
+            Self::RewardCredit => "REWARD_CREDIT",
             Self::Pending => "PENDING",
             Self::Held => "HELD",
             Self::Available => "AVAILABLE",
@@ -246,7 +274,7 @@ impl LedgerAccountKind {
     #[must_use]
     pub const fn normal_side(self) -> Side {
         match self {
-            Self::Receivable | Self::ClientReceivable => Side::Debit,
+            Self::Receivable | Self::ClientReceivable | Self::RewardReceivable => Side::Debit,
             _ => Side::Credit,
         }
     }

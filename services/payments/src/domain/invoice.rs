@@ -282,11 +282,13 @@ impl Invoice {
 }
 
 impl Invoice {
-    /// Charging the client was given up. One that is paid stays so.
-    pub const fn give_up(&mut self) {
-        if let InvoiceState::Open = self.state {
+    /// Charging the client was given up; whether that has changed anything. One that is paid stays so.
+    pub const fn give_up(&mut self) -> bool {
+        let open = matches!(self.state, InvoiceState::Open);
+        if open {
             self.state = InvoiceState::Unpaid;
         }
+        open
     }
 }
 

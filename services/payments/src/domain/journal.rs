@@ -1,6 +1,8 @@
 //! The movements of money.
 
-use vouch_primitives::{ChargeId, DisputeId, EarningId, MilestoneId, PayoutId, ReversalId, Timestamp, Uuid};
+use vouch_primitives::{
+    ChargeId, ClientPaymentId, DisputeId, EarningId, MilestoneId, PayoutId, ReversalId, Timestamp, Uuid,
+};
 
 use super::{LedgerAccount, RewardKey};
 
@@ -66,6 +68,8 @@ pub enum Source {
     PayoutUndone(PayoutId),
     /// It was sent and came back.
     PayoutReturned(PayoutId),
+    /// A client has paid otherwise than by a charge.
+    ClientPaid(ClientPaymentId),
     /// The referral programme released a reward.
     RewardReleased {
         /// Of which total.
@@ -120,6 +124,8 @@ pub enum TransferKind {
     PayoutFeeReturned,
     /// The referral programme pays, or takes back.
     Reward,
+    /// A client pays for rewards of its own programmes.
+    ClientPayment,
     /// What has come in pays down what is owed.
     ReceivableRepaid,
 }
@@ -144,6 +150,7 @@ impl Source {
             Self::PayoutPaid(_) => "payout.paid",
             Self::PayoutUndone(_) => "payout.undone",
             Self::PayoutReturned(_) => "payout.returned",
+            Self::ClientPaid(_) => "client.paid",
             Self::RewardReleased { .. } => "reward.released",
         }
     }
@@ -160,7 +167,7 @@ impl Source {
         }
     }
 
-    /// The thing that it is about: a charge, a milestone, an earning, a dispute, a reversal, a payout or a tie.
+    /// The thing that it is about: a charge, a milestone, an earning, a dispute, a reversal, a payout, a payment of a client or a tie.
     #[must_use]
     pub const fn subject_id(&self) -> Uuid {
         match self {
@@ -172,6 +179,7 @@ impl Source {
             Self::PayoutRequested(id) | Self::PayoutPaid(id) | Self::PayoutUndone(id) | Self::PayoutReturned(id) => {
                 id.as_uuid()
             }
+            Self::ClientPaid(id) => id.as_uuid(),
             Self::RewardReleased { key, .. } => key.tie_id,
         }
     }
@@ -202,6 +210,7 @@ impl TransferKind {
             Self::PayoutReturned => "PAYOUT_RETURNED",
             Self::PayoutFeeReturned => "PAYOUT_FEE_RETURNED",
             Self::Reward => "REWARD",
+            Self::ClientPayment => "CLIENT_PAYMENT",
             Self::ReceivableRepaid => "RECEIVABLE_REPAID",
         }
     }

@@ -6,7 +6,7 @@ use vouch_primitives::{AccountId, Currency, EarningId, Money, ReversalId, Timest
 
 use super::{
     Cause, Charge, Chargeback, Dispute, Earning, HoldReleased, JournalEntry, LedgerAccount, LedgerAccountKind,
-    Milestone, Parts, Payout, Refund, Reinstatement, RewardPosting, Source, Transfer, TransferKind, account::Side,
+    Milestone, Parts, Payout, Refund, Reinstatement, Source, Transfer, TransferKind, account::Side,
 };
 
 /// The balances that were read and locked for a piece of work, and the movements that it makes.
@@ -272,31 +272,6 @@ impl Book {
         self.repay_receivable(account, currency)
     }
 
-    /// The difference of a reward is paid at the programme's expense, or taken back; one of a client's is owed by it [R32].
-    ///
-    /// # Errors
-    /// If a balance would not fit.
-    pub fn reward(&mut self, posting: &RewardPosting) -> Result<(), LedgerError> {
-        let release = &posting.release;
-        self.begin(
-            Source::RewardReleased {
-                key: release.key,
-                epoch: release.epoch,
-                sequence: release.sequence,
-            },
-            release.released_at,
-        );
-        let (account, currency) = (release.account_id, release.key.currency);
-        let expense = release.payer();
-        let difference = posting.difference_minor;
-        if difference < 0 {
-            return self.take(TransferKind::Reward, account, expense, -difference);
-        }
-        let available = LedgerAccount::available(account, currency);
-        self.transfer(TransferKind::Reward, expense, available, difference)?;
-        self.repay_receivable(account, currency)
-    }
-
     /// Whether the balance was read.
     #[must_use]
     pub fn holds(&self, account: LedgerAccount) -> bool {
@@ -406,7 +381,7 @@ impl Book {
     }
 
     /// Takes from what is available as far as it goes; the rest is owed.
-    fn take(
+    pub(super) fn take(
         &mut self,
         kind: TransferKind,
         account: AccountId,
@@ -422,7 +397,7 @@ impl Book {
     }
 
     /// What has come in pays down what is owed, before anything else can happen to it.
-    fn repay_receivable(&mut self, account: AccountId, currency: Currency) -> Result<(), LedgerError> {
+    pub(super) fn repay_receivable(&mut self, account: AccountId, currency: Currency) -> Result<(), LedgerError> {
         let Parts {
             available, receivable, ..
         } = Self::accounts_of(account, currency);

@@ -15,7 +15,7 @@
 //! | [`bonus`] | [`BonusPayment`]: what a client gives beside what was agreed |
 //! | [`charge`] | [`Charge`]: what a client is made to pay |
 //! | [`client_refund`] | [`ClientRefund`]: what a client gets back |
-//! | [`debt`] | what clients owe, in the [`Book`] |
+//! | [`debt`] | what clients owe, in the [`Book`]; [`ClientPayment`]: how they pay for rewards of their own |
 //! | [`refusal`] | [`Refusal`]: why a provider does not move money |
 //! | [`earning`] | [`Earning`]: pending, settled, refunded |
 //! | [`dispute`] | [`Dispute`]: what holds an earning's money until it ends |
@@ -73,6 +73,7 @@ pub use charge::{Attempt, Charge, ChargeError, ChargeState, ChargedInstrument, C
 pub use chargeback::{Chargeback, ChargebackError};
 pub use client_refund::{ClientRefund, ClientRefundError, ClientRefundState};
 pub use contract::{Contract, ContractError, ContractState, Halt, Pay};
+pub use debt::{ClientPayment, ClientPaymentError, Debts};
 pub use dispute::{
     Author, Complaint, Dispute, DisputeError, DisputeNote, DisputeReason, DisputeState, HoldReleased, Outcome,
 };

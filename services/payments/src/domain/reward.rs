@@ -4,8 +4,6 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use vouch_primitives::{AccountId, ClientId, Currency, Timestamp, Uuid};
 
-use super::{LedgerAccount, LedgerAccountKind};
-
 /// What a reward is counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RewardKey {
@@ -148,16 +146,6 @@ impl RewardKind {
 }
 
 impl Release {
-    /// Where its money comes from: the expense of the programme, or what the client owes.
-    #[must_use]
-    pub fn payer(&self) -> LedgerAccount {
-        let currency = self.key.currency;
-        match self.funder {
-            Some(client) => LedgerAccount::client_receivable(client, currency),
-            None => LedgerAccount::platform(LedgerAccountKind::RewardExpense, currency),
-        }
-    }
-
     /// The total before the first release.
     #[must_use]
     pub const fn nothing_posted(&self) -> RewardTotal {

@@ -5,7 +5,7 @@ use vouch_primitives::ClientId;
 use vouch_proto::payments::v1::{self as pb, billing_service_server::BillingService};
 use vouch_runtime::grpc::{parse_mutation, parse_query};
 
-use super::convert::{Id, ListBillingMethods};
+use super::convert::{Id, ListBillingMethods, ListClientPayments};
 use crate::app::App;
 
 /// The service, on its use cases.
@@ -54,9 +54,31 @@ impl BillingService for Billing {
         request: Request<pb::GetReceivablesRequest>,
     ) -> Result<Response<pb::GetReceivablesResponse>, Status> {
         let Id::<ClientId>(client) = parse_query(&self.0, request).await?;
-        let owed = self.0.get_receivables(client).await?;
+        let debts = self.0.get_receivables(client).await?;
+        let invoices = debts.iter().map(|debts| debts.invoices);
         Ok(Response::new(pb::GetReceivablesResponse {
-            receivables: owed.into_iter().map(Into::into).collect(),
+            receivables: invoices.filter(|owed| owed.minor > 0).map(Into::into).collect(),
+            debts: debts.into_iter().map(Into::into).collect(),
+        }))
+    }
+
+    async fn record_client_payment(
+        &self,
+        request: Request<pb::RecordClientPaymentRequest>,
+    ) -> Result<Response<pb::RecordClientPaymentResponse>, Status> {
+        let (key, command) = parse_mutation(&self.0, request).await?;
+        Ok(Response::new(self.0.record_client_payment(&key, &command).await?))
+    }
+
+    async fn list_client_payments(
+        &self,
+        request: Request<pb::ListClientPaymentsRequest>,
+    ) -> Result<Response<pb::ListClientPaymentsResponse>, Status> {
+        let ListClientPayments { client_id, page } = parse_query(&self.0, request).await?;
+        let listed = self.0.list_client_payments(client_id, page).await?;
+        Ok(Response::new(pb::ListClientPaymentsResponse {
+            next_page_token: listed.next_page_token(),
+            payments: listed.items.into_iter().map(Into::into).collect(),
         }))
     }
 }

@@ -13,6 +13,7 @@
 //! | [`bonuses`] | `bonus_payment` |
 //! | [`billing_methods`] | `billing_client`, `billing_method` |
 //! | [`charges`] | `charge`, `charge_attempt` |
+//! | [`client_payments`] | `client_payment` |
 //! | [`client_refunds`] | `client_refund` |
 //! | [`disputes`] | `dispute`, `dispute_note` |
 //! | [`chargebacks`] | `chargeback` |
@@ -41,6 +42,7 @@ pub mod bonuses;
 pub mod chargebacks;
 pub mod charges;
 pub mod checks;
+pub mod client_payments;
 pub mod client_refunds;
 pub mod contracts;
 pub mod disputes;

@@ -17,7 +17,8 @@ use super::{
     time, unreadable,
 };
 use crate::domain::{
-    Balances, CurrencyTotal, LedgerAccount, LedgerAccountKind, Part, Period, StatementLine, statement::LinePosition,
+    Balances, CurrencyTotal, Debts, LedgerAccount, LedgerAccountKind, Part, Period, StatementLine,
+    statement::LinePosition,
 };
 
 /// What the ledger account `a` held before the moment `$1`: two look-ups by index, of the last transfers that it was
@@ -117,7 +118,7 @@ const TRIAL_BALANCE: &str = "\
         SELECT account_id, SUM(amount) AS amount FROM leg GROUP BY account_id\
     ), stored AS (\
         SELECT a.id, a.currency, COALESCE(s.amount, 0) AS booked, \
-            CASE WHEN a.kind IN ('RECEIVABLE', 'CLIENT_RECEIVABLE') THEN -b.amount_minor ELSE b.amount_minor END AS stored \
+            CASE WHEN a.kind IN ('RECEIVABLE', 'CLIENT_RECEIVABLE', 'REWARD_RECEIVABLE') THEN -b.amount_minor ELSE b.amount_minor END AS stored \
         FROM ledger_account a LEFT JOIN booked s ON s.account_id = a.id LEFT JOIN balance b ON b.account_id = a.id\
     ) \
     SELECT currency, CAST(-SUM(COALESCE(stored, booked)) AS TEXT) AS imbalance, \
@@ -221,15 +222,16 @@ fn line(
     }))
 }
 
-/// What a client owes for invoices, above zero, in the order of the currencies' codes.
+/// What a client owes and is owed, in the order of the currencies' codes; those in which it is nothing are left out.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn client_receivables(conn: &impl ConnectionTrait, client: ClientId) -> Result<Vec<Money>, StorageError> {
+pub async fn debts(conn: &impl ConnectionTrait, client: ClientId) -> Result<Vec<Debts>, StorageError> {
+    use LedgerAccountKind::{ClientReceivable, RewardCredit, RewardReceivable};
+    let kinds = [ClientReceivable, RewardReceivable, RewardCredit];
     let accounts = account::Entity::find()
         .filter(account::Column::OwnerId.eq(client.as_uuid()))
-        .filter(account::Column::Kind.eq(LedgerAccountKind::ClientReceivable.name()))
-        .order_by_asc(account::Column::Currency)
+        .filter(account::Column::Kind.is_in(kinds.map(LedgerAccountKind::name)))
         .all(conn)
         .await?;
     let amounts = balance::Entity::find()
@@ -237,12 +239,26 @@ pub async fn client_receivables(conn: &impl ConnectionTrait, client: ClientId) -
         .filter(balance::Column::AmountMinor.gt(0))
         .all(conn)
         .await?;
-    let owed = accounts.into_iter().filter_map(|account| {
-        let amount = amounts.iter().find(|amount| amount.account_id == account.id)?;
-        Some((account.currency, amount.amount_minor))
-    });
-    owed.map(|(code, minor)| Ok(Money::new(minor, currency("ledger_account", &code)?)))
-        .collect()
+    let mut by_currency = BTreeMap::new();
+    for account in accounts {
+        let Some(amount) = amounts.iter().find(|amount| amount.account_id == account.id) else {
+            continue;
+        };
+        let currency = currency("ledger_account", &account.currency)?;
+        let nothing = Money::new(0, currency);
+        let debts = by_currency.entry(account.currency).or_insert(Debts {
+            invoices: nothing,
+            rewards: nothing,
+            credit: nothing,
+        });
+        let part = match kinds.into_iter().find(|kind| kind.name() == account.kind) {
+            Some(RewardReceivable) => &mut debts.rewards,
+            Some(RewardCredit) => &mut debts.credit,
+            _ => &mut debts.invoices,
+        };
+        part.minor = amount.amount_minor;
+    }
+    Ok(by_currency.into_values().collect())
 }
 
 /// The balances of one owner, by currency code. What an owner holds that is no part of an account, such as a contract's

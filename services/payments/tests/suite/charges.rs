@@ -408,6 +408,9 @@ async fn an_unpaid_invoice_is_owed_until_the_client_pays_it(database: TestDataba
         "as before"
     );
     assert_eq!(world.receivables(client).await, [money("JPY", 6_000)], "owed once");
+    let [unpaid] = <[_; 1]>::try_from(told::<pb::InvoiceUnpaid>(&world.db).await).expect("told once");
+    assert_eq!((&unpaid.client_id, unpaid.amount), (client, Some(money("JPY", 6_000))));
+    assert_eq!(unpaid.give_up_time, Some(to_wire_time(at("2026-03-14T12:00:00Z"))));
     world.bill(client, "sandbox-accepts").await.expect("a billing method");
     world.retry(&charge.id).await.expect("tried again");
     assert_eq!(world.until_charged(&charge.id).await.state(), State::Succeeded);

@@ -1,5 +1,7 @@
 //! Rewards: cumulative amounts arrive, differences are posted.
 
+use futures::future::join_all;
+use tonic::Status;
 use vouch_messaging::dead_letter;
 use vouch_primitives::{AccountId, ClientId, EventId, Uuid};
 use vouch_proto::{
@@ -11,7 +13,7 @@ use vouch_testkit::{TestDatabase, eventually, on_both_databases};
 
 use crate::{
     tables::count,
-    world::{SOON, World, released, usd},
+    world::{SOON, World, refusal, released, request_id, usd},
 };
 
 on_both_databases! {
@@ -22,6 +24,8 @@ on_both_databases! {
     a_contradicting_release_is_set_aside,
     a_reward_is_not_an_earning,
     a_reward_of_a_client_is_owed_by_the_client,
+    a_client_pays_for_its_rewards_and_has_credit_for_what_is_taken_back,
+    of_two_who_record_the_same_payment_one_is_refused,
 }
 
 fn tie(number: u128) -> Uuid {
@@ -80,10 +84,14 @@ async fn a_reward_of_a_client_is_owed_by_the_client(database: TestDatabase) {
     };
     hear(&world, &reward(20_000, 1)).await;
     world.until_balances(dana, "USD", [0, 20_000, 0]).await;
-    assert_eq!(world.receivables(&client.to_string()).await, [usd(20_000)]);
+    assert_eq!(world.debts(client).await, [(0, 20_000, 0)]);
+    assert!(
+        world.receivables(&client.to_string()).await.is_empty(),
+        "no invoice is owed"
+    );
     hear(&world, &reward(0, 2)).await;
     world.until_balances(dana, "USD", [0, 0, 0]).await;
-    assert!(world.receivables(&client.to_string()).await.is_empty());
+    assert!(world.debts(client).await.is_empty());
     // Without a client nobody would pay it.
     hear(
         &world,
@@ -95,6 +103,116 @@ async fn a_reward_of_a_client_is_owed_by_the_client(database: TestDatabase) {
     .await;
     hear(&world, &released(tie(2), dana, usd(1), (1, 1))).await;
     world.until_balances(dana, "USD", [0, 1, 0]).await;
+    world.stop().await;
+}
+
+impl World {
+    /// What a client owes for invoices and for rewards, and its credit, in US dollars.
+    async fn debts(&self, client: ClientId) -> Vec<(i64, i64, i64)> {
+        let request = pb::GetReceivablesRequest {
+            client_id: client.to_string(),
+        };
+        let answer = self.billing.clone().get_receivables(request).await;
+        let minor = |money: &Option<Money>| money.as_ref().map_or(0, |money| money.minor_units);
+        let debts = answer.expect("an answer").into_inner().debts;
+        debts
+            .iter()
+            .map(|one| (minor(&one.invoices), minor(&one.rewards), minor(&one.credit)))
+            .collect()
+    }
+
+    async fn pay(&self, client: ClientId, minor: i64, reference: &str) -> Result<Option<Money>, Status> {
+        let request = pb::RecordClientPaymentRequest {
+            request_id: request_id(),
+            client_id: client.to_string(),
+            amount: Some(usd(minor)),
+            reference: reference.to_owned(),
+            receive_time: None,
+        };
+        let answer = self.billing.clone().record_client_payment(request).await?;
+        Ok(answer.into_inner().still_owed)
+    }
+}
+
+// R32
+async fn a_client_pays_for_its_rewards_and_has_credit_for_what_is_taken_back(database: TestDatabase) {
+    let world = World::new(database).await;
+    let (dana, client) = (AccountId::new(), ClientId::new());
+    let reward = |number, cumulative, sequence| RewardReleased {
+        kind: RewardKind::ClientReward.into(),
+        funding_client_id: client.to_string(),
+        ..released(tie(number), dana, usd(cumulative), (1, sequence))
+    };
+    assert_eq!(refusal(world.pay(client, 1, "early").await).1, "CLIENT_OWES_LESS");
+    hear(&world, &reward(1, 20_000, 1)).await;
+    world.until_balances(dana, "USD", [0, 20_000, 0]).await;
+    assert_eq!(
+        refusal(world.pay(client, 20_001, "too much").await).1,
+        "CLIENT_OWES_LESS"
+    );
+    assert_eq!(
+        world.pay(client, 15_000, "2026-17").await.expect("paid"),
+        Some(usd(5_000))
+    );
+    assert_eq!(
+        refusal(world.pay(client, 5_000, "2026-17").await).1,
+        "CLIENT_PAYMENT_EXISTS"
+    );
+    assert_eq!(world.debts(client).await, [(0, 5_000, 0)]);
+
+    // What was paid for is taken back: the client has it to its credit, and the next reward is paid from it.
+    hear(&world, &reward(1, 0, 2)).await;
+    world.until_balances(dana, "USD", [0, 0, 0]).await;
+    assert_eq!(world.debts(client).await, [(0, 0, 15_000)]);
+    hear(&world, &reward(2, 16_000, 1)).await;
+    world.until_balances(dana, "USD", [0, 16_000, 0]).await;
+    assert_eq!(world.debts(client).await, [(0, 1_000, 0)]);
+    assert_eq!(world.pay(client, 1_000, "2026-18").await.expect("paid"), Some(usd(0)));
+    assert!(world.debts(client).await.is_empty());
+
+    let request = |page_token| pb::ListClientPaymentsRequest {
+        client_id: client.to_string(),
+        page_size: 1,
+        page_token,
+    };
+    let mut billing = world.billing.clone();
+    let first = billing
+        .list_client_payments(request(String::new()))
+        .await
+        .expect("a page")
+        .into_inner();
+    let second = billing
+        .list_client_payments(request(first.next_page_token))
+        .await
+        .expect("a page")
+        .into_inner();
+    let listed: Vec<_> = [first.payments, second.payments].concat();
+    let told: Vec<_> = listed
+        .iter()
+        .map(|it| (it.reference.as_str(), it.amount.clone()))
+        .collect();
+    assert_eq!(told, [("2026-18", Some(usd(1_000))), ("2026-17", Some(usd(15_000)))]);
+    assert!(second.next_page_token.is_empty());
+    world.stop().await;
+}
+
+async fn of_two_who_record_the_same_payment_one_is_refused(database: TestDatabase) {
+    let world = World::new(database).await;
+    let (dana, client) = (AccountId::new(), ClientId::new());
+    let reward = RewardReleased {
+        kind: RewardKind::ClientReward.into(),
+        funding_client_id: client.to_string(),
+        ..released(tie(1), dana, usd(20_000), (1, 1))
+    };
+    hear(&world, &reward).await;
+    world.until_balances(dana, "USD", [0, 20_000, 0]).await;
+    let both = join_all((0..8).map(|_| world.pay(client, 6_000, "2026-17"))).await;
+    assert_eq!(both.iter().filter(|one| one.is_ok()).count(), 1, "{both:?}");
+    // And together they never pay more than is owed.
+    let names: Vec<_> = (0..8).map(|number| format!("bill {number}")).collect();
+    let all = join_all(names.iter().map(|name| world.pay(client, 6_000, name))).await;
+    assert_eq!(all.iter().filter(|one| one.is_ok()).count(), 2, "{all:?}");
+    assert_eq!(world.debts(client).await, [(0, 2_000, 0)]);
     world.stop().await;
 }
 

@@ -109,16 +109,6 @@ impl TryFrom<pb::ListBillingMethodsRequest> for ListBillingMethods {
     }
 }
 
-impl TryFrom<pb::GetReceivablesRequest> for Id<ClientId> {
-    type Error = Violations;
-
-    fn try_from(request: pb::GetReceivablesRequest) -> Result<Self, Violations> {
-        let mut fields = Fields::new();
-        let id = fields.id("client_id", &request.client_id);
-        id.map(Self).ok_or_else(|| fields.into())
-    }
-}
-
 impl TryFrom<pb::MakeBillingMethodDefaultRequest> for MakeBillingMethodDefault {
     type Error = Violations;
 

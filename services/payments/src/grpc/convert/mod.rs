@@ -2,6 +2,7 @@
 
 mod audits;
 mod charges;
+mod client_payments;
 mod client_refunds;
 mod disputes;
 mod hours;
@@ -15,6 +16,7 @@ mod taxes;
 
 pub use audits::{CheckLedger, GetLedgerCheck, GetTrialBalanceAt};
 pub use charges::{ListBillingMethods, ListCharges};
+pub use client_payments::ListClientPayments;
 pub use client_refunds::ListClientRefunds;
 pub use disputes::{ListChargebacks, ListDisputeNotes, ListDisputes};
 pub use hours::{ListInvoices, ListTimeEntries};
