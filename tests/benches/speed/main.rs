@@ -173,16 +173,10 @@ async fn accrual(report: &mut Report, size: &Size, scene: &Scene, engine: Engine
 /// The path beside few stored earnings and beside many.
 async fn stored(report: &mut Report, size: &Size, scene: &Scene, engine: Engine) -> Result<(), Error> {
     let count = size.earnings / 10;
-    for stored in size.stored {
-        let busy = load();
-        let taken = stored::throughput(engine, scene, (stored, count), (512, size.runs)).await?;
-        let runs: Vec<_> = taken.into_iter().map(|took| (took, busy.clone())).collect();
-        report.rate(
-            &format!("earnings beside {stored} stored"),
-            &engine.to_string(),
-            count,
-            &runs,
-        );
+    let taken = stored::in_turn(engine, scene, size.stored, (count, 512, size.runs + 2)).await?;
+    for (stored, runs) in size.stored.iter().zip(&taken) {
+        let what = format!("earnings beside {stored} stored");
+        report.rate(&what, &engine.to_string(), count, runs);
     }
     Ok(())
 }
@@ -190,20 +184,20 @@ async fn stored(report: &mut Report, size: &Size, scene: &Scene, engine: Engine)
 /// The Monday close and its database by itself, in turn.
 async fn monday(report: &mut Report, size: &Size, engine: Engine) -> Result<(), Error> {
     let worked = monday::Worked::new(size.contracts)?;
+    let tape = Arc::new(Tape::default());
+    monday::close(engine, &worked, Some(&tape)).await?;
+    let batches = monday::batches(&tape);
+    drop(tape);
+    let transactions = batches.iter().filter(|batch| batch.len() > 1).count();
     let (mut whole, mut alone, mut memory) = (Vec::new(), Vec::new(), Vec::new());
-    let mut transactions = 0;
-    for _ in 0..size.runs {
+    // Two are enough of what takes minutes.
+    for _ in 0..size.runs.min(2) {
         let busy = load();
         let closed = monday::close(engine, &worked, None).await?;
         whole.push((closed.took, busy.clone()));
         memory.push((closed.memory, busy));
-        // The tape is made anew each time, as it is larger than all the rest of this process.
-        let tape = Arc::new(Tape::default());
-        monday::close(engine, &worked, Some(&tape)).await?;
-        let batches = monday::batches(&tape);
-        transactions = batches.iter().filter(|batch| batch.len() > 1).count();
         let busy = load();
-        alone.push((monday::replay(engine, &worked, batches).await?, busy));
+        alone.push((monday::replay(engine, &worked, batches.clone()).await?, busy));
     }
     let database = engine.to_string();
     report.rate("monday close, contracts", &database, size.contracts, &whole);

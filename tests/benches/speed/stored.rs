@@ -7,6 +7,7 @@ use vouch_testkit::Engine;
 
 use crate::{
     path,
+    report::load,
     scene::{AMOUNT, SHARE, Scene},
     stage::Stage,
 };
@@ -14,18 +15,31 @@ use crate::{
 /// How many rows are written in one statement.
 const AT_ONCE: usize = 250_000;
 
-/// How long `count` earnings take, again and again, beside `stored` earnings and their releases: in microseconds.
-pub async fn throughput(
+/// How long `count` earnings take beside so many stored ones and their releases, in microseconds: beside few and beside many in
+/// turn, as often as there are runs, so that whatever becomes of the machine meanwhile concerns both.
+pub async fn in_turn(
     engine: Engine,
     scene: &Scene,
-    (stored, count): (usize, usize),
-    (batch, runs): (usize, usize),
-) -> Result<Vec<u64>, Error> {
-    let stage = Stage::set(engine, scene, None).await?;
-    store(&stage.referral, stored).await?;
-    let mut taken = Vec::new();
-    for _ in 0..runs {
-        taken.push(path::on_stage(&stage, scene, count, batch).await?);
+    stored: [usize; 2],
+    (count, batch, runs): (usize, usize, usize),
+) -> Result<[Vec<(u64, String)>; 2], Error> {
+    let stages = [
+        Stage::set(engine, scene, None).await?,
+        Stage::set(engine, scene, None).await?,
+    ];
+    for (stage, rows) in stages.iter().zip(stored) {
+        store(&stage.referral, rows).await?;
+    }
+    let mut taken = [Vec::new(), Vec::new()];
+    // The first run of each warms its caches, and is not counted.
+    for run in 0..=runs {
+        for (stage, taken) in stages.iter().zip(&mut taken) {
+            let busy = load();
+            let took = path::on_stage(stage, scene, count, batch).await?;
+            if run > 0 {
+                taken.push((took, busy));
+            }
+        }
     }
     Ok(taken)
 }
@@ -68,16 +82,16 @@ fn numbered(backend: DbBackend, first: usize, last: usize) -> String {
     };
     format!(
         "WITH {recursive}{numbers}, ties AS (SELECT id, referrer_id, referee_person_id, joined_at, \
-         ROW_NUMBER() OVER (ORDER BY id) - 1 AS nth, COUNT(*) OVER () AS many FROM attribution), \
-         rows AS (SELECT n, ties.* FROM numbers JOIN ties ON ties.nth = n % ties.many) "
+         ROW_NUMBER() OVER (ORDER BY id) - 1 AS nth FROM attribution), \
+         rows AS (SELECT n, ties.* FROM numbers JOIN ties ON ties.nth = n % (SELECT COUNT(*) FROM attribution)) "
     )
 }
 
-/// A new id.
+/// The id of a row: they ascend, as those of the services do, and are all smaller.
 fn id(backend: DbBackend) -> &'static str {
     match backend {
-        DbBackend::Postgres => "gen_random_uuid()",
-        _ => "randomblob(16)",
+        DbBackend::Postgres => "CAST(lpad(to_hex(n), 32, '0') AS uuid)",
+        _ => "unhex(printf('%032x', n))",
     }
 }
 

@@ -17,19 +17,21 @@ use crate::domain::{Release, RewardKind};
 #[sea_orm(table_name = "reward_release")]
 pub(super) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
+    pub referrer_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub currency: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub released_at: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
     pub tie_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
     pub kind: String,
     #[sea_orm(primary_key, auto_increment = false)]
-    pub currency: String,
-    #[sea_orm(primary_key, auto_increment = false)]
     pub epoch: i64,
     #[sea_orm(primary_key, auto_increment = false)]
     pub sequence: i64,
-    pub referrer_id: Uuid,
     pub amount_minor: i64,
     pub cumulative_minor: i64,
-    pub released_at: i64,
     pub month_at: i64,
 }
 
