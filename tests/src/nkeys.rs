@@ -9,7 +9,7 @@ use std::{
 };
 
 use nkeys::KeyPair;
-use vouch_messaging::PROVISIONER;
+use vouch_messaging::{AUDITOR, PROVISIONER};
 
 use crate::{Error, SERVICES};
 
@@ -33,7 +33,7 @@ impl Nkeys {
             directory: std::path::absolute(directory)?,
         };
         let mut public = String::from("# Public keys, taken in by accounts.conf.\n");
-        for user in SERVICES.into_iter().chain([PROVISIONER]) {
+        for user in SERVICES.into_iter().chain([PROVISIONER, AUDITOR]) {
             let key = key_in(&nkeys.seed(user))?;
             writeln!(public, "NKEY_{}: \"{}\"", user.to_uppercase(), key.public_key())?;
         }
@@ -42,7 +42,7 @@ impl Nkeys {
         Ok(nkeys)
     }
 
-    /// Where the seed of a service, or of the provisioner, is.
+    /// Where the seed of a service, of the provisioner or of the auditor is.
     #[must_use]
     pub fn seed(&self, user: &str) -> PathBuf {
         self.directory.join(format!("{user}.seed"))

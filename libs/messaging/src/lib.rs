@@ -45,7 +45,7 @@ pub use bus::{Bus, BusError, Delivery, Lag, Receipt, Subscription};
 pub use consumer::Consumer;
 pub use envelope::{Envelope, Fact, NewEvent};
 pub use inbox::prune as prune_inbox;
-pub use jetstream::{JetStream, NatsConfig, PROVISIONER};
+pub use jetstream::{AUDITOR, JetStream, NatsConfig, PROVISIONER, Replay};
 pub use memory::MemoryBus;
 pub use migration::migrations;
 pub use reapply::{NotApplied, Reapply};

@@ -1,4 +1,4 @@
-//! `vouch-referral`: serve, migrate, reconcile, import, check-config, print-config.
+//! `vouch-referral`: serve, migrate, reconcile, import, rebuild, check-config, print-config.
 
 use std::process::ExitCode;
 
@@ -18,6 +18,8 @@ enum Own {
     /// Take in books that were kept elsewhere, from a CSV file, and name every row that is refused. Asks the running service. Sending
     /// a file again does no harm.
     Import(command::Import),
+    /// Compute the books anew, and name every difference to those in use, which stay open. Asks the running service.
+    Rebuild(command::Rebuild),
 }
 
 fn main() -> ExitCode {
@@ -28,8 +30,18 @@ fn main() -> ExitCode {
 fn run(args: &Args, own: Option<Own>) -> Result<(), Failure> {
     let loaded = PROGRAM.load(args, DEFAULTS, Config::validate)?;
     let config = &loaded.config;
-    if let Some(Own::Import(asked)) = own {
-        return PROGRAM.migrate(&config.common, command::import(NAME, &config.common, &asked));
+    match own {
+        Some(Own::Import(asked)) => {
+            return PROGRAM.migrate(&config.common, command::import(NAME, &config.common, &asked));
+        }
+        Some(Own::Rebuild(asked)) => {
+            let subscriptions = events::router().subscriptions();
+            return PROGRAM.migrate(
+                &config.common,
+                command::rebuild(NAME, &config.common, subscriptions, &asked),
+            );
+        }
+        None => {}
     }
     match &args.command {
         Command::CheckConfig => cli::print("the configuration is good"),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use vouch_messaging::PROVISIONER;
+use vouch_messaging::{AUDITOR, PROVISIONER};
 use vouch_runtime::config::AccessConfig;
 use vouch_testkit::{NatsServer, PostgresServer};
 
@@ -60,6 +60,7 @@ impl Service {
             ("NATS__URL".to_owned(), around.nats()),
             ("NATS__NKEY_SEED_FILE".to_owned(), seed(self.name)),
             ("NATS__PROVISIONING_NKEY_SEED_FILE".to_owned(), seed(PROVISIONER)),
+            ("NATS__AUDITING_NKEY_SEED_FILE".to_owned(), seed(AUDITOR)),
             ("TELEMETRY__METRICS_LISTEN".to_owned(), metrics.unwrap_or_default()),
             ("ACCESS__KEYS".to_owned(), access.keys.clone()),
         ];

@@ -406,3 +406,25 @@ fn append(path: &Path, text: &str) {
     let before = fs::read_to_string(path).expect("read");
     fs::write(path, before + text).expect("written");
 }
+
+/// A mistake that can no longer be made is found when the text changes, not when somebody next runs them all.
+#[test]
+fn every_mistake_of_the_list_can_still_be_made() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
+    let list = fs::read_to_string(root.join("tests/planted/bugs.toml")).expect("a list");
+    let list: toml::Table = list.parse().expect("a table");
+    let bugs = list["bug"].as_array().expect("mistakes");
+    let text = |bug: &toml::Value, key: &str| bug[key].as_str().expect("a text").to_owned();
+    let stale: Vec<String> = bugs
+        .iter()
+        .filter(|bug| {
+            let source = fs::read_to_string(root.join(text(bug, "file"))).unwrap_or_default();
+            source.matches(&text(bug, "replace")).count() != 1
+        })
+        .map(|bug| text(bug, "name"))
+        .collect();
+    assert!(
+        stale.is_empty() && !bugs.is_empty(),
+        "what they replace does not stand once in its file: {stale:?}"
+    );
+}

@@ -170,6 +170,10 @@ async fn a_restored_database_begins_a_new_epoch(cluster: &mut Cluster, start: Ti
     story.clock.advance_to(day(12), |_| ()).await.expect("settled");
     assert_eq!(available(&story, &rosa.account_id).await, 1_500);
     assert_eq!(mismatches(cluster).await, 0);
+    for arguments in [&["rebuild"][..], &["rebuild", "--from-streams"]] {
+        let (good, said) = cluster.command(REFERRAL, arguments).await.expect("it runs");
+        assert!(good && said.contains(", 0 differences, "), "{said}");
+    }
 
     // The disk is lost, and with it all since the backup. The bus has told it, and will not tell it again.
     cluster.stop_service(REFERRAL).await.expect("stopped");
@@ -187,6 +191,14 @@ async fn a_restored_database_begins_a_new_epoch(cluster: &mut Cluster, start: Ti
         mismatches(cluster).await,
         1,
         "payments has posted what referral knows nothing of"
+    );
+
+    // The streams still hold what is lost.
+    let from_streams = ["rebuild", "--from-streams"];
+    let (good, said) = cluster.command(REFERRAL, &from_streams).await.expect("it runs");
+    assert!(
+        !good && said.contains("is stored") && said.contains("USD 200.00 of "),
+        "{said}"
     );
 
     let rebuilt = rebuild(cluster).await;

@@ -1,12 +1,12 @@
 //! Who may do what on NATS: `deploy/nats/accounts.conf` on a real nats-server, held against what the services subscribe to.
 
-use std::{fs, time::Duration};
+use std::{collections::BTreeSet, fs, time::Duration};
 
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap};
 use futures::StreamExt;
 use nkeys::KeyPair;
 use tokio::{sync::mpsc, time::timeout};
-use vouch_messaging::{Bus, Envelope, JetStream, NatsConfig, PROVISIONER, Subscription};
+use vouch_messaging::{AUDITOR, Bus, Envelope, JetStream, NatsConfig, PROVISIONER, Subscription};
 use vouch_primitives::{EventId, Timestamp, Uuid};
 use vouch_suite::{Nkeys, SERVICES};
 use vouch_testkit::{NatsServer, eventually};
@@ -46,6 +46,24 @@ async fn provision(config: &NatsConfig) {
             .collect();
         maker.provision(service, &own).await.expect("provisioned");
     }
+    let auditor = JetStream::connect(&config.for_auditing(), AUDITOR)
+        .await
+        .expect("a connection");
+    for stream in streams() {
+        let of = subscriptions()
+            .into_iter()
+            .find(|subscription| subscription.stream == stream);
+        let replay = auditor.replay(&of.expect("a subscription")).await;
+        assert_eq!(replay.expect("it may be read").left(), 0);
+    }
+}
+
+/// The streams that somebody listens to.
+fn streams() -> BTreeSet<String> {
+    subscriptions()
+        .into_iter()
+        .map(|subscription| subscription.stream)
+        .collect()
 }
 
 fn config(nats: &NatsServer, nkeys: Option<&Nkeys>, service: &str) -> NatsConfig {
@@ -54,6 +72,7 @@ fn config(nats: &NatsServer, nkeys: Option<&Nkeys>, service: &str) -> NatsConfig
         url: nats.url(),
         nkey_seed_file: seed(service),
         provisioning_nkey_seed_file: seed(PROVISIONER),
+        auditing_nkey_seed_file: seed(AUDITOR),
         ..NatsConfig::default()
     }
 }
@@ -187,8 +206,8 @@ impl User {
 struct Deed {
     subject: String,
     hears: bool,
-    /// The only user who may.
-    owner: Option<&'static str>,
+    /// The only users who may.
+    owners: Vec<&'static str>,
 }
 
 impl Deed {
@@ -210,59 +229,79 @@ impl Deed {
     }
 }
 
-fn deeds() -> Vec<Deed> {
-    let mut deeds = Vec::new();
-    let mut ask = |owner, subject: String| {
-        deeds.push(Deed {
-            subject,
-            hears: false,
-            owner,
-        });
-    };
-    for api in ["INFO", "STREAM.NAMES", "STREAM.LIST"] {
-        ask(None, format!("$JS.API.{api}"));
+fn ask(owners: &[&'static str], subject: String) -> Deed {
+    Deed {
+        subject,
+        hears: false,
+        owners: owners.to_vec(),
     }
-    for service in SERVICES {
-        ask(Some(service), format!("vouch.{service}.v1.Anything"));
-        let stream = format!("VOUCH_{}", service.to_uppercase());
-        for api in ["INFO", "CREATE", "UPDATE"] {
-            ask(Some(PROVISIONER), format!("$JS.API.STREAM.{api}.{stream}"));
-        }
-        for api in ["PURGE", "DELETE", "MSG.GET", "MSG.DELETE", "SNAPSHOT"] {
-            ask(None, format!("$JS.API.STREAM.{api}.{stream}"));
-        }
-        for api in ["CONSUMER.CREATE", "CONSUMER.NAMES", "CONSUMER.LIST", "DIRECT.GET"] {
-            ask(None, format!("$JS.API.{api}.{stream}"));
-        }
-        ask(None, format!("$JS.API.DIRECT.GET.{stream}.vouch.{service}.v1.Anything"));
-        for durable in SERVICES {
-            ask(Some(PROVISIONER), format!("$JS.API.CONSUMER.CREATE.{stream}.{durable}"));
-            ask(
-                None,
-                format!("$JS.API.CONSUMER.CREATE.{stream}.{durable}.vouch.{service}.>"),
-            );
-            ask(None, format!("$JS.API.CONSUMER.DURABLE.CREATE.{stream}.{durable}"));
-        }
+}
+
+fn hear(owners: &[&'static str], subject: &str) -> Deed {
+    Deed {
+        subject: subject.to_owned(),
+        hears: true,
+        owners: owners.to_vec(),
+    }
+}
+
+/// What can be done to a service's stream as a whole.
+fn deeds_on_stream_of(service: &'static str) -> Vec<Deed> {
+    let stream = format!("VOUCH_{}", service.to_uppercase());
+    let mut deeds = vec![
+        ask(&[service], format!("vouch.{service}.v1.Anything")),
+        ask(&[PROVISIONER, AUDITOR], format!("$JS.API.STREAM.INFO.{stream}")),
+        ask(&[], format!("$JS.API.DIRECT.GET.{stream}.vouch.{service}.v1.Anything")),
+    ];
+    let makes = ["CREATE", "UPDATE"];
+    deeds.extend(makes.map(|api| ask(&[PROVISIONER], format!("$JS.API.STREAM.{api}.{stream}"))));
+    let harms = ["PURGE", "DELETE", "MSG.GET", "MSG.DELETE", "SNAPSHOT"];
+    deeds.extend(harms.map(|api| ask(&[], format!("$JS.API.STREAM.{api}.{stream}"))));
+    let looks = ["CONSUMER.CREATE", "CONSUMER.NAMES", "CONSUMER.LIST", "DIRECT.GET"];
+    deeds.extend(looks.map(|api| ask(&[], format!("$JS.API.{api}.{stream}"))));
+    for durable in SERVICES {
+        let consumer = format!("{stream}.{durable}");
+        deeds.push(ask(&[PROVISIONER], format!("$JS.API.CONSUMER.CREATE.{consumer}")));
+        deeds.push(ask(
+            &[],
+            format!("$JS.API.CONSUMER.CREATE.{consumer}.vouch.{service}.>"),
+        ));
+        deeds.push(ask(&[], format!("$JS.API.CONSUMER.DURABLE.CREATE.{consumer}")));
+    }
+    deeds
+}
+
+/// What can be done with a consumer: that of a service, or that with which the auditor reads.
+fn deeds_on_consumers() -> Vec<Deed> {
+    let mut deeds = Vec::new();
+    for stream in streams() {
+        let consumer = format!("{stream}.{AUDITOR}");
+        let makers = [PROVISIONER, AUDITOR];
+        deeds.push(ask(&makers, format!("$JS.API.CONSUMER.CREATE.{consumer}")));
+        let own = ["MSG.NEXT", "DELETE"];
+        deeds.extend(own.map(|api| ask(&[AUDITOR], format!("$JS.API.CONSUMER.{api}.{consumer}"))));
+        let others = ["INFO", "PAUSE", "RESET", "UNPIN"];
+        deeds.extend(others.map(|api| ask(&[], format!("$JS.API.CONSUMER.{api}.{consumer}"))));
     }
     for Subscription { stream, durable, .. } in subscriptions() {
-        let owner = SERVICES.into_iter().find(|service| *service == durable);
-        for api in ["INFO", "MSG.NEXT"] {
-            ask(owner, format!("$JS.API.CONSUMER.{api}.{stream}.{durable}"));
-        }
-        for api in ["DELETE", "PAUSE", "RESET", "UNPIN"] {
-            ask(None, format!("$JS.API.CONSUMER.{api}.{stream}.{durable}"));
-        }
-        ask(owner, format!("$JS.ACK.{stream}.{durable}.1.1.1.1.0"));
+        let owner: Vec<_> = SERVICES.into_iter().filter(|service| *service == durable).collect();
+        let own = ["INFO", "MSG.NEXT"];
+        deeds.extend(own.map(|api| ask(&owner, format!("$JS.API.CONSUMER.{api}.{stream}.{durable}"))));
+        let harms = ["DELETE", "PAUSE", "RESET", "UNPIN"];
+        deeds.extend(harms.map(|api| ask(&[], format!("$JS.API.CONSUMER.{api}.{stream}.{durable}"))));
+        deeds.push(ask(&owner, format!("$JS.ACK.{stream}.{durable}.1.1.1.1.0")));
     }
-    for user in SERVICES.into_iter().chain([PROVISIONER]) {
-        let subject = format!("_INBOX_{user}.>");
-        deeds.push(Deed {
-            subject,
-            hears: true,
-            owner: Some(user),
-        });
-    }
-    for subject in [
+    deeds
+}
+
+fn deeds() -> Vec<Deed> {
+    let mut deeds: Vec<Deed> = SERVICES.into_iter().flat_map(deeds_on_stream_of).collect();
+    let general = ["INFO", "STREAM.NAMES", "STREAM.LIST"];
+    deeds.extend(general.map(|api| ask(&[], format!("$JS.API.{api}"))));
+    deeds.extend(deeds_on_consumers());
+    let users = SERVICES.into_iter().chain([PROVISIONER, AUDITOR]);
+    deeds.extend(users.map(|user| hear(&[user], &format!("_INBOX_{user}.>"))));
+    let everything = [
         ">",
         "vouch.>",
         "_INBOX.>",
@@ -270,31 +309,26 @@ fn deeds() -> Vec<Deed> {
         "$JS.ACK.>",
         "$JS.EVENT.ADVISORY.>",
         "$SYS.>",
-    ] {
-        deeds.push(Deed {
-            subject: subject.to_owned(),
-            hears: true,
-            owner: None,
-        });
-    }
+    ];
+    deeds.extend(everything.map(|subject| hear(&[], subject)));
     deeds.sort_by_key(Deed::harm);
     deeds
 }
 
 /// A wildcard of one's own inbox is proven by every answer that comes there.
 fn is_own_inbox(deed: &Deed, user: &str) -> bool {
-    deed.hears && deed.owner == Some(user)
+    deed.hears && deed.owners.contains(&user)
 }
 
 #[tokio::test]
 async fn nats_refuses_each_user_what_is_not_theirs() {
     let (nats, nkeys) = guarded().await;
     let mut wrong = Vec::new();
-    for name in SERVICES.into_iter().chain([PROVISIONER]) {
+    for name in SERVICES.into_iter().chain([PROVISIONER, AUDITOR]) {
         let mut user = User::enter(&nats, Some(&nkeys), name).await;
         for deed in deeds().iter().filter(|deed| !is_own_inbox(deed, name)) {
             let may = user.may(deed).await;
-            if may != (deed.owner == Some(name)) {
+            if may != deed.owners.contains(&name) {
                 wrong.push(format!(
                     "{name}: {} ({})",
                     deed.subject,

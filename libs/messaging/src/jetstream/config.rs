@@ -23,6 +23,8 @@ pub struct NatsConfig {
     pub nkey_seed_file: String,
     /// Path of a file with the seed of the nkey with which streams and consumers are made.
     pub provisioning_nkey_seed_file: String,
+    /// Path of a file with the seed of the nkey with which streams are read from their beginning.
+    pub auditing_nkey_seed_file: String,
     /// Path of a PEM file with the authorities to trust, beside those of the system.
     pub ca_file: String,
     /// Path of a PEM file with the certificate to show to the server, and its chain; with `key_file`.
@@ -52,6 +54,7 @@ impl Default for NatsConfig {
             credentials_file: String::new(),
             nkey_seed_file: String::new(),
             provisioning_nkey_seed_file: String::new(),
+            auditing_nkey_seed_file: String::new(),
             ca_file: String::new(),
             certificate_file: String::new(),
             key_file: String::new(),
@@ -88,14 +91,24 @@ impl NatsConfig {
     /// The same with the identity that may make streams and consumers, where there is one of its own.
     #[must_use]
     pub fn for_provisioning(&self) -> Self {
-        if self.provisioning_nkey_seed_file.is_empty() {
+        self.with_seed(&self.provisioning_nkey_seed_file)
+    }
+
+    /// The same with the identity that may read streams from their beginning, where there is one of its own.
+    #[must_use]
+    pub fn for_auditing(&self) -> Self {
+        self.with_seed(&self.auditing_nkey_seed_file)
+    }
+
+    fn with_seed(&self, path: &str) -> Self {
+        if path.is_empty() {
             return self.clone();
         }
         Self {
             user: String::new(),
             password: String::new(),
             credentials_file: String::new(),
-            nkey_seed_file: self.provisioning_nkey_seed_file.clone(),
+            nkey_seed_file: path.to_owned(),
             ..self.clone()
         }
     }
@@ -159,6 +172,7 @@ impl fmt::Debug for NatsConfig {
             .field("credentials_file", &self.credentials_file)
             .field("nkey_seed_file", &self.nkey_seed_file)
             .field("provisioning_nkey_seed_file", &self.provisioning_nkey_seed_file)
+            .field("auditing_nkey_seed_file", &self.auditing_nkey_seed_file)
             .field("ca_file", &self.ca_file)
             .field("certificate_file", &self.certificate_file)
             .field("key_file", &self.key_file)
@@ -234,14 +248,19 @@ mod tests {
     }
 
     #[test]
-    fn provisioning_has_an_identity_of_its_own() {
+    fn provisioning_and_auditing_have_identities_of_their_own() {
         let config = NatsConfig {
             user: "joe".to_owned(),
             provisioning_nkey_seed_file: "maker.seed".to_owned(),
+            auditing_nkey_seed_file: "reader.seed".to_owned(),
             ..NatsConfig::default()
         };
-        let maker = config.for_provisioning();
+        let (maker, reader) = (config.for_provisioning(), config.for_auditing());
         assert_eq!((maker.user.as_str(), maker.nkey_seed_file.as_str()), ("", "maker.seed"));
+        assert_eq!(
+            (reader.user.as_str(), reader.nkey_seed_file.as_str()),
+            ("", "reader.seed")
+        );
         let alone = NatsConfig {
             provisioning_nkey_seed_file: String::new(),
             ..config

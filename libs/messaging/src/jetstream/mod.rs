@@ -33,8 +33,10 @@ use crate::{
 
 mod config;
 mod provision;
+mod replay;
 
 pub use config::NatsConfig;
+pub use replay::Replay;
 
 /// How long an answer from the server may take, a publish acknowledgement included.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -51,6 +53,10 @@ const PING: Duration = Duration::from_secs(5);
 
 /// Who makes streams and consumers: the name of its inbox, on which alone its permissions let it listen.
 pub const PROVISIONER: &str = "provisioner";
+
+/// Who may read streams from their beginning, as somebody who is no part of the work: also the name of the consumer that it
+/// makes for it.
+pub const AUDITOR: &str = "auditor";
 
 /// A connection to NATS that comes back by itself.
 pub struct JetStream {

@@ -47,7 +47,7 @@ impl JetStream {
         Ok(())
     }
 
-    async fn connected(&self) -> Result<(), BusError> {
+    pub(super) async fn connected(&self) -> Result<(), BusError> {
         // Whatever is asked for is done once the connection stands.
         match tokio::time::timeout(PATIENCE, self.client.flush()).await {
             Ok(Ok(())) => Ok(()),

@@ -4,8 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use async_nats::jetstream::{context::Context, stream::Stream};
 use futures::TryStreamExt;
-use vouch_messaging::{Bus, JetStream, NatsConfig, NewEvent, Router, dead_letter::Reason, outbox};
-use vouch_primitives::Uuid;
+use prost::{Message, Name};
+use vouch_messaging::{
+    AUDITOR, Bus, JetStream, NatsConfig, NewEvent, Router, Subscription, dead_letter::Reason, outbox,
+};
+use vouch_primitives::{Timestamp, Uuid};
 use vouch_testkit::{NatsServer, TestDatabase, eventually, on_both_databases};
 
 use crate::harness::{
@@ -18,6 +21,7 @@ on_both_databases! {
     nats_may_be_killed_under_load,
     nats_delivers_again_what_a_dead_consumer_had,
     nats_delivers_what_nobody_here_understands_and_it_is_parked,
+    nats_tells_all_again_to_whoever_reads_a_stream_from_its_beginning,
 }
 
 pub struct World {
@@ -264,4 +268,51 @@ async fn nats_without_room_for_a_stream_says_what_to_do() {
     ] {
         assert!(told.contains(part), "{told}");
     }
+}
+
+async fn nats_tells_all_again_to_whoever_reads_a_stream_from_its_beginning(database: TestDatabase) {
+    const EVENTS: i64 = 1_200;
+    let world = World::build(database).await;
+    let workers = world.workers();
+    let events: Vec<_> = (0..EVENTS)
+        .map(|amount| NewEvent::new(Uuid::from_u128(42), &EarningSettled { amount }))
+        .chain([NewEvent::new(Uuid::from_u128(42), &EarningReversed { amount: 1 })])
+        .collect();
+    append(&world.house.db, &events).await;
+    world.house.quiet(&world.bus).await;
+    let of = Subscription {
+        subjects: vec![EarningSettled::full_name()],
+        ..subscription()
+    };
+    let auditor = connect(&world.nats, AUDITOR).await;
+    // One that was left in the middle is no hindrance.
+    let mut dead = auditor.replay(&of).await.expect("begun");
+    assert_eq!(dead.next(700).await.expect("some").len(), 700);
+    let mut replay = auditor.replay(&of).await.expect("begun anew");
+    assert_eq!(replay.left(), u64::try_from(EVENTS).expect("few"));
+    let mut read = Vec::new();
+    loop {
+        let piece = replay.next(500).await.expect("a piece");
+        if piece.is_empty() {
+            break;
+        }
+        read.extend(
+            piece
+                .into_iter()
+                .map(|delivery| delivery.event.expect("an event").payload),
+        );
+    }
+    let amount = |payload: bytes::Bytes| EarningSettled::decode(payload).expect("one").amount;
+    let mut amounts: Vec<_> = read.into_iter().map(amount).collect();
+    amounts.sort_unstable();
+    assert_eq!(amounts, (0..EVENTS).collect::<Vec<_>>());
+    assert!(replay.held_since() > Timestamp::EPOCH, "the stream is young");
+    auditor.end_replay(&of).await.expect("ended");
+    auditor.end_replay(&of).await.expect("which is so already");
+    let lag = world.bus.lag(&subscription()).await.expect("a lag");
+    assert!(
+        lag.is_zero() && lag.redelivered == 0,
+        "nobody's work was touched: {lag:?}"
+    );
+    stop(workers).await;
 }

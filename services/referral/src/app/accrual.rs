@@ -150,7 +150,7 @@ fn people(people: impl Iterator<Item = PersonId>) -> BTreeSet<PersonId> {
     people.collect()
 }
 
-fn parse_earning(event: &EarningSettled) -> Result<Earning, Violations> {
+pub(super) fn parse_earning(event: &EarningSettled) -> Result<Earning, Violations> {
     let mut fields = Fields::new();
     let id = fields.id("earning_id", &event.earning_id);
     let person = fields.id("person_id", &event.person_id);
@@ -179,7 +179,7 @@ fn parse_earning(event: &EarningSettled) -> Result<Earning, Violations> {
     })
 }
 
-fn parse_reversal(event: &EarningReversed) -> Result<Reversal, Violations> {
+pub(super) fn parse_reversal(event: &EarningReversed) -> Result<Reversal, Violations> {
     let mut fields = Fields::new();
     let id = fields.id("reversal_id", &event.reversal_id);
     let earning = fields.id("earning_id", &event.earning_id);
@@ -200,7 +200,7 @@ fn parse_reversal(event: &EarningReversed) -> Result<Reversal, Violations> {
     })
 }
 
-fn parse_reinstatement(event: &EarningReinstated) -> Result<Reversal, Violations> {
+pub(super) fn parse_reinstatement(event: &EarningReinstated) -> Result<Reversal, Violations> {
     let mut fields = Fields::new();
     let id = fields.id("reinstatement_id", &event.reinstatement_id);
     let earning = fields.id("earning_id", &event.earning_id);

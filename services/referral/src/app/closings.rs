@@ -23,11 +23,7 @@ impl App {
     /// # Errors
     /// If an event is bad, or the database fails.
     pub async fn on_accounts_closed(&self, txn: &Txn, facts: &[Fact<AccountClosed>]) -> Result<(), Error> {
-        let changes = facts.iter().map(|fact| {
-            let mut fields = Fields::new();
-            let at = fields.time("close_time", fact.body.close_time.as_ref());
-            parse(fields, &fact.body.person_id, at, false)
-        });
+        let changes = facts.iter().map(|fact| parse_closed(&fact.body));
         self.note_accounts(txn, &changes.collect::<Result<Vec<_>, _>>()?).await
     }
 
@@ -36,11 +32,7 @@ impl App {
     /// # Errors
     /// If an event is bad, or the database fails.
     pub async fn on_accounts_reopened(&self, txn: &Txn, facts: &[Fact<AccountReopened>]) -> Result<(), Error> {
-        let changes = facts.iter().map(|fact| {
-            let mut fields = Fields::new();
-            let at = fields.time("reopen_time", fact.body.reopen_time.as_ref());
-            parse(fields, &fact.body.person_id, at, true)
-        });
+        let changes = facts.iter().map(|fact| parse_reopened(&fact.body));
         self.note_accounts(txn, &changes.collect::<Result<Vec<_>, _>>()?).await
     }
 
@@ -72,6 +64,18 @@ pub(super) async fn end_windows(
         }
     }
     Ok(())
+}
+
+pub(super) fn parse_closed(event: &AccountClosed) -> Result<AccountChange, Violations> {
+    let mut fields = Fields::new();
+    let at = fields.time("close_time", event.close_time.as_ref());
+    parse(fields, &event.person_id, at, false)
+}
+
+pub(super) fn parse_reopened(event: &AccountReopened) -> Result<AccountChange, Violations> {
+    let mut fields = Fields::new();
+    let at = fields.time("reopen_time", event.reopen_time.as_ref());
+    parse(fields, &event.person_id, at, true)
 }
 
 fn parse(mut fields: Fields, person: &str, at: Option<Timestamp>, open: bool) -> Result<AccountChange, Violations> {

@@ -78,7 +78,7 @@ impl App {
     }
 }
 
-fn parse_started(event: &ContractStarted) -> Result<ContractNews, Violations> {
+pub(super) fn parse_started(event: &ContractStarted) -> Result<ContractNews, Violations> {
     let mut fields = Fields::new();
     let ids = (
         fields.id("contract_id", &event.contract_id),
@@ -100,7 +100,7 @@ fn parse_started(event: &ContractStarted) -> Result<ContractNews, Violations> {
     })
 }
 
-fn parse_ended(event: &ContractEnded) -> Result<ContractNews, Violations> {
+pub(super) fn parse_ended(event: &ContractEnded) -> Result<ContractNews, Violations> {
     let mut fields = Fields::new();
     let ids = (
         fields.id("contract_id", &event.contract_id),

@@ -28,6 +28,7 @@ pub mod signals;
 pub mod standing;
 pub mod statement;
 pub mod terms;
+pub mod told;
 pub mod touching;
 
 use sha2::{Digest, Sha256};

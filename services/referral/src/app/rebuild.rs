@@ -15,11 +15,16 @@ use vouch_proto::referral::v1::{
 };
 use vouch_storage::{Txn, timers};
 
-use super::{App, attribution::WINDOW_END, books};
+use super::{
+    App,
+    attribution::WINDOW_END,
+    books,
+    told::{self, Known, Streamed},
+};
 use crate::{
     domain::{Difference, Facts, RewardKind, Standing, Tie},
     error::Error,
-    store::{self, earnings::Scope, ties::Loaded},
+    store::{self, ties::Loaded},
 };
 
 /// So many people's ties are computed in one transaction.
@@ -34,6 +39,8 @@ pub struct Rebuild {
     app: App,
     run: Uuid,
     begin_epoch: bool,
+    /// Since when the streams hold all, where what they hold is what counts.
+    held_since: Option<Timestamp>,
     epoch: i64,
     after: Option<PersonId>,
     progress: Progress,
@@ -72,6 +79,7 @@ impl App {
             app: self.clone(),
             run,
             begin_epoch,
+            held_since: None,
             epoch,
             after: None,
             progress: Progress {
@@ -88,6 +96,28 @@ impl App {
 }
 
 impl Rebuild {
+    /// Keeps events of the streams, and names those that cannot be read. Until [`Self::all_told`] nothing is computed.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn take_told(&mut self, events: &[Streamed]) -> Result<Vec<Part>, Error> {
+        let run = self.run;
+        let keep = |txn: Arc<Txn>| async move { told::keep(&txn, run, events).await };
+        let unreadable = self.app.commands.db().write_tx(keep).await?;
+        Ok(self.told(&unreadable))
+    }
+
+    /// All has come that the streams hold, and this is since when they hold all.
+    pub const fn all_told(&mut self, held_since: Timestamp) {
+        self.held_since = Some(held_since);
+    }
+
+    /// Differences, which are counted.
+    fn told(&mut self, differences: &[(Uuid, Difference)]) -> Vec<Part> {
+        self.differences += u64::try_from(differences.len()).unwrap_or(u64::MAX);
+        differences.iter().map(|(id, it)| to_wire(*id, it)).collect()
+    }
+
     /// The next parts of the answer; `None` after the end.
     ///
     /// # Errors
@@ -114,8 +144,7 @@ impl Rebuild {
         for (hash, lines) in [(&mut self.live, &piece.live), (&mut self.rebuilt, &piece.rebuilt)] {
             lines.iter().for_each(|line| hash.update(format!("{line}\n")));
         }
-        let mut parts: Vec<_> = piece.differences.iter().map(|(id, it)| to_wire(*id, it)).collect();
-        self.differences += u64::try_from(parts.len()).unwrap_or(u64::MAX);
+        let mut parts = self.told(&piece.differences);
         parts.push(Part::Progress(self.progress));
         Ok(Some(parts))
     }
@@ -125,8 +154,15 @@ impl Rebuild {
         store::people::lock(txn, people).await?;
         let mut ties = store::ties::of_people(txn, people).await?;
         ties.sort_by_key(|loaded| loaded.tie.id);
-        let rebuilt = self.rebuilt(txn, now, people, &ties).await?;
-        let mut piece = Piece::default();
+        let known = match self.held_since {
+            None => told::stored(txn, people).await?,
+            Some(since) => told::streamed(txn, self.run, people, since).await?,
+        };
+        let rebuilt = self.rebuilt(txn, now, &known, &ties).await?;
+        let mut piece = Piece {
+            differences: known.differences,
+            ..Piece::default()
+        };
         for (loaded, rebuilt) in ties.iter_mut().zip(rebuilt) {
             let live = mem::replace(&mut loaded.tie, rebuilt);
             piece.ties += 1;
@@ -142,25 +178,16 @@ impl Rebuild {
     }
 
     /// The ties as they come out of the facts, through the tables beside those in use.
-    async fn rebuilt(
-        &self,
-        txn: &Txn,
-        now: Timestamp,
-        people: &BTreeSet<PersonId>,
-        ties: &[Loaded],
-    ) -> Result<Vec<Tie>, Error> {
-        let movements = store::earnings::movements(txn, people, &Scope::All).await?;
-        let hired = store::contracts::hired(txn, people).await?;
-        let accounts = store::standing::accounts(txn, people).await?;
+    async fn rebuilt(&self, txn: &Txn, now: Timestamp, known: &Known, ties: &[Loaded]) -> Result<Vec<Tie>, Error> {
         let waiting = timers::list(txn, Some(WINDOW_END), None, WAITING).await?;
         let waiting: BTreeSet<_> = waiting.iter().filter(|it| it.due <= now).map(|it| it.key).collect();
         let open = Standing::default();
         let mut rebuilt = Vec::with_capacity(ties.len());
         for Loaded { tie, .. } in ties {
             let facts = Facts {
-                movements: movements.get(&tie.payee).map_or(&[][..], Vec::as_slice),
-                hired: hired.contains(&tie.payee),
-                account: accounts.get(&tie.payee).unwrap_or(&open),
+                movements: known.movements.get(&tie.payee).map_or(&[][..], Vec::as_slice),
+                hired: known.hired.contains(&tie.payee),
+                account: known.accounts.get(&tie.payee).unwrap_or(&open),
                 window_waits: waiting.contains(&tie.id),
             };
             rebuilt.push(tie.rebuild(&facts, now)?);
@@ -196,6 +223,19 @@ impl Rebuild {
         Ok(outbox::append(txn, now, &events).await?)
     }
 
+    /// Gives the run up unless it is over, and forgets what was written beside the books.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn abandon(&mut self) -> Result<(), Error> {
+        if mem::replace(&mut self.over, true) {
+            return Ok(());
+        }
+        let run = self.run;
+        let end = |txn: Arc<Txn>| async move { Ok(store::rebuilt::end(&txn, run).await?) };
+        self.app.commands.db().write_tx(end).await
+    }
+
     /// Compares the funds, and forgets what was written beside the books.
     async fn end(&mut self) -> Result<Vec<Part>, Error> {
         let (run, mends) = (self.run, self.begin_epoch);
@@ -224,10 +264,9 @@ impl Rebuild {
                 live: live.to_string(),
                 rebuilt: rebuilt.to_string(),
             };
-            to_wire(referrer.as_uuid(), &difference)
+            (referrer.as_uuid(), difference)
         };
-        let mut parts: Vec<_> = wrong.into_iter().map(fund).collect();
-        self.differences += u64::try_from(parts.len()).unwrap_or(u64::MAX);
+        let mut parts = self.told(&wrong.into_iter().map(fund).collect::<Vec<_>>());
         parts.push(Part::End(End {
             ties: self.ties,
             differences: self.differences,

@@ -14,8 +14,8 @@ use vouch_proto::{
 };
 use vouch_runtime::grpc::{parse_mutation, status};
 
-use super::imports;
-use crate::app::App;
+use super::{imports, streamed};
+use crate::app::{App, rebuild::Rebuild};
 
 /// How many of these go on at a time.
 const AT_ONCE: usize = 1;
@@ -74,6 +74,21 @@ impl Books {
     }
 }
 
+/// Goes through the books, as long as somebody is there to hear what comes out.
+async fn tell_all(
+    rebuild: &mut Rebuild,
+    told: &mpsc::Sender<Result<pb::RebuildResponse, Status>>,
+) -> Result<(), Status> {
+    while let Some(parts) = rebuild.next().await? {
+        for part in parts {
+            if !tell(told, pb::RebuildResponse { part: Some(part) }).await {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Whether somebody is there to hear it.
 pub(super) async fn tell<R>(told: &mpsc::Sender<Result<R, Status>>, answer: R) -> bool {
     matches!(timeout(IDLE, told.send(Ok(answer))).await, Ok(Ok(())))
@@ -82,6 +97,7 @@ pub(super) async fn tell<R>(told: &mpsc::Sender<Result<R, Status>>, answer: R) -
 #[tonic::async_trait]
 impl books_service_server::BooksService for Books {
     type RebuildStream = Parts<pb::RebuildResponse>;
+    type RebuildFromStreamsStream = Parts<pb::RebuildFromStreamsResponse>;
     type ReconcileRewardsStream = Parts<pb::ReconcileRewardsResponse>;
     type ImportBooksStream = Parts<pb::ImportBooksResponse>;
 
@@ -90,15 +106,21 @@ impl books_service_server::BooksService for Books {
         let app = self.app.clone();
         let stream = self.stream(|told| async move {
             let mut rebuild = app.rebuild(key.id, begin_epoch).await?;
-            while let Some(parts) = rebuild.next().await? {
-                for part in parts {
-                    if !tell(&told, pb::RebuildResponse { part: Some(part) }).await {
-                        return Ok(());
-                    }
-                }
-            }
-            Ok(())
+            let outcome = tell_all(&mut rebuild, &told).await;
+            // Who asked may have left.
+            rebuild.abandon().await?;
+            outcome
         })?;
+        Ok(Response::new(stream))
+    }
+
+    async fn rebuild_from_streams(
+        &self,
+        request: Request<Streaming<pb::RebuildFromStreamsRequest>>,
+    ) -> Result<Response<Self::RebuildFromStreamsStream>, Status> {
+        let app = self.app.clone();
+        let begun = streamed::receive_first(request.into_inner()).await?;
+        let stream = self.stream(|told| async move { streamed::run(&app, begun, &told).await })?;
         Ok(Response::new(stream))
     }
 

@@ -13,6 +13,7 @@ mod programme;
 mod screening;
 mod signals;
 mod statements;
+mod streamed;
 
 use tonic::{Request, Response, Status};
 use vouch_proto::referral::v1::{self as pb, referral_service_server};

@@ -17,6 +17,7 @@ mod m20261130_000124_referral_signal;
 mod m20261130_000130_referral_statement;
 mod m20261130_000131_referral_rebuild;
 mod m20261130_000132_referral_paid_before;
+mod m20261201_000140_referral_told;
 mod m20261201_000141_referral_release_order;
 
 /// All migrations that the referral database needs.
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000130_referral_statement::Migration),
             Box::new(m20261130_000131_referral_rebuild::Migration),
             Box::new(m20261130_000132_referral_paid_before::Migration),
+            Box::new(m20261201_000140_referral_told::Migration),
             Box::new(m20261201_000141_referral_release_order::Migration),
         ];
         [

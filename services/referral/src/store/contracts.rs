@@ -101,6 +101,31 @@ pub async fn of_accounts(
     Ok(found)
 }
 
+/// What is known of the contracts of some people.
+///
+/// # Errors
+/// If the database fails.
+pub async fn of_people(
+    conn: &impl ConnectionTrait,
+    people: &BTreeSet<PersonId>,
+) -> Result<Vec<ContractNews>, StorageError> {
+    let people: Vec<_> = people.iter().map(|id| id.as_uuid()).collect();
+    let mut found = Vec::new();
+    for chunk in people.chunks(ROWS) {
+        let theirs = Column::PersonId.is_in(chunk.iter().copied());
+        let rows = Entity::find().filter(theirs).all(conn).await?;
+        found.extend(rows.into_iter().map(|row| ContractNews {
+            id: ContractId::from_uuid(row.id),
+            client: ClientId::from_uuid(row.client_id),
+            person: PersonId::from_uuid(row.person_id),
+            account: AccountId::from_uuid(row.account_id),
+            began: row.began_at.map(Timestamp::from_micros),
+            ended: row.ended_at.map(Timestamp::from_micros),
+        }));
+    }
+    Ok(found)
+}
+
 /// Those of some people who have had a contract.
 ///
 /// # Errors

@@ -213,6 +213,38 @@ pub async fn movements(
     people: &BTreeSet<PersonId>,
     scope: &Scope,
 ) -> Result<HashMap<PersonId, Vec<Movement>>, StorageError> {
+    let earnings = of_people(conn, people, scope).await?;
+    let reversals = reversals_of(conn, &earnings.keys().copied().collect()).await?;
+    Ok(movements_of(&earnings, &reversals))
+}
+
+/// What moves by earnings, and by reversals as far as their earnings are among them; by who had earned it.
+#[must_use]
+pub fn movements_of<'r>(
+    earnings: &HashMap<EarningId, Earning>,
+    reversals: impl IntoIterator<Item = &'r Reversal>,
+) -> HashMap<PersonId, Vec<Movement>> {
+    let mut found: HashMap<PersonId, Vec<Movement>> = HashMap::new();
+    for earning in earnings.values() {
+        found.entry(earning.person).or_default().push(earning.movement());
+    }
+    for reversal in reversals {
+        if let Some(earning) = earnings.get(&reversal.earning) {
+            found.entry(earning.person).or_default().push(earning.less(reversal));
+        }
+    }
+    found
+}
+
+/// What some people have earned, as far as it is in the scope.
+///
+/// # Errors
+/// If the database fails.
+pub async fn of_people(
+    conn: &impl ConnectionTrait,
+    people: &BTreeSet<PersonId>,
+    scope: &Scope,
+) -> Result<HashMap<EarningId, Earning>, StorageError> {
     let people: Vec<_> = people.iter().map(|id| id.as_uuid()).collect();
     let mut earnings: HashMap<EarningId, Earning> = HashMap::new();
     for chunk in people.chunks(ROWS) {
@@ -232,17 +264,7 @@ pub async fn movements(
             earnings.insert(earning.id, earning);
         }
     }
-    let reversals = reversals_of(conn, &earnings.keys().copied().collect()).await?;
-    let mut found: HashMap<PersonId, Vec<Movement>> = HashMap::new();
-    for earning in earnings.values() {
-        found.entry(earning.person).or_default().push(earning.movement());
-    }
-    for reversal in reversals {
-        if let Some(earning) = earnings.get(&reversal.earning) {
-            found.entry(earning.person).or_default().push(earning.less(&reversal));
-        }
-    }
-    Ok(found)
+    Ok(earnings)
 }
 
 /// All reversals of some earnings, parked ones too.

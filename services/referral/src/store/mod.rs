@@ -25,6 +25,7 @@ pub mod standing;
 pub mod statement_keys;
 pub mod suppressions;
 pub mod ties;
+pub mod told;
 pub mod touches;
 pub mod vanity;
 

@@ -158,22 +158,42 @@ pub async fn accounts(
     conn: &impl ConnectionTrait,
     people: &BTreeSet<PersonId>,
 ) -> Result<HashMap<PersonId, Standing>, StorageError> {
-    let people: Vec<_> = people.iter().map(|id| id.as_uuid()).collect();
+    Ok(by_person(account_changes(conn, people).await?))
+}
+
+/// When accounts were open, by their changes in any order.
+#[must_use]
+pub fn by_person(told: impl IntoIterator<Item = AccountChange>) -> HashMap<PersonId, Standing> {
     let mut changes: HashMap<PersonId, Vec<(Timestamp, bool)>> = HashMap::new();
-    for chunk in people.chunks(ROWS) {
-        let wanted = account_change::Column::PersonId.is_in(chunk.iter().copied());
-        for row in account_change::Entity::find().filter(wanted).all(conn).await? {
-            let change = (Timestamp::from_micros(row.changed_at), row.open);
-            changes
-                .entry(PersonId::from_uuid(row.person_id))
-                .or_default()
-                .push(change);
-        }
+    for change in told {
+        changes.entry(change.person).or_default().push((change.at, change.open));
     }
-    Ok(changes
+    changes
         .into_iter()
         .map(|(id, changes)| (id, Standing::of(changes)))
-        .collect())
+        .collect()
+}
+
+/// When the accounts of some people were closed or opened again.
+///
+/// # Errors
+/// If the database fails.
+pub async fn account_changes(
+    conn: &impl ConnectionTrait,
+    people: &BTreeSet<PersonId>,
+) -> Result<Vec<AccountChange>, StorageError> {
+    let people: Vec<_> = people.iter().map(|id| id.as_uuid()).collect();
+    let mut found = Vec::new();
+    for chunk in people.chunks(ROWS) {
+        let wanted = account_change::Column::PersonId.is_in(chunk.iter().copied());
+        let rows = account_change::Entity::find().filter(wanted).all(conn).await?;
+        found.extend(rows.into_iter().map(|row| AccountChange {
+            person: PersonId::from_uuid(row.person_id),
+            at: Timestamp::from_micros(row.changed_at),
+            open: row.open,
+        }));
+    }
+    Ok(found)
 }
 
 /// Notes that a person and a client are related, and returns whether that is new.

@@ -55,7 +55,7 @@ async fn rebuild(house: &House, begin_epoch: bool) -> Rebuilt {
     house.quiet().await;
     let end = end.expect("an end");
     assert_eq!(end.differences, u64::try_from(differences.len()).expect("few"));
-    for table in ["rebuild_run", "rebuilt_total", "rebuilt_pending"] {
+    for table in ["rebuild_run", "rebuilt_total", "rebuilt_pending", "told_event"] {
         assert_eq!(house.count(table).await, 0, "nothing is left in {table}");
     }
     Rebuilt {
@@ -75,7 +75,7 @@ pub async fn is_right(house: &House, when: &str) -> End {
 }
 
 /// Rosa under the standard terms, with all that may happen to people she vouched for.
-async fn all_that_happens(database: &TestDatabase) -> (House, Rosa, Vec<Person>) {
+pub async fn all_that_happens(database: &TestDatabase) -> (House, Rosa, Vec<Person>) {
     let house = House::start(database, JOINED).await;
     let rosa = house.referrer().await;
     let early = Person::new();

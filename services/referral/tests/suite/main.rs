@@ -14,6 +14,7 @@ mod played;
 mod programme;
 mod signals;
 mod statements;
+mod streamed;
 mod touches;
 
 use std::time::Duration;

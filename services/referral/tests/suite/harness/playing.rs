@@ -1,7 +1,9 @@
 //! What people do with the programme, and what they see of it.
 
+use std::time::Duration;
+
 use tonic::Status;
-use vouch_messaging::Envelope;
+use vouch_messaging::{Bus, Envelope, Subscription};
 use vouch_primitives::{ClientId, ContractId, RequestId};
 use vouch_proto::{
     convert::to_wire_time,
@@ -43,6 +45,22 @@ impl House {
             Ok::<_, vouch_storage::StorageError>(())
         };
         self.db.write_tx(change).await.expect("changed");
+    }
+
+    /// What the others have told of these types, as their streams hold it.
+    pub async fn streamed(&self, event_types: &[String]) -> Vec<Envelope> {
+        let mut events = Vec::new();
+        for producer in ["payments", "onboarding"] {
+            let from = Subscription {
+                producer: format!("vouch.{producer}"),
+                stream: format!("VOUCH_{}", producer.to_uppercase()),
+                durable: format!("auditor of run {}", RequestId::new()),
+                subjects: event_types.to_vec(),
+            };
+            let pulled = self.bus.pull(&from, usize::MAX, Duration::ZERO).await.expect("pulled");
+            events.extend(pulled.into_iter().map(|delivery| delivery.event.expect("well formed")));
+        }
+        events
     }
 
     /// What payments says that it has posted in all.
