@@ -195,8 +195,8 @@ fn sqlite_options(config: &DatabaseConfig, connections: u32, read_only: bool) ->
                 // The pages that a large batch touches stay in memory, and are copied from the log into the file less
                 // often than they change.
                 options
-                    .pragma("cache_size", "-32768")
-                    .pragma("wal_autocheckpoint", "4000")
+                    .pragma("cache_size", "-65536")
+                    .pragma("wal_autocheckpoint", "8000")
             }
         });
     options

@@ -132,6 +132,7 @@ impl From<Error> for Status {
             Error::Charge(ChargeError::NotFailed { .. }) => refused("CHARGE_NOT_FAILED"),
             Error::ClientPayment(ClientPaymentError::TooMuch { .. }) => refused("CLIENT_OWES_LESS"),
             Error::ClientPayment(ClientPaymentError::InFuture) => refused("CLIENT_PAYMENT_IN_FUTURE"),
+            Error::ClientPayment(ClientPaymentError::Undone) => refused("CLIENT_PAYMENT_UNDONE"),
             Error::ClientPayment(ClientPaymentError::Exists) => refused("CLIENT_PAYMENT_EXISTS"),
             Error::ClientRefund(ClientRefundError::NotRefused { .. }) => refused("CLIENT_REFUND_NOT_REFUSED"),
             Error::Chargeback(ChargebackError::Exists) => refused("CHARGEBACK_EXISTS"),

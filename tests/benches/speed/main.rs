@@ -181,29 +181,38 @@ async fn stored(report: &mut Report, size: &Size, scene: &Scene, engine: Engine)
     Ok(())
 }
 
-/// The Monday close and its database by itself, in turn.
+/// The Monday close and its database by itself, in turn. The first close comes before anything was recorded, so that the memory it
+/// takes is its own.
 async fn monday(report: &mut Report, size: &Size, engine: Engine) -> Result<(), Error> {
     let worked = monday::Worked::new(size.contracts)?;
+    let busy = load();
+    let first = monday::close(engine, &worked, None).await?;
+    let memory = [(first.memory, busy.clone())];
+    let (mut whole, mut alone) = (vec![(first.took, busy)], Vec::new());
     let tape = Arc::new(Tape::default());
     monday::close(engine, &worked, Some(&tape)).await?;
     let batches = monday::batches(&tape);
-    drop(tape);
     let transactions = batches.iter().filter(|batch| batch.len() > 1).count();
-    let (mut whole, mut alone, mut memory) = (Vec::new(), Vec::new(), Vec::new());
     // Two are enough of what takes minutes.
-    for _ in 0..size.runs.min(2) {
+    for run in 0..size.runs.min(2) {
+        if run > 0 {
+            let busy = load();
+            whole.push((monday::close(engine, &worked, None).await?.took, busy));
+        }
         let busy = load();
-        let closed = monday::close(engine, &worked, None).await?;
-        whole.push((closed.took, busy.clone()));
-        memory.push((closed.memory, busy));
-        let busy = load();
-        alone.push((monday::replay(engine, &worked, batches.clone()).await?, busy));
+        // What a transaction has done that was tried again is on the tape twice, and such a tape cannot be played.
+        match monday::replay(engine, &worked, batches.clone()).await {
+            Ok(took) => alone.push((took, busy)),
+            Err(error) => eprintln!("the tape cannot be played: {error}"),
+        }
     }
     let database = engine.to_string();
     report.rate("monday close, contracts", &database, size.contracts, &whole);
-    let what = format!("database alone, {transactions} transactions");
-    report.rate(&what, &database, size.contracts, &alone);
-    report.compare();
+    if !alone.is_empty() {
+        let what = format!("database alone, {transactions} transactions");
+        report.rate(&what, &database, size.contracts, &alone);
+        report.compare();
+    }
     report.memory("monday close, memory", &database, &memory);
     Ok(())
 }

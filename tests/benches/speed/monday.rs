@@ -216,7 +216,8 @@ pub async fn replay(engine: Engine, worked: &Worked, batches: Vec<Vec<Statement>
     let begin = Instant::now();
     for batch in batches {
         match <[Statement; 1]>::try_from(batch) {
-            Ok([look]) => drop(db.reader().query_all_raw(look).await?),
+            Ok([look]) if look.sql.starts_with("SELECT") => drop(db.reader().query_all_raw(look).await?),
+            Ok(one) => apply(&db, one.into()).await?,
             Err(batch) => apply(&db, batch).await?,
         }
     }

@@ -8,7 +8,7 @@ use async_nats::jetstream::{
 };
 use futures::StreamExt;
 use tokio::time::timeout;
-use vouch_primitives::Timestamp;
+use vouch_primitives::{Clock, SystemClock, Timestamp};
 
 use super::{ANSWER, AUDITOR, JetStream, delivery};
 use crate::{BusError, Delivery, Subscription};
@@ -19,7 +19,12 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 /// What a stream holds, piece by piece.
 pub struct Replay {
     consumer: PullConsumer,
-    left: u64,
+    /// How many messages there were in the beginning.
+    messages: u64,
+    /// The last place that was read.
+    read: u64,
+    /// The last place of the stream in the beginning.
+    end: u64,
     held_since: Timestamp,
 }
 
@@ -31,15 +36,6 @@ impl JetStream {
     /// If there is no connection within 10 s, no such stream, or the server refuses.
     pub async fn replay(&self, of: &Subscription) -> Result<Replay, BusError> {
         self.connected().await?;
-        let stream = self.context.get_stream(&of.stream).await;
-        let stream = stream.map_err(|error| BusError::failed("cannot look up the stream")(error.into()))?;
-        let info = stream.cached_info();
-        // A stream that has lost nothing yet holds all since it was made.
-        let since = match info.state.first_sequence {
-            0 | 1 => info.created,
-            _ => info.state.first_timestamp,
-        };
-        let micros = i64::try_from(since.unix_timestamp_nanos() / 1_000).unwrap_or(0);
         self.end_replay(of).await?;
         let config = pull::Config {
             name: Some(AUDITOR.to_owned()),
@@ -53,10 +49,23 @@ impl JetStream {
         };
         let made = self.context.create_consumer_on_stream(config, &of.stream).await;
         let consumer = made.map_err(|error| BusError::failed("cannot make a consumer to read with")(error.into()))?;
+        // Looked at afterwards: what has gone by then is not counted on.
+        let stream = self.context.get_stream(&of.stream).await;
+        let stream = stream.map_err(|error| BusError::failed("cannot look up the stream")(error.into()))?;
+        let (info, state) = (stream.cached_info(), &stream.cached_info().state);
+        let at = |nanos: i128| Timestamp::from_micros(i64::try_from(nanos / 1_000).unwrap_or(0));
+        let held_since = match (state.first_sequence, state.messages) {
+            // A stream that has lost nothing yet holds all since it was made.
+            (0 | 1, _) => at(info.created.unix_timestamp_nanos()),
+            (_, 0) => SystemClock.now(),
+            _ => at(state.first_timestamp.unix_timestamp_nanos()),
+        };
         Ok(Replay {
-            left: consumer.cached_info().num_pending,
+            messages: consumer.cached_info().num_pending,
             consumer,
-            held_since: Timestamp::from_micros(micros),
+            read: 0,
+            end: state.last_sequence,
+            held_since,
         })
     }
 
@@ -77,10 +86,10 @@ impl JetStream {
 }
 
 impl Replay {
-    /// How many messages are still to come.
+    /// How many messages there were in the beginning.
     #[must_use]
-    pub const fn left(&self) -> u64 {
-        self.left
+    pub const fn messages(&self) -> u64 {
+        self.messages
     }
 
     /// Since when the stream has lost nothing.
@@ -89,30 +98,34 @@ impl Replay {
         self.held_since
     }
 
-    /// The next messages, in the order of the stream; none when all were read that were there in the beginning.
+    /// The next messages, in the order of the stream; none when all were read that were there in the beginning. What expires
+    /// meanwhile is left out.
     ///
     /// # Errors
-    /// If the server does not answer, or what comes is no delivery.
+    /// If the server does not answer, what comes is no delivery, or somebody else has begun to read the stream.
     pub async fn next(&mut self, max: usize) -> Result<Vec<Delivery>, BusError> {
-        let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(max);
-        if wanted == 0 {
-            return Ok(Vec::new());
+        let mut read = Vec::new();
+        if self.read >= self.end {
+            return Ok(read);
         }
         let failed = |error| BusError::failed("cannot read the stream")(error);
-        let fetch = self.consumer.fetch().max_messages(wanted).expires(ANSWER);
+        // The server answers at once with what there is.
+        let fetch = self.consumer.fetch().max_messages(max);
         let mut messages = fetch.messages().await.map_err(|error| failed(error.into()))?;
-        let mut read = Vec::with_capacity(wanted);
-        while read.len() < wanted {
-            match timeout(ANSWER, messages.next()).await {
-                Ok(Some(message)) => read.push(delivery(message.map_err(failed)?)?),
+        loop {
+            let message = match timeout(ANSWER, messages.next()).await {
+                Ok(Some(message)) => delivery(message.map_err(failed)?)?,
                 Ok(None) => break,
                 Err(_) => return Err(BusError::TimedOut),
+            };
+            if message.sequence <= self.read {
+                return Err(failed("somebody else has begun to read it".into()));
+            }
+            self.read = message.sequence;
+            if message.sequence <= self.end {
+                read.push(message);
             }
         }
-        if read.is_empty() {
-            return Err(BusError::TimedOut);
-        }
-        self.left -= u64::try_from(read.len()).unwrap_or(u64::MAX).min(self.left);
         Ok(read)
     }
 }

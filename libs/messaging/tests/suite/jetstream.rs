@@ -289,7 +289,10 @@ async fn nats_tells_all_again_to_whoever_reads_a_stream_from_its_beginning(datab
     let mut dead = auditor.replay(&of).await.expect("begun");
     assert_eq!(dead.next(700).await.expect("some").len(), 700);
     let mut replay = auditor.replay(&of).await.expect("begun anew");
-    assert_eq!(replay.left(), u64::try_from(EVENTS).expect("few"));
+    assert_eq!(replay.messages(), u64::try_from(EVENTS).expect("few"));
+    let stolen = dead.next(10).await;
+    assert!(stolen.is_err(), "one reads at a time: {stolen:?}");
+    let mut replay = auditor.replay(&of).await.expect("begun anew");
     let mut read = Vec::new();
     loop {
         let piece = replay.next(500).await.expect("a piece");

@@ -26,6 +26,13 @@ pub struct RecordClientPayment {
     pub received_at: Option<Timestamp>,
 }
 
+/// Undoes a payment that was a mistake, or has bounced.
+#[derive(Clone, Copy, Debug)]
+pub struct UndoClientPayment {
+    /// Which one.
+    pub client_payment_id: ClientPaymentId,
+}
+
 impl App {
     /// Writes a payment down, and books it.
     ///
@@ -45,6 +52,7 @@ impl App {
                 reference: command.reference.clone(),
                 received_at: command.received_at.unwrap_or(now),
                 recorded_at: now,
+                undone_at: None,
             };
             if payment.received_at > now {
                 return Err(ClientPaymentError::InFuture.into());
@@ -63,6 +71,37 @@ impl App {
             Ok(pb::RecordClientPaymentResponse {
                 payment: Some(payment.into()),
                 still_owed: Some(book.owed_for_rewards(client, currency)?.into()),
+            })
+        };
+        self.commands.once(key, work).await
+    }
+
+    /// Undoes a payment.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::ClientPayment`].
+    pub async fn undo_client_payment(
+        &self,
+        key: &RequestKey,
+        command: UndoClientPayment,
+    ) -> Result<pb::UndoClientPaymentResponse, Error> {
+        let id = command.client_payment_id;
+        let not_found = || Error::not_found("client_payment", id.as_uuid());
+        let work = |txn: Arc<Txn>, now| async move {
+            let seen = store::client_payments::find(&*txn, id).await?.ok_or_else(not_found)?;
+            let (client, currency) = (seen.client_id, seen.amount.currency);
+            let mut book = store::ledger::open(&txn, Book::accounts_of_funder(client, currency)).await?;
+            // What was seen before the lock may have been undone meanwhile.
+            let mut payment = store::client_payments::find(&*txn, id).await?.ok_or_else(not_found)?;
+            if payment.undone_at.replace(now).is_some() {
+                return Err(ClientPaymentError::Undone.into());
+            }
+            book.undo_payment(&payment, now)?;
+            store::client_payments::undo(&txn, id, now).await?;
+            store::ledger::save(&txn, now, &book).await?;
+            Ok(pb::UndoClientPaymentResponse {
+                payment: Some(payment.into()),
+                owed: Some(book.owed_for_rewards(client, currency)?.into()),
             })
         };
         self.commands.once(key, work).await

@@ -20,6 +20,8 @@ pub struct ClientPayment {
     pub received_at: Timestamp,
     /// When that was written down.
     pub recorded_at: Timestamp,
+    /// When it was undone, as it was a mistake or has bounced.
+    pub undone_at: Option<Timestamp>,
 }
 
 /// What a client owes, and what is owed to it, in one currency.
@@ -45,6 +47,9 @@ pub enum ClientPaymentError {
     /// It cannot have come yet.
     #[error("a payment that will come is recorded when it has come")]
     InFuture,
+    /// It was undone before.
+    #[error("the payment was undone before")]
+    Undone,
     /// One with this reference was recorded for the client.
     #[error("a payment of the client with this reference was recorded already")]
     Exists,
@@ -117,10 +122,11 @@ impl Book {
             self.transfer(TransferKind::Reward, from, available, difference)?;
             self.repay_receivable(account, currency)?;
         }
-        let Some([owed, credit]) = funding else {
-            return Ok(());
-        };
-        // What was paid in vain pays for what is owed now.
+        funding.map_or(Ok(()), |accounts| self.use_credit(accounts))
+    }
+
+    /// What was paid in vain pays for what is owed now.
+    fn use_credit(&mut self, [owed, credit]: [LedgerAccount; 2]) -> Result<(), LedgerError> {
         let amount = self.balance(owed)?.min(self.balance(credit)?);
         self.transfer(TransferKind::ReceivableRepaid, credit, owed, amount)
     }
@@ -135,6 +141,20 @@ impl Book {
         let clearing = LedgerAccount::platform(LedgerAccountKind::Clearing, currency);
         let owed = LedgerAccount::reward_receivable(payment.client_id, currency);
         self.transfer(TransferKind::ClientPayment, clearing, owed, payment.amount.minor)
+    }
+
+    /// The inverse: the client owes it again, as far as it has no credit.
+    ///
+    /// # Errors
+    /// If a balance would not fit.
+    pub fn undo_payment(&mut self, payment: &ClientPayment, at: Timestamp) -> Result<(), LedgerError> {
+        self.begin(Source::ClientPaymentUndone(payment.id), at);
+        let currency = payment.amount.currency;
+        let clearing = LedgerAccount::platform(LedgerAccountKind::Clearing, currency);
+        let accounts = Self::accounts_of_funder(payment.client_id, currency);
+        let kind = TransferKind::ClientPaymentUndone;
+        self.transfer(kind, accounts[0], clearing, payment.amount.minor)?;
+        self.use_credit(accounts)
     }
 
     /// What a client owes for rewards of its own programmes.

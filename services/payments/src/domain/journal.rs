@@ -70,6 +70,8 @@ pub enum Source {
     PayoutReturned(PayoutId),
     /// A client has paid otherwise than by a charge.
     ClientPaid(ClientPaymentId),
+    /// That was a mistake, or has bounced.
+    ClientPaymentUndone(ClientPaymentId),
     /// The referral programme released a reward.
     RewardReleased {
         /// Of which total.
@@ -126,6 +128,8 @@ pub enum TransferKind {
     Reward,
     /// A client pays for rewards of its own programmes.
     ClientPayment,
+    /// That was a mistake, or has bounced.
+    ClientPaymentUndone,
     /// What has come in pays down what is owed.
     ReceivableRepaid,
 }
@@ -151,6 +155,7 @@ impl Source {
             Self::PayoutUndone(_) => "payout.undone",
             Self::PayoutReturned(_) => "payout.returned",
             Self::ClientPaid(_) => "client.paid",
+            Self::ClientPaymentUndone(_) => "client.payment_undone",
             Self::RewardReleased { .. } => "reward.released",
         }
     }
@@ -179,7 +184,7 @@ impl Source {
             Self::PayoutRequested(id) | Self::PayoutPaid(id) | Self::PayoutUndone(id) | Self::PayoutReturned(id) => {
                 id.as_uuid()
             }
-            Self::ClientPaid(id) => id.as_uuid(),
+            Self::ClientPaid(id) | Self::ClientPaymentUndone(id) => id.as_uuid(),
             Self::RewardReleased { key, .. } => key.tie_id,
         }
     }
@@ -211,6 +216,7 @@ impl TransferKind {
             Self::PayoutFeeReturned => "PAYOUT_FEE_RETURNED",
             Self::Reward => "REWARD",
             Self::ClientPayment => "CLIENT_PAYMENT",
+            Self::ClientPaymentUndone => "CLIENT_PAYMENT_UNDONE",
             Self::ReceivableRepaid => "RECEIVABLE_REPAID",
         }
     }

@@ -70,6 +70,14 @@ impl BillingService for Billing {
         Ok(Response::new(self.0.record_client_payment(&key, &command).await?))
     }
 
+    async fn undo_client_payment(
+        &self,
+        request: Request<pb::UndoClientPaymentRequest>,
+    ) -> Result<Response<pb::UndoClientPaymentResponse>, Status> {
+        let (key, command) = parse_mutation(&self.0, request).await?;
+        Ok(Response::new(self.0.undo_client_payment(&key, command).await?))
+    }
+
     async fn list_client_payments(
         &self,
         request: Request<pb::ListClientPaymentsRequest>,

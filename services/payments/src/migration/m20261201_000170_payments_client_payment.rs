@@ -1,4 +1,5 @@
 //! `client_payment`, what a client pays otherwise than by charges; and the accounts of what clients owe for rewards of their own.
+//! What was posted for such rewards before stays in CLIENT_RECEIVABLE: no version that was released has posted any.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -19,6 +20,7 @@ impl MigrationTrait for Migration {
             .col(text("reference"))
             .col(big_integer("received_at"))
             .col(big_integer("recorded_at"))
+            .col(big_integer_null("undone_at"))
             .check(("client_payment_amount_is_positive", Expr::cust("amount_minor > 0")))
             .check(("client_payment_is_named", Expr::cust("reference <> ''")))
             .to_owned();

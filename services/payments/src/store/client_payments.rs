@@ -1,7 +1,7 @@
 //! `client_payment`.
 
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
-use vouch_primitives::{ClientId, ClientPaymentId, Money};
+use vouch_primitives::{ClientId, ClientPaymentId, Money, Timestamp};
 use vouch_proto::Page;
 use vouch_storage::{StorageError, Txn};
 
@@ -22,6 +22,7 @@ pub async fn insert(txn: &Txn, payment: &ClientPayment) -> Result<bool, StorageE
         reference: Set(payment.reference.clone()),
         received_at: Set(payment.received_at.as_micros()),
         recorded_at: Set(payment.recorded_at.as_micros()),
+        undone_at: Set(payment.undone_at.map(|at| at.as_micros())),
     };
     let once = OnConflict::columns([Column::ClientId, Column::Reference])
         .do_nothing()
@@ -31,6 +32,28 @@ pub async fn insert(txn: &Txn, payment: &ClientPayment) -> Result<bool, StorageE
         .exec_without_returning(txn)
         .await?;
     Ok(inserted > 0)
+}
+
+/// One payment.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(conn: &impl ConnectionTrait, id: ClientPaymentId) -> Result<Option<ClientPayment>, StorageError> {
+    let found = Entity::find_by_id(id.as_uuid()).one(conn).await?;
+    found.map(ClientPayment::try_from).transpose()
+}
+
+/// Notes that a payment was undone.
+///
+/// # Errors
+/// When the database fails.
+pub async fn undo(txn: &Txn, id: ClientPaymentId, at: Timestamp) -> Result<(), StorageError> {
+    Entity::update_many()
+        .col_expr(Column::UndoneAt, Expr::value(at.as_micros()))
+        .filter(Column::Id.eq(id.as_uuid()))
+        .exec(txn)
+        .await?;
+    Ok(())
 }
 
 /// One page of a client's payments, newest first.
@@ -68,6 +91,7 @@ impl TryFrom<Model> for ClientPayment {
             reference: model.reference,
             received_at: time(model.received_at),
             recorded_at: time(model.recorded_at),
+            undone_at: model.undone_at.map(time),
         })
     }
 }
@@ -86,6 +110,7 @@ mod entity {
         pub reference: String,
         pub received_at: i64,
         pub recorded_at: i64,
+        pub undone_at: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

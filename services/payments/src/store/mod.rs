@@ -68,7 +68,7 @@ use sea_orm::DbErr;
 use vouch_primitives::{Currency, Timestamp};
 use vouch_storage::StorageError;
 
-use crate::domain::LedgerAccountKind;
+use crate::domain::{LedgerAccountKind, account::Side};
 
 /// The most rows in one statement, well below what either engine takes as parameters.
 const ROWS: usize = 1_000;
@@ -84,7 +84,16 @@ fn currency(table: &str, code: &str) -> Result<Currency, StorageError> {
 
 /// The names of the kinds of ledger accounts that have no stored balance, as a list in SQL.
 fn kinds_without_balance() -> String {
-    let kinds = LedgerAccountKind::ALL.into_iter().filter(|kind| !kind.has_balance());
+    names_of(|kind| !kind.has_balance())
+}
+
+/// The names of the kinds whose stored balance a debit raises.
+fn kinds_of_debts() -> String {
+    names_of(|kind| kind.normal_side() == Side::Debit)
+}
+
+fn names_of(wanted: impl Fn(&LedgerAccountKind) -> bool) -> String {
+    let kinds = LedgerAccountKind::ALL.into_iter().filter(wanted);
     let names: Vec<String> = kinds.map(|kind| format!("'{}'", kind.name())).collect();
     names.join(", ")
 }

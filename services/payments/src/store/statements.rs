@@ -12,7 +12,7 @@ use vouch_proto::Page;
 use vouch_storage::StorageError;
 
 use super::{
-    currency,
+    currency, kinds_of_debts,
     ledger::entity::{account, balance, entry, transfer},
     time, unreadable,
 };
@@ -104,7 +104,8 @@ pub async fn lines(
 /// # Errors
 /// When the database fails.
 pub async fn trial_balance(conn: &impl ConnectionTrait) -> Result<Vec<CurrencyTotal>, StorageError> {
-    let statement = Statement::from_string(conn.get_database_backend(), TRIAL_BALANCE);
+    let sql = TRIAL_BALANCE.replace("DEBTS", &kinds_of_debts());
+    let statement = Statement::from_string(conn.get_database_backend(), sql);
     let rows = TrialRow::find_by_statement(statement).all(conn).await?;
     rows.into_iter().map(CurrencyTotal::try_from).collect()
 }
@@ -118,7 +119,7 @@ const TRIAL_BALANCE: &str = "\
         SELECT account_id, SUM(amount) AS amount FROM leg GROUP BY account_id\
     ), stored AS (\
         SELECT a.id, a.currency, COALESCE(s.amount, 0) AS booked, \
-            CASE WHEN a.kind IN ('RECEIVABLE', 'CLIENT_RECEIVABLE', 'REWARD_RECEIVABLE') THEN -b.amount_minor ELSE b.amount_minor END AS stored \
+            CASE WHEN a.kind IN (DEBTS) THEN -b.amount_minor ELSE b.amount_minor END AS stored \
         FROM ledger_account a LEFT JOIN booked s ON s.account_id = a.id LEFT JOIN balance b ON b.account_id = a.id\
     ) \
     SELECT currency, CAST(-SUM(COALESCE(stored, booked)) AS TEXT) AS imbalance, \

@@ -121,6 +121,34 @@ impl World {
             .collect()
     }
 
+    /// All that a client has paid, page by page, newest first.
+    async fn payments(&self, client: ClientId) -> Vec<pb::ClientPayment> {
+        let (mut listed, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = pb::ListClientPaymentsRequest {
+                client_id: client.to_string(),
+                page_size: 1,
+                page_token,
+            };
+            let page = self.billing.clone().list_client_payments(request).await;
+            let page = page.expect("a page").into_inner();
+            listed.extend(page.payments);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return listed;
+            }
+        }
+    }
+
+    async fn undo(&self, id: &str) -> Result<Option<Money>, Status> {
+        let request = pb::UndoClientPaymentRequest {
+            request_id: request_id(),
+            client_payment_id: id.to_owned(),
+        };
+        let answer = self.billing.clone().undo_client_payment(request).await?;
+        Ok(answer.into_inner().owed)
+    }
+
     async fn pay(&self, client: ClientId, minor: i64, reference: &str) -> Result<Option<Money>, Status> {
         let request = pb::RecordClientPaymentRequest {
             request_id: request_id(),
@@ -170,29 +198,26 @@ async fn a_client_pays_for_its_rewards_and_has_credit_for_what_is_taken_back(dat
     assert_eq!(world.pay(client, 1_000, "2026-18").await.expect("paid"), Some(usd(0)));
     assert!(world.debts(client).await.is_empty());
 
-    let request = |page_token| pb::ListClientPaymentsRequest {
-        client_id: client.to_string(),
-        page_size: 1,
-        page_token,
-    };
-    let mut billing = world.billing.clone();
-    let first = billing
-        .list_client_payments(request(String::new()))
-        .await
-        .expect("a page")
-        .into_inner();
-    let second = billing
-        .list_client_payments(request(first.next_page_token))
-        .await
-        .expect("a page")
-        .into_inner();
-    let listed: Vec<_> = [first.payments, second.payments].concat();
+    let listed = world.payments(client).await;
     let told: Vec<_> = listed
         .iter()
         .map(|it| (it.reference.as_str(), it.amount.clone()))
         .collect();
     assert_eq!(told, [("2026-18", Some(usd(1_000))), ("2026-17", Some(usd(15_000)))]);
-    assert!(second.next_page_token.is_empty());
+
+    // The second one has bounced, and the first one was recorded for the wrong client.
+    assert_eq!(world.undo(&listed[0].id).await.expect("undone"), Some(usd(1_000)));
+    let undone = join_all((0..4).map(|_| world.undo(&listed[1].id))).await;
+    assert_eq!(undone.iter().filter(|one| one.is_ok()).count(), 1, "{undone:?}");
+    assert_eq!(refusal(world.undo(&listed[1].id).await).1, "CLIENT_PAYMENT_UNDONE");
+    assert_eq!(world.debts(client).await, [(0, 16_000, 0)]);
+    // One that is undone while the client has credit takes that first.
+    assert_eq!(world.pay(client, 16_000, "2026-19").await.expect("paid"), Some(usd(0)));
+    hear(&world, &reward(2, 10_000, 2)).await;
+    world.until_balances(dana, "USD", [0, 10_000, 0]).await;
+    assert_eq!(world.debts(client).await, [(0, 0, 6_000)]);
+    let newest = &world.payments(client).await[0];
+    assert_eq!(world.undo(&newest.id).await.expect("undone"), Some(usd(10_000)));
     world.stop().await;
 }
 

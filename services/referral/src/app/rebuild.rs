@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
     sync::Arc,
+    time::Duration,
 };
 
 use sha2::{Digest, Sha256};
@@ -30,6 +31,9 @@ use crate::{
 /// So many people's ties are computed in one transaction.
 const PEOPLE: u64 = 200;
 
+/// What came about so shortly before may not have been told yet.
+const ON_ITS_WAY: Duration = Duration::from_secs(300);
+
 /// So many timers whose moment has come are looked at; there are none, unless the worker is behind.
 const WAITING: u64 = 1_000;
 
@@ -39,6 +43,8 @@ pub struct Rebuild {
     app: App,
     run: Uuid,
     begin_epoch: bool,
+    /// When it began.
+    begun_at: Timestamp,
     /// Since when the streams hold all, where what they hold is what counts.
     held_since: Option<Timestamp>,
     epoch: i64,
@@ -79,6 +85,7 @@ impl App {
             app: self.clone(),
             run,
             begin_epoch,
+            begun_at: now,
             held_since: None,
             epoch,
             after: None,
@@ -156,7 +163,10 @@ impl Rebuild {
         ties.sort_by_key(|loaded| loaded.tie.id);
         let known = match self.held_since {
             None => told::stored(txn, people).await?,
-            Some(since) => told::streamed(txn, self.run, people, since).await?,
+            Some(since) => {
+                let held = since..self.begun_at.saturating_sub(ON_ITS_WAY);
+                told::streamed(txn, self.run, people, held).await?
+            }
         };
         let rebuilt = self.rebuilt(txn, now, &known, &ties).await?;
         let mut piece = Piece {

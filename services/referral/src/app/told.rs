@@ -1,6 +1,9 @@
 //! What the others have told, as their streams still hold it: held against what is stored, and what the books are computed from then.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Range,
+};
 
 use prost::{DecodeError, Message, Name};
 use vouch_primitives::{EarningId, EventId, PersonId, ReversalId, Timestamp, Uuid};
@@ -77,8 +80,8 @@ enum Unreadable {
     Type,
 }
 
-/// What a fact is called in a difference, its id, and its moment where one thing has several.
-type Called = (&'static str, Uuid, Timestamp);
+/// What a fact is called in a difference, its id, and the moment and kind of a change where one thing has several.
+type Called = (&'static str, Uuid, (Timestamp, bool));
 
 impl Fact {
     fn read(event_type: &str, payload: &[u8]) -> Result<Self, Unreadable> {
@@ -123,7 +126,7 @@ impl Fact {
 
     /// What it says, in lines that can be compared.
     fn lines(&self) -> Vec<(Called, String)> {
-        let only = Timestamp::EPOCH;
+        let only = (Timestamp::EPOCH, false);
         match self {
             Self::Earning(it) => {
                 let text = format!(
@@ -148,7 +151,7 @@ impl Fact {
             Self::Account(it) => {
                 let change = if it.open { "opened" } else { "closed" };
                 vec![(
-                    ("account", it.person.as_uuid(), it.at),
+                    ("account", it.person.as_uuid(), (it.at, it.open)),
                     format!("{change} at {}", it.at),
                 )]
             }
@@ -166,7 +169,7 @@ impl Fact {
     }
 }
 
-/// Keeps what was told for a run, and names the events that nobody can read.
+/// Keeps for a run what was told of people for whom somebody is paid, and names the events that nobody can read.
 pub(super) async fn keep(txn: &Txn, run: Uuid, events: &[Streamed]) -> Result<Vec<(Uuid, Difference)>, Error> {
     let (mut kept, mut unreadable) = (Vec::with_capacity(events.len()), Vec::new());
     for event in events {
@@ -183,6 +186,8 @@ pub(super) async fn keep(txn: &Txn, run: Uuid, events: &[Streamed]) -> Result<Ve
             )),
         }
     }
+    let payees = store::rebuilt::payees_among(txn, &kept.iter().map(|event| event.person).collect()).await?;
+    kept.retain(|event| payees.contains(&event.person));
     store::told::insert(txn, run, &kept).await?;
     Ok(unreadable)
 }
@@ -197,20 +202,21 @@ pub(super) async fn stored(txn: &Txn, people: &BTreeSet<PersonId>) -> Result<Kno
     })
 }
 
-/// What was told of some people, and with it what is stored and older. The streams hold all since `held_since`.
+/// What was told of some people, and what is stored beside it, with all in which the two differ. What was told is forgotten with
+/// this.
 pub(super) async fn streamed(
     txn: &Txn,
     run: Uuid,
     people: &BTreeSet<PersonId>,
-    held_since: Timestamp,
+    held: Range<Timestamp>,
 ) -> Result<Known, Error> {
     let mut told = Vec::new();
-    for (event_type, payload) in store::told::of_people(txn, run, people).await? {
+    for (event_type, payload) in store::told::take_of_people(txn, run, people).await? {
         // It could be read when it was kept.
         told.extend(Fact::read(&event_type, &payload));
     }
     let stored = facts(txn, people, &told).await?;
-    let differences = compare(&stored, &told, held_since);
+    let differences = compare(&stored, &told, people, held);
 
     let mut earnings: HashMap<EarningId, Earning> = HashMap::new();
     let mut reversals: BTreeMap<ReversalId, Reversal> = BTreeMap::new();
@@ -221,7 +227,7 @@ pub(super) async fn streamed(
             Fact::Earning(it) => drop(earnings.insert(it.id, it)),
             Fact::Reversal(it) => drop(reversals.insert(it.id, it)),
             Fact::Contract(it) => drop(hired.insert(it.person)),
-            Fact::Account(it) => drop(changes.insert((it.person, it.at), it)),
+            Fact::Account(it) => drop(changes.insert((it.person, it.at, it.open), it)),
         }
     }
     Ok(Known {
@@ -250,8 +256,14 @@ async fn facts(txn: &Txn, people: &BTreeSet<PersonId>, told: &[Fact]) -> Result<
     Ok(facts.chain(changes.into_iter().map(Fact::Account)).collect())
 }
 
-/// What was told and is not stored so, and what is stored and was told by nobody although the streams go back far enough.
-fn compare(stored: &[Fact], told: &[Fact], held_since: Timestamp) -> Vec<(Uuid, Difference)> {
+/// What was told and is not stored so; and what is stored about these people and was told by nobody, although it came about while
+/// the streams held all.
+fn compare(
+    stored: &[Fact],
+    told: &[Fact],
+    people: &BTreeSet<PersonId>,
+    held: Range<Timestamp>,
+) -> Vec<(Uuid, Difference)> {
     let lines = |facts: &[Fact]| -> BTreeMap<Called, String> { facts.iter().flat_map(Fact::lines).collect() };
     let (live, heard) = (lines(stored), lines(told));
     let mut found = Vec::new();
@@ -261,8 +273,9 @@ fn compare(stored: &[Fact], told: &[Fact], held_since: Timestamp) -> Vec<(Uuid, 
             found.push((name.1, difference(name.0, stored, text.clone())));
         }
     }
-    let held = |fact: &&Fact| fact.told_after().is_some_and(|at| at >= held_since);
-    for (name, text) in stored.iter().filter(held).flat_map(Fact::lines) {
+    let is_held = |fact: &&Fact| fact.told_after().is_some_and(|at| held.contains(&at));
+    let theirs = stored.iter().filter(|fact| people.contains(&fact.person()));
+    for (name, text) in theirs.filter(is_held).flat_map(Fact::lines) {
         if !heard.contains_key(&name) {
             found.push((name.1, difference(name.0, text, String::new())));
         }

@@ -1,5 +1,6 @@
 //! Releases lie in the order in which they are read: a referrer's, by the moment. With a key that began with the tie, each was
-//! written to a page of its own, twice, once there were many; and nobody reads them by the tie.
+//! written to a page of its own, twice, once there were many; and nobody reads them by the tie. That a release is recorded once
+//! follows from the lock of its tie, under which it gets its number.
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
@@ -30,7 +31,7 @@ fn postgres() -> Vec<String> {
     ]
 }
 
-/// The key is the table: there is one place to write to.
+/// The key is the table: there is one place less to write to.
 fn sqlite() -> Vec<String> {
     let columns = format!("{KEY}, amount_minor, cumulative_minor, month_at");
     vec![

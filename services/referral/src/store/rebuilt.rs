@@ -1,7 +1,7 @@
 //! `rebuild_run`, `rebuilt_total` and `rebuilt_pending`: the books as they come out of the facts, beside those in use.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 
@@ -9,7 +9,7 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, FromQueryResult, Statement, ent
 use vouch_primitives::{Currency, PersonId, Share, Timestamp};
 use vouch_storage::{StorageError, Txn};
 
-use super::{ROWS, corrupt, mark};
+use super::{ROWS, corrupt, mark, marks};
 use crate::domain::{Reward, RewardKind, Tie};
 
 /// The rows of a run that has died are kept so long.
@@ -227,6 +227,34 @@ pub async fn payees(
     let statement = Statement::from_sql_and_values(backend, sql, [after.into(), after.into()]);
     let rows = Payee::find_by_statement(statement).all(conn).await?;
     Ok(rows.into_iter().map(|row| PersonId::from_uuid(row.id)).collect())
+}
+
+/// Those of some people for whose earnings somebody is paid.
+///
+/// # Errors
+/// If the database fails.
+pub async fn payees_among(
+    conn: &impl ConnectionTrait,
+    people: &BTreeSet<PersonId>,
+) -> Result<BTreeSet<PersonId>, StorageError> {
+    let people: Vec<Uuid> = people.iter().map(|id| id.as_uuid()).collect();
+    let backend = conn.get_database_backend();
+    let mut found = BTreeSet::new();
+    for chunk in people.chunks(ROWS / 2) {
+        let (first, second) = (
+            marks(backend, 1, chunk.len()),
+            marks(backend, chunk.len() + 1, chunk.len()),
+        );
+        let sql = format!(
+            "SELECT referee_person_id AS id FROM attribution WHERE referee_person_id IN ({first}) \
+             UNION SELECT payee_person_id FROM introduction WHERE payee_person_id IN ({second})"
+        );
+        let values = chunk.iter().chain(chunk).map(|id| (*id).into());
+        let statement = Statement::from_sql_and_values(backend, sql, values);
+        let rows = Payee::find_by_statement(statement).all(conn).await?;
+        found.extend(rows.into_iter().map(|row| PersonId::from_uuid(row.id)));
+    }
+    Ok(found)
 }
 
 #[derive(FromQueryResult)]

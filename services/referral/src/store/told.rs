@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, Condition, QueryOrder, entity::prelude::*, sea_query::OnConflict};
 use vouch_primitives::PersonId;
 use vouch_storage::{StorageError, Txn};
 
@@ -39,7 +39,7 @@ pub struct ToldEvent {
     pub payload: Vec<u8>,
 }
 
-/// Stores what was told. A fact that is told twice counts as it was told first, as it does in the books.
+/// Stores what was told. Of a fact that is told twice the first counts.
 ///
 /// # Errors
 /// If the database fails; if there is no such run.
@@ -60,25 +60,25 @@ pub async fn insert(txn: &Txn, run: Uuid, events: &[ToldEvent]) -> Result<(), St
     Ok(())
 }
 
-/// What was told of some people: types and encoded messages.
+/// What was told of some people, types and encoded messages; and forgets it.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn of_people(
-    conn: &impl ConnectionTrait,
+pub async fn take_of_people(
+    txn: &Txn,
     run: Uuid,
     people: &BTreeSet<PersonId>,
 ) -> Result<Vec<(String, Vec<u8>)>, StorageError> {
     let people: Vec<_> = people.iter().map(|id| id.as_uuid()).collect();
     let mut found = Vec::new();
     for chunk in people.chunks(ROWS) {
-        let rows = Entity::find()
-            .filter(Column::RunId.eq(run))
-            .filter(Column::PersonId.is_in(chunk.iter().copied()))
-            .order_by_asc(Column::SubjectId)
-            .all(conn)
-            .await?;
+        let theirs = Condition::all()
+            .add(Column::RunId.eq(run))
+            .add(Column::PersonId.is_in(chunk.iter().copied()));
+        let rows = Entity::find().filter(theirs.clone()).order_by_asc(Column::SubjectId);
+        let rows = rows.all(txn).await?;
         found.extend(rows.into_iter().map(|row| (row.event_type, row.payload)));
+        Entity::delete_many().filter(theirs).exec(txn).await?;
     }
     Ok(found)
 }

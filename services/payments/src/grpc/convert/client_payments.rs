@@ -5,7 +5,7 @@ use vouch_proto::{Fields, Page, Violations, convert::to_wire_time, payments::v1 
 
 use super::Id;
 use crate::{
-    app::client_payments::RecordClientPayment,
+    app::client_payments::{RecordClientPayment, UndoClientPayment},
     domain::{ClientPayment, Debts},
 };
 
@@ -38,6 +38,17 @@ impl TryFrom<pb::RecordClientPaymentRequest> for RecordClientPayment {
             reference,
             received_at,
         })
+    }
+}
+
+impl TryFrom<pb::UndoClientPaymentRequest> for UndoClientPayment {
+    type Error = Violations;
+
+    fn try_from(request: pb::UndoClientPaymentRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let id = fields.id("client_payment_id", &request.client_payment_id);
+        id.map(|client_payment_id| Self { client_payment_id })
+            .ok_or_else(|| fields.into())
     }
 }
 
@@ -74,6 +85,7 @@ impl From<ClientPayment> for pb::ClientPayment {
             reference: payment.reference,
             receive_time: Some(to_wire_time(payment.received_at)),
             record_time: Some(to_wire_time(payment.recorded_at)),
+            undo_time: payment.undone_at.map(to_wire_time),
         }
     }
 }

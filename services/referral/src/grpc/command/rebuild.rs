@@ -26,8 +26,8 @@ const PIECE: (usize, usize) = (1_000, 1 << 20);
 /// How the books are computed anew.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Rebuild {
-    /// Compute from what the streams of the other services still hold, and from what is stored only where that is older. Names also
-    /// what was told and is not stored, or not so. Needs the key of nats.auditing_nkey_seed_file.
+    /// Compute from what the streams of the other services still hold, and from what is stored beside it. Names also what was told
+    /// and is not stored so, and what nobody has told. Needs the key of nats.auditing_nkey_seed_file.
     #[arg(long, conflicts_with = "begin_epoch")]
     pub from_streams: bool,
     /// Put what comes out in the place of what differs, begin a new epoch, and tell payments every total again.
@@ -100,10 +100,16 @@ async fn from_streams(
     run: RequestId,
 ) -> Result<End, BoxError> {
     let (pieces, messages) = mpsc::channel(4);
+    let begin = pb::RebuildFromStreamsRequest {
+        request_id: run.to_string(),
+        ..Default::default()
+    };
+    pieces.send(begin).await?;
+    // One run goes on at a time, and nobody reads the streams for one that is refused.
+    let answer = books.rebuild_from_streams(ReceiverStream::new(messages)).await?;
     let feeding = tokio::spawn(feed(nats.for_auditing(), subscriptions, run, pieces));
-    let answer = books.rebuild_from_streams(ReceiverStream::new(messages)).await;
     let end = async {
-        let mut answer = answer?.into_inner();
+        let mut answer = answer.into_inner();
         while let Some(response) = answer.message().await? {
             if let Some(end) = told(response.part.unwrap_or_default())? {
                 return Ok(end);
@@ -167,7 +173,7 @@ async fn feed(
         }
         let mut replay = bus.replay(&of).await?;
         held_since = held_since.max(replay.held_since());
-        tracing::info!(stream = of.stream, events = replay.left(), "is read");
+        tracing::info!(stream = of.stream, events = replay.messages(), "is read");
         let (mut events, mut bytes) = (Vec::new(), 0);
         loop {
             let deliveries = replay.next(PIECE.0).await?;
