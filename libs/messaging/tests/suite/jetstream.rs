@@ -288,7 +288,7 @@ async fn nats_tells_all_again_to_whoever_reads_a_stream_from_its_beginning(datab
     // One that was left in the middle is no hindrance.
     let mut dead = auditor.replay(&of).await.expect("begun");
     assert_eq!(dead.next(700).await.expect("some").len(), 700);
-    let mut replay = auditor.replay(&of).await.expect("begun anew");
+    let replay = auditor.replay(&of).await.expect("begun anew");
     assert_eq!(replay.messages(), u64::try_from(EVENTS).expect("few"));
     let stolen = dead.next(10).await;
     assert!(stolen.is_err(), "one reads at a time: {stolen:?}");
