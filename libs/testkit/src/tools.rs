@@ -4,7 +4,9 @@
 
 use std::{
     env, fs,
+    io::ErrorKind,
     net::TcpListener,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -97,25 +99,37 @@ pub fn postgres_bin() -> Result<PathBuf, TestkitError> {
     }
 }
 
+/// Below those that systems give to outgoing connections: of these one could take a port before a server does.
+const PORTS: Range<u16> = 16_000..32_000;
+
 /// A TCP port of 127.0.0.1 that nobody listens on at this moment. Somebody else may take it before it is used: who
 /// starts a server on it tries again with another one.
 ///
 /// # Errors
-/// If the system has none left.
+/// If a hundred that were drawn are taken.
 pub fn free_port() -> Result<u16, TestkitError> {
-    TcpListener::bind(("127.0.0.1", 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(TestkitError::io("find a free port"))
+    let drawn = std::iter::repeat_with(|| {
+        let [.., high, low] = *unique().as_bytes();
+        PORTS.start + u16::from_be_bytes([high, low]) % (PORTS.end - PORTS.start)
+    });
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    drawn
+        .take(100)
+        .find(is_free)
+        .ok_or_else(|| TestkitError::io("find a free port")(ErrorKind::AddrInUse.into()))
 }
 
 /// A name that nobody else has, on any machine: `<prefix>_<32 hexadecimal digits>`.
+pub(crate) fn unique_name(prefix: &str) -> String {
+    format!("{prefix}_{}", unique().simple())
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the name of a server or a database is no id of the domain"
 )]
-pub(crate) fn unique_name(prefix: &str) -> String {
-    format!("{prefix}_{}", uuid::Uuid::now_v7().simple())
+fn unique() -> uuid::Uuid {
+    uuid::Uuid::now_v7()
 }
 
 fn find(name: &'static str, variable: &str, in_repository: &str) -> Result<PathBuf, TestkitError> {
