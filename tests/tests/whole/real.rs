@@ -113,7 +113,15 @@ async fn work_is_paid_per_period(story: &Story) {
 }
 
 async fn explained_is_posted(story: &Story, referrer: &str) {
-    let totals = story.explain(referrer).await.expect("explained");
+    // Payments may be out of reach for a moment, and then what it has posted is not told.
+    let totals = eventually("what payments has posted", Duration::from_secs(20), async || {
+        let totals = story.explain(referrer).await.map_err(|status| status.to_string())?;
+        let is_told = totals.iter().all(|total| total.posted.is_some());
+        is_told
+            .then_some(totals)
+            .ok_or_else(|| "payments could not be asked".to_owned())
+    })
+    .await;
     let released: Vec<_> = totals.iter().map(|total| minor(&total.released)).collect();
     assert_eq!(released, [147, 15_202], "JPY and USD");
     for total in &totals {
