@@ -108,14 +108,22 @@ const PORTS: Range<u16> = 16_000..32_000;
 /// # Errors
 /// If a hundred that were drawn are taken.
 pub fn free_port() -> Result<u16, TestkitError> {
+    free_ports(1)
+}
+
+/// The first of so many ports in a row, as above.
+///
+/// # Errors
+/// If one of each row is taken, of a hundred that were drawn.
+pub fn free_ports(count: u16) -> Result<u16, TestkitError> {
     let drawn = std::iter::repeat_with(|| {
         let [.., high, low] = *unique().as_bytes();
-        PORTS.start + u16::from_be_bytes([high, low]) % (PORTS.end - PORTS.start)
+        PORTS.start + u16::from_be_bytes([high, low]) % (PORTS.end - PORTS.start - count)
     });
-    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
     drawn
         .take(100)
-        .find(is_free)
+        .find(|first| (*first..*first + count).all(is_free))
         .ok_or_else(|| TestkitError::io("find a free port")(ErrorKind::AddrInUse.into()))
 }
 

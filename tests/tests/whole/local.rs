@@ -11,7 +11,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-use vouch_testkit::{Process, Signal, eventually};
+use vouch_testkit::{Process, Signal, eventually, tools::free_ports};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_vouch-local");
 const SOON: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ async fn whole_house_of_an_interrupted_demo_leaves_nothing() {
 async fn whole_house_that_starts_can_be_interrupted() {
     interrupt(&["demo"], "preparing", Signal::TERM).await;
     for moment in ["starting PostgreSQL", "preparing payments"] {
-        let first_port = first_of_four_free_ports().to_string();
+        let first_port = free_ports(4).expect("four free ports").to_string();
         interrupt(
             &["run", "--db", "postgres", "--first-port", &first_port],
             moment,
@@ -87,7 +87,7 @@ fn shared_memory_of(directory: &Path) -> Vec<String> {
 
 #[test]
 fn a_port_in_use_is_told_before_anything_starts() {
-    let first = first_of_four_free_ports();
+    let first = free_ports(4).expect("four free ports");
     let port = first + 1;
     let _taken = TcpListener::bind(("127.0.0.1", port)).expect("a free port");
     let output = run(&["run", "--first-port", &first.to_string()]);
@@ -102,7 +102,7 @@ fn a_port_in_use_is_told_before_anything_starts() {
 #[test]
 fn the_clock_of_a_system_that_is_not_there_cannot_be_moved() {
     for distance in [["--by", "1day"], ["--to", "2026-01-15"]] {
-        let first = first_of_four_free_ports();
+        let first = free_ports(4).expect("four free ports");
         let output = run(&["advance", "--first-port", &first.to_string(), distance[0], distance[1]]);
         assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
         let last = first + 3;
@@ -121,16 +121,6 @@ fn a_distance_is_needed_and_only_one() {
     ] {
         assert_eq!(run(args).status.code(), Some(2), "{args:?}");
     }
-}
-
-fn first_of_four_free_ports() -> u16 {
-    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let base = 20_000 + u16::try_from(std::process::id() % 5_000).unwrap_or(0) * 8;
-    let four_free = |first: &u16| (*first..*first + 4).all(free);
-    (base..u16::MAX - 4)
-        .step_by(4)
-        .find(four_free)
-        .expect("four free ports")
 }
 
 fn run(args: &[&str]) -> Output {
