@@ -40,7 +40,7 @@ impl MigrationTrait for Migration {
         for (name, rule) in RULES {
             table.check((name, Expr::cust(rule)));
         }
-        let charge = ForeignKey::create()
+        let mut charge = ForeignKey::create()
             .name("client_refund_charge")
             .from("client_refund", "charge_id")
             .to("charge", "id")
@@ -62,7 +62,7 @@ impl MigrationTrait for Migration {
             .col(big_integer("begun_at"))
             .col(integer("tries"))
             .col(boolean("asks"))
-            .foreign_key(&mut charge.clone())
+            .foreign_key(&mut charge)
             .to_owned();
         manager.create_table(table).await?;
         for column in ["charge_id", "client_id"] {

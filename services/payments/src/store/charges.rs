@@ -10,10 +10,8 @@ use vouch_proto::Page;
 use vouch_storage::{StorageError, Txn};
 
 use self::entity::{ActiveModel, Column, Entity, Model};
-use super::{ROWS, currency, time, unreadable};
-use crate::domain::{
-    Attempt, Charge, ChargeState, ChargedInstrument, EarningSource, EndedAttempt, Refusal, charge::order_id,
-};
+use super::{ROWS, currency, refusal, small, time, unreadable, unsigned};
+use crate::domain::{Attempt, Charge, ChargeState, ChargedInstrument, EarningSource, EndedAttempt, charge::order_id};
 
 const TABLE: &str = "charge";
 
@@ -159,14 +157,6 @@ async fn all(conn: &impl ConnectionTrait, query: Select<Entity>) -> Result<Vec<C
     query.all(conn).await?.into_iter().map(Charge::try_from).collect()
 }
 
-pub(super) fn small(number: u32) -> Result<i32, StorageError> {
-    i32::try_from(number).map_err(|error| unreadable(TABLE, error))
-}
-
-pub(super) fn unsigned(number: i32) -> Result<u32, StorageError> {
-    u32::try_from(number).map_err(|error| unreadable(TABLE, error))
-}
-
 fn row(charge: &Charge) -> Result<ActiveModel, StorageError> {
     let (next_at, succeeded) = match &charge.state {
         ChargeState::Pending { look_at: at } | ChargeState::Failed { retry_at: at, .. } => (Some(*at), None),
@@ -193,12 +183,12 @@ fn row(charge: &Charge) -> Result<ActiveModel, StorageError> {
         given_up_at: Set(micros(charge.given_up_at)),
         succeeded_at: Set(succeeded_at),
         reference: Set(reference),
-        attempt: Set(small(charge.attempt.number)?),
+        attempt: Set(small(TABLE, charge.attempt.number)?),
         billing_method_id: Set(method.map(BillingMethodId::as_uuid)),
         instrument: Set(instrument.map(|instrument| instrument.token.clone())),
         verified: Set(instrument.is_some_and(|instrument| instrument.verified)),
         begun_at: Set(charge.attempt.begun_at.as_micros()),
-        tries: Set(small(charge.attempt.tries)?),
+        tries: Set(small(TABLE, charge.attempt.tries)?),
         asks: Set(charge.attempt.asks),
         refunded_minor: Set(charge.refunded_minor),
     })
@@ -210,21 +200,16 @@ fn attempt_row(ended: &EndedAttempt) -> Result<attempt::ActiveModel, StorageErro
     Ok(attempt::ActiveModel {
         order_id: Set(order_id(ended.charge_id, ended.attempt.number).as_uuid()),
         charge_id: Set(ended.charge_id.as_uuid()),
-        number: Set(small(ended.attempt.number)?),
+        number: Set(small(TABLE, ended.attempt.number)?),
         billing_method_id: Set(method.map(BillingMethodId::as_uuid)),
         instrument: Set(instrument.map(|instrument| instrument.token.clone())),
         verified: Set(instrument.is_some_and(|instrument| instrument.verified)),
         begun_at: Set(ended.attempt.begun_at.as_micros()),
-        tries: Set(small(ended.attempt.tries)?),
+        tries: Set(small(TABLE, ended.attempt.tries)?),
         ended_at: Set(ended.ended_at.as_micros()),
         reference: Set(ended.outcome.as_ref().ok().cloned()),
         reason: Set(ended.outcome.as_ref().err().map(|reason| reason.name().to_owned())),
     })
-}
-
-pub(super) fn refusal(name: &str) -> Result<Refusal, StorageError> {
-    let found = Refusal::ALL.into_iter().find(|reason| reason.name() == name);
-    found.ok_or_else(|| unreadable(TABLE, name))
 }
 
 fn instrument(method: Option<Uuid>, token: Option<String>, verified: bool) -> Option<ChargedInstrument> {
@@ -239,7 +224,7 @@ impl TryFrom<Model> for Charge {
     type Error = StorageError;
 
     fn try_from(model: Model) -> Result<Self, StorageError> {
-        let reason = model.reason.as_deref().map(refusal).transpose()?;
+        let reason = model.reason.as_deref().map(|name| refusal(TABLE, name)).transpose()?;
         let succeeded = model.succeeded_at.zip(model.reference);
         let state = match (model.state.as_str(), model.next_at, reason, succeeded) {
             ("PENDING", Some(look_at), None, None) => ChargeState::Pending { look_at: time(look_at) },
@@ -263,10 +248,10 @@ impl TryFrom<Model> for Charge {
             amount: Money::new(model.amount_minor, currency(TABLE, &model.currency)?),
             created_at: time(model.created_at),
             attempt: Attempt {
-                number: unsigned(model.attempt)?,
+                number: unsigned(TABLE, model.attempt)?,
                 instrument: instrument(model.billing_method_id, model.instrument, model.verified),
                 begun_at: time(model.begun_at),
-                tries: unsigned(model.tries)?,
+                tries: unsigned(TABLE, model.tries)?,
                 asks: model.asks,
             },
             first_failed_at: model.first_failed_at.map(time),
@@ -283,16 +268,16 @@ impl TryFrom<attempt::Model> for EndedAttempt {
     fn try_from(model: attempt::Model) -> Result<Self, StorageError> {
         let outcome = match (model.reference, model.reason.as_deref()) {
             (Some(reference), None) => Ok(reference),
-            (None, Some(reason)) => Err(refusal(reason)?),
+            (None, Some(reason)) => Err(refusal(TABLE, reason)?),
             _ => return Err(unreadable("charge_attempt", model.order_id)),
         };
         Ok(Self {
             charge_id: ChargeId::from_uuid(model.charge_id),
             attempt: Attempt {
-                number: unsigned(model.number)?,
+                number: unsigned(TABLE, model.number)?,
                 instrument: instrument(model.billing_method_id, model.instrument, model.verified),
                 begun_at: time(model.begun_at),
-                tries: unsigned(model.tries)?,
+                tries: unsigned(TABLE, model.tries)?,
                 asks: false,
             },
             ended_at: time(model.ended_at),

@@ -6,7 +6,7 @@ use vouch_proto::Page;
 use vouch_storage::{StorageError, Txn};
 
 use self::entity::{ActiveModel, Column, Entity, Model};
-use super::{charges, currency, time, unreadable};
+use super::{charges, currency, refusal, small, time, unreadable, unsigned};
 use crate::domain::{ClientRefund, ClientRefundState};
 
 const TABLE: &str = "client_refund";
@@ -118,9 +118,9 @@ fn row(refund: &ClientRefund) -> Result<ActiveModel, StorageError> {
         reason: Set(reason),
         succeeded_at: Set(succeeded_at),
         reference: Set(reference),
-        attempt: Set(charges::small(refund.attempt)?),
+        attempt: Set(small(TABLE, refund.attempt)?),
         begun_at: Set(refund.begun_at.as_micros()),
-        tries: Set(charges::small(refund.tries)?),
+        tries: Set(small(TABLE, refund.tries)?),
         asks: Set(refund.asks),
     })
 }
@@ -129,7 +129,7 @@ impl TryFrom<Model> for ClientRefund {
     type Error = StorageError;
 
     fn try_from(model: Model) -> Result<Self, StorageError> {
-        let reason = model.reason.as_deref().map(charges::refusal).transpose()?;
+        let reason = model.reason.as_deref().map(|name| refusal(TABLE, name)).transpose()?;
         let succeeded = model.succeeded_at.zip(model.reference);
         let state = match (model.state.as_str(), model.next_at, reason, succeeded) {
             ("pending", Some(look_at), None, None) => ClientRefundState::Pending { look_at: time(look_at) },
@@ -146,9 +146,9 @@ impl TryFrom<Model> for ClientRefund {
             client_id: ClientId::from_uuid(model.client_id),
             amount: Money::new(model.amount_minor, currency(TABLE, &model.currency)?),
             created_at: time(model.created_at),
-            attempt: charges::unsigned(model.attempt)?,
+            attempt: unsigned(TABLE, model.attempt)?,
             begun_at: time(model.begun_at),
-            tries: charges::unsigned(model.tries)?,
+            tries: unsigned(TABLE, model.tries)?,
             asks: model.asks,
             state,
         })

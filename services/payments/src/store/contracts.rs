@@ -16,7 +16,7 @@ use vouch_proto::Page;
 use vouch_storage::{StorageError, Txn};
 
 use self::entity::{ActiveModel, Column, Entity, Model};
-use super::{ROWS, currency, time, unreadable};
+use super::{ROWS, currency, small, time, unreadable, unsigned};
 use crate::domain::{Author, Contract, ContractState, FeeTerms, Halt, Pay};
 
 const TABLE: &str = "contract";
@@ -281,7 +281,7 @@ fn row(contract: &Contract) -> Result<ActiveModel, StorageError> {
         Pay::Hourly {
             rate,
             weekly_limit_minutes,
-        } => (Some(rate.minor), Some(small(weekly_limit_minutes)?)),
+        } => (Some(rate.minor), Some(small(TABLE, weekly_limit_minutes)?)),
         Pay::Fixed { .. } | Pay::Recurring { .. } => (None, None),
     };
     let recurring = match contract.pay {
@@ -300,8 +300,8 @@ fn row(contract: &Contract) -> Result<ActiveModel, StorageError> {
         weekly_limit_minutes: Set(limit),
         pay_period: Set(pay_period),
         period_amount_minor: Set(period_amount_minor),
-        fee_terms_version: Set(small(contract.fee_terms.version)?),
-        talent_basis_points: Set(small(contract.fee_terms.talent.get())?),
+        fee_terms_version: Set(small(TABLE, contract.fee_terms.version)?),
+        talent_basis_points: Set(small(TABLE, contract.fee_terms.talent.get())?),
         start_at: Set(contract.start_at.as_micros()),
         created_at: Set(contract.created_at.as_micros()),
         net_gross_minor: Set(contract.net_gross_minor),
@@ -323,22 +323,17 @@ fn pay_period(name: &str) -> Result<PayPeriod, StorageError> {
     known.ok_or_else(|| unreadable(TABLE, name))
 }
 
-fn small(number: u32) -> Result<i32, StorageError> {
-    i32::try_from(number).map_err(|error| unreadable(TABLE, error))
-}
-
 impl TryFrom<Model> for Contract {
     type Error = StorageError;
 
     fn try_from(model: Model) -> Result<Self, StorageError> {
         let currency = currency(TABLE, &model.currency)?;
-        let unsigned = |number| u32::try_from(number).map_err(|error| unreadable(TABLE, error));
         let hourly = model.hourly_rate_minor.zip(model.weekly_limit_minutes);
         let recurring = model.pay_period.zip(model.period_amount_minor);
         let pay = match (hourly, recurring) {
             (Some((rate, limit)), _) => Pay::Hourly {
                 rate: Money::new(rate, currency),
-                weekly_limit_minutes: unsigned(limit)?,
+                weekly_limit_minutes: unsigned(TABLE, limit)?,
             },
             (None, Some((every, amount))) => Pay::Recurring {
                 amount: Money::new(amount, currency),
@@ -360,7 +355,7 @@ impl TryFrom<Model> for Contract {
             ("ENDED", Some(halt)) => ContractState::Ended(halt),
             (state, _) => return Err(unreadable(TABLE, state)),
         };
-        let talent = BasisPoints::try_new(unsigned(model.talent_basis_points)?);
+        let talent = BasisPoints::try_new(unsigned(TABLE, model.talent_basis_points)?);
         Ok(Self {
             id: ContractId::from_uuid(model.id),
             offer_id: OfferId::from_uuid(model.offer_id),
@@ -369,7 +364,7 @@ impl TryFrom<Model> for Contract {
             account_id: AccountId::from_uuid(model.account_id),
             pay,
             fee_terms: FeeTerms {
-                version: unsigned(model.fee_terms_version)?,
+                version: unsigned(TABLE, model.fee_terms_version)?,
                 talent: talent.map_err(|error| unreadable(TABLE, error))?,
             },
             start_at: time(model.start_at),

@@ -8,7 +8,7 @@ use vouch_proto::Page;
 use vouch_storage::{StorageError, Txn};
 
 use self::entity::{ActiveModel, Column, Entity, Model};
-use super::{ROWS, contracts::Party, currency, time, unreadable};
+use super::{ROWS, contracts::Party, currency, small, time, unreadable, unsigned};
 use crate::domain::{Invoice, InvoiceLine, InvoiceState, Protection, Span, Week, WorkPeriod, invoice::InvoicePosition};
 
 const TABLE: &str = "invoice";
@@ -110,14 +110,6 @@ async fn all(conn: &impl ConnectionTrait, query: Select<Entity>) -> Result<Vec<I
     query.all(conn).await?.into_iter().map(Invoice::try_from).collect()
 }
 
-fn small(number: u32) -> Result<i32, StorageError> {
-    i32::try_from(number).map_err(|error| unreadable(TABLE, error))
-}
-
-fn unsigned(number: i32) -> Result<u32, StorageError> {
-    u32::try_from(number).map_err(|error| unreadable(TABLE, error))
-}
-
 fn row(invoice: &Invoice) -> Result<ActiveModel, StorageError> {
     Ok(ActiveModel {
         id: Set(invoice.id.as_uuid()),
@@ -130,9 +122,9 @@ fn row(invoice: &Invoice) -> Result<ActiveModel, StorageError> {
         period_start: Set(invoice.period.map(|period| period.start.as_micros())),
         period_end: Set(invoice.period.map(|period| period.end.as_micros())),
         rate_minor: Set(invoice.rate.minor),
-        limit_minutes: Set(small(invoice.limit_minutes)?),
-        minutes: Set(small(invoice.minutes)?),
-        minutes_over: Set(small(invoice.minutes_over)?),
+        limit_minutes: Set(small(TABLE, invoice.limit_minutes)?),
+        minutes: Set(small(TABLE, invoice.minutes)?),
+        minutes_over: Set(small(TABLE, invoice.minutes_over)?),
         amount_minor: Set(invoice.amount.minor),
         state: Set(invoice.state.name().to_owned()),
         paid_at: Set(invoice.state.paid_at().map(|at| at.as_micros())),
@@ -146,8 +138,8 @@ fn line_row(invoice: InvoiceId, line: &InvoiceLine) -> Result<line::ActiveModel,
         start_at: Set(line.span.start().as_micros()),
         end_at: Set(line.span.end().as_micros()),
         description: Set(line.description.clone()),
-        minutes: Set(small(line.minutes)?),
-        minutes_over: Set(small(line.minutes_over)?),
+        minutes: Set(small(TABLE, line.minutes)?),
+        minutes_over: Set(small(TABLE, line.minutes_over)?),
         amount_minor: Set(line.amount_minor),
         tracked: Set(line.protection.tracked),
         billing_verified: Set(line.protection.billing_verified),
@@ -177,9 +169,9 @@ impl TryFrom<Model> for Invoice {
                 end: time(end),
             }),
             rate: Money::new(model.rate_minor, currency),
-            limit_minutes: unsigned(model.limit_minutes)?,
-            minutes: unsigned(model.minutes)?,
-            minutes_over: unsigned(model.minutes_over)?,
+            limit_minutes: unsigned(TABLE, model.limit_minutes)?,
+            minutes: unsigned(TABLE, model.minutes)?,
+            minutes_over: unsigned(TABLE, model.minutes_over)?,
             amount: Money::new(model.amount_minor, currency),
             state,
         })
@@ -194,12 +186,12 @@ impl TryFrom<line::Model> for InvoiceLine {
         Ok(Self {
             entry_id: TimeEntryId::from_uuid(model.time_entry_id),
             span: span.map_err(|error| unreadable("invoice_line", error))?,
-            minutes: unsigned(model.minutes)?,
-            minutes_over: unsigned(model.minutes_over)?,
+            minutes: unsigned(TABLE, model.minutes)?,
+            minutes_over: unsigned(TABLE, model.minutes_over)?,
             amount_minor: model.amount_minor,
             protection: Protection::of(
                 model.tracked,
-                unsigned(model.minutes)?,
+                unsigned(TABLE, model.minutes)?,
                 &model.description,
                 model.billing_verified,
             ),

@@ -68,7 +68,7 @@ use sea_orm::DbErr;
 use vouch_primitives::{Currency, Timestamp};
 use vouch_storage::StorageError;
 
-use crate::domain::{LedgerAccountKind, account::Side};
+use crate::domain::{LedgerAccountKind, Refusal, account::Side};
 
 /// The most rows in one statement, well below what either engine takes as parameters.
 const ROWS: usize = 1_000;
@@ -80,6 +80,21 @@ fn unreadable(table: &str, what: impl std::fmt::Display) -> StorageError {
 
 fn currency(table: &str, code: &str) -> Result<Currency, StorageError> {
     code.parse().map_err(|error| unreadable(table, error))
+}
+
+/// A number as a column holds it.
+fn small(table: &str, number: u32) -> Result<i32, StorageError> {
+    i32::try_from(number).map_err(|error| unreadable(table, error))
+}
+
+fn unsigned(table: &str, number: i32) -> Result<u32, StorageError> {
+    u32::try_from(number).map_err(|error| unreadable(table, error))
+}
+
+/// Why a provider has refused.
+fn refusal(table: &str, name: &str) -> Result<Refusal, StorageError> {
+    let found = Refusal::ALL.into_iter().find(|reason| reason.name() == name);
+    found.ok_or_else(|| unreadable(table, name))
 }
 
 /// The names of the kinds of ledger accounts that have no stored balance, as a list in SQL.
