@@ -9,8 +9,8 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use vouch_proto::{
-    Violations,
-    referral::v1::{self as pb, books_service_server},
+    Fields, Violations,
+    referral::v1::{self as pb, books_service_server, rebuild_response::Part},
 };
 use vouch_runtime::grpc::{parse_mutation, status};
 
@@ -75,13 +75,14 @@ impl Books {
 }
 
 /// Goes through the books, as long as somebody is there to hear what comes out.
-async fn tell_all(
+pub(super) async fn tell_all<R>(
     rebuild: &mut Rebuild,
-    told: &mpsc::Sender<Result<pb::RebuildResponse, Status>>,
+    told: &mpsc::Sender<Result<R, Status>>,
+    answer: impl Fn(Part) -> R,
 ) -> Result<(), Status> {
     while let Some(parts) = rebuild.next().await? {
         for part in parts {
-            if !tell(told, pb::RebuildResponse { part: Some(part) }).await {
+            if !tell(told, answer(part)).await {
                 return Ok(());
             }
         }
@@ -92,6 +93,27 @@ async fn tell_all(
 /// Whether somebody is there to hear it.
 pub(super) async fn tell<R>(told: &mpsc::Sender<Result<R, Status>>, answer: R) -> bool {
     matches!(timeout(IDLE, told.send(Ok(answer))).await, Ok(Ok(())))
+}
+
+/// The next piece of what a caller sends in `field`: what ends before its last piece was cut off.
+pub(super) async fn next_piece<R>(messages: &mut Streaming<R>, field: &str) -> Result<R, Status> {
+    match timeout(IDLE, messages.message()).await {
+        Ok(Ok(Some(piece))) => Ok(piece),
+        Ok(Ok(None)) => Err(refuse(
+            field,
+            "INCOMPLETE",
+            "ends before the piece that is marked as the last",
+        )),
+        Ok(Err(status)) => Err(status),
+        Err(_) => Err(status::deadline_exceeded("the next piece has not come")),
+    }
+}
+
+/// One field is wrong.
+pub(super) fn refuse(field: &str, reason: &'static str, description: &str) -> Status {
+    let mut fields = Fields::new();
+    fields.refuse(field, reason, description);
+    status::invalid_argument(&fields.into())
 }
 
 #[tonic::async_trait]
@@ -106,7 +128,8 @@ impl books_service_server::BooksService for Books {
         let app = self.app.clone();
         let stream = self.stream(|told| async move {
             let mut rebuild = app.rebuild(key.id, begin_epoch).await?;
-            let outcome = tell_all(&mut rebuild, &told).await;
+            let answer = |part| pb::RebuildResponse { part: Some(part) };
+            let outcome = tell_all(&mut rebuild, &told, answer).await;
             // Who asked may have left.
             rebuild.abandon().await?;
             outcome

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, str::FromStr};
 
 use csv::{ReaderBuilder, StringRecord, Trim};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 use vouch_primitives::{Currency, InvalidId, Money, Timestamp};
 use vouch_proto::{
@@ -14,9 +14,8 @@ use vouch_proto::{
         import_books_response::{End, Part, Progress, Refusal},
     },
 };
-use vouch_runtime::grpc::status;
 
-use super::books::{IDLE, tell};
+use super::books::{next_piece, refuse, tell};
 use crate::{
     app::{
         App,
@@ -86,18 +85,7 @@ impl Begun {
                 file.push(b'\n');
                 return Ok(Received { table, dry_run, file });
             }
-            piece = match timeout(IDLE, messages.message()).await {
-                Ok(Ok(Some(message))) => message,
-                Ok(Ok(None)) => {
-                    return Err(refuse(
-                        "data",
-                        "INCOMPLETE",
-                        "ends before the piece that is marked as the last",
-                    ));
-                }
-                Ok(Err(status)) => return Err(status),
-                Err(_) => return Err(status::deadline_exceeded("the next piece of the file has not come")),
-            };
+            piece = next_piece(&mut messages, "data").await?;
         }
     }
 }
@@ -415,10 +403,4 @@ fn unreadable(error: csv::Error) -> Status {
         .map(|position| format!("line {}: ", position.line()))
         .unwrap_or_default();
     refuse("data", "INVALID_FORMAT", &format!("{line}{error}"))
-}
-
-fn refuse(field: &str, reason: &'static str, description: &str) -> Status {
-    let mut fields = Fields::new();
-    fields.refuse(field, reason, description);
-    status::invalid_argument(&fields.into())
 }

@@ -1,6 +1,6 @@
 //! `RebuildFromStreams`: events come in pieces, are kept for the run, and are computed from when the last one is there.
 
-use tokio::{sync::mpsc, time::timeout};
+use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 use vouch_primitives::{RequestId, Timestamp};
 use vouch_proto::{
@@ -9,7 +9,7 @@ use vouch_proto::{
 };
 use vouch_runtime::grpc::status;
 
-use super::books::{IDLE, tell};
+use super::books::{next_piece, tell, tell_all};
 use crate::app::{
     App,
     rebuild::Rebuild,
@@ -62,39 +62,23 @@ async fn go_through(
     loop {
         let events = read(&piece)?;
         let unreadable = rebuild.take_told(&events).await?;
-        if !tell_all(told, unreadable).await {
-            return Ok(());
+        for part in unreadable {
+            if !tell(told, answer(part)).await {
+                return Ok(());
+            }
         }
         if piece.last {
             rebuild.all_told(held_since(&piece)?);
             break;
         }
-        piece = match timeout(IDLE, messages.message()).await {
-            Ok(Ok(Some(message))) => message,
-            Ok(Ok(None)) => {
-                let description = "ends before the piece that is marked as the last";
-                return Err(refuse("events", "INCOMPLETE", description));
-            }
-            Ok(Err(status)) => return Err(status),
-            Err(_) => return Err(status::deadline_exceeded("the next piece has not come")),
-        };
+        piece = next_piece(&mut messages, "events").await?;
     }
-    while let Some(parts) = rebuild.next().await? {
-        if !tell_all(told, parts).await {
-            return Ok(());
-        }
-    }
-    Ok(())
+    tell_all(rebuild, told, answer).await
 }
 
-async fn tell_all(told: &mpsc::Sender<Result<pb::RebuildFromStreamsResponse, Status>>, parts: Vec<Part>) -> bool {
-    for part in parts {
-        let part = Some(pb::RebuildResponse { part: Some(part) });
-        if !tell(told, pb::RebuildFromStreamsResponse { part }).await {
-            return false;
-        }
-    }
-    true
+fn answer(part: Part) -> pb::RebuildFromStreamsResponse {
+    let part = Some(pb::RebuildResponse { part: Some(part) });
+    pb::RebuildFromStreamsResponse { part }
 }
 
 /// The events of one piece.
@@ -135,10 +119,4 @@ fn held_since(piece: &pb::RebuildFromStreamsRequest) -> Result<Timestamp, Status
     fields
         .finish(since.unwrap_or(Timestamp::MAX))
         .map_err(|wrong| status::invalid_argument(&wrong))
-}
-
-fn refuse(field: &str, reason: &'static str, description: &str) -> Status {
-    let mut fields = Fields::new();
-    fields.refuse(field, reason, description);
-    status::invalid_argument(&fields.into())
 }

@@ -1,6 +1,9 @@
 //! `standing_change`, `account_change` and `related_party`: what earnings are judged by.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    hash::Hash,
+};
 
 use sea_orm::{ActiveValue::Set, ConnectionTrait, entity::prelude::*, sea_query::OnConflict};
 use vouch_primitives::{ClientId, PersonId, ReferrerId, Timestamp};
@@ -114,21 +117,15 @@ pub async fn of_referrers(
     referrers: &BTreeSet<ReferrerId>,
 ) -> Result<HashMap<ReferrerId, Standing>, StorageError> {
     let referrers: Vec<_> = referrers.iter().map(|id| id.as_uuid()).collect();
-    let mut changes: HashMap<ReferrerId, Vec<(Timestamp, bool)>> = HashMap::new();
+    let mut changes = Vec::new();
     for chunk in referrers.chunks(ROWS) {
         let wanted = standing_change::Column::ReferrerId.is_in(chunk.iter().copied());
         for row in standing_change::Entity::find().filter(wanted).all(conn).await? {
-            let change = (Timestamp::from_micros(row.changed_at), row.good);
-            changes
-                .entry(ReferrerId::from_uuid(row.referrer_id))
-                .or_default()
-                .push(change);
+            let at = Timestamp::from_micros(row.changed_at);
+            changes.push((ReferrerId::from_uuid(row.referrer_id), (at, row.good)));
         }
     }
-    Ok(changes
-        .into_iter()
-        .map(|(id, changes)| (id, Standing::of(changes)))
-        .collect())
+    Ok(standings(changes))
 }
 
 /// Notes that accounts were closed or opened again.
@@ -164,11 +161,16 @@ pub async fn accounts(
 /// When accounts were open, by their changes in any order.
 #[must_use]
 pub fn by_person(told: impl IntoIterator<Item = AccountChange>) -> HashMap<PersonId, Standing> {
-    let mut changes: HashMap<PersonId, Vec<(Timestamp, bool)>> = HashMap::new();
-    for change in told {
-        changes.entry(change.person).or_default().push((change.at, change.open));
+    standings(told.into_iter().map(|it| (it.person, (it.at, it.open))))
+}
+
+/// What the changes of each make, in any order.
+fn standings<K: Eq + Hash>(changes: impl IntoIterator<Item = (K, (Timestamp, bool))>) -> HashMap<K, Standing> {
+    let mut of_each: HashMap<K, Vec<_>> = HashMap::new();
+    for (id, change) in changes {
+        of_each.entry(id).or_default().push(change);
     }
-    changes
+    of_each
         .into_iter()
         .map(|(id, changes)| (id, Standing::of(changes)))
         .collect()

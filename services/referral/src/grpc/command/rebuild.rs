@@ -181,13 +181,14 @@ async fn feed(
             for event in deliveries.into_iter().filter_map(|delivery| event(&of, delivery)) {
                 bytes += event.payload.len();
                 events.push(event);
+                if events.len() < PIECE.0 && bytes < PIECE.1 {
+                    continue;
+                }
                 // Who has left says why in the answer.
-                if (events.len() == PIECE.0 || bytes >= PIECE.1)
-                    && pieces.send(piece(mem::take(&mut events))).await.is_err()
-                {
+                if pieces.send(piece(mem::take(&mut events))).await.is_err() {
                     return Ok(());
                 }
-                bytes = if events.is_empty() { 0 } else { bytes };
+                bytes = 0;
             }
             if over {
                 break;
