@@ -1,7 +1,7 @@
 //! The Monday close: from noon until every hourly contract has its invoice, its charge and its earning; and the statements of
 //! that once more, by themselves.
 
-use std::{fmt::Write as _, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt::Write as _, sync::Arc, time::Duration};
 
 use sea_orm::{ConnectionTrait, Statement};
 use tokio::time::{Instant, sleep};
@@ -37,6 +37,9 @@ pub struct Worked {
     contracts: Vec<Contract>,
     entries: Vec<TimeEntry>,
 }
+
+/// Statements of one transaction, and the place of the last of them on the tape.
+type Batch = (usize, Vec<Statement>);
 
 /// One close: how long it took, in microseconds, and how much memory it took at most, in KiB.
 pub struct Closed {
@@ -95,8 +98,10 @@ impl Worked {
             };
             db.write_tx(write).await.map_err(|error: StorageError| error)?;
         }
-        // A database that has grown to this size knows what is in it.
-        let write = |txn: Arc<Txn>| async move { Ok(txn.execute_unprepared("ANALYZE").await.map(drop)?) };
+        // A database that has grown to this size knows what is in it. Of tables that are empty nothing is known, as PostgreSQL
+        // would remember them so, and go through all of the ledger at each new account.
+        let analyze = "ANALYZE contract; ANALYZE time_entry; ANALYZE timer";
+        let write = |txn: Arc<Txn>| async move { Ok(txn.execute_unprepared(analyze).await.map(drop)?) };
         Ok(db.write_tx(write).await.map_err(|error: StorageError| error)?)
     }
 }
@@ -224,23 +229,46 @@ pub async fn replay(engine: Engine, worked: &Worked, batches: Vec<Vec<Statement>
     Ok(micros(begin.elapsed()))
 }
 
-/// What is on the tape, batch by batch: each begins with the timers that are due, for which the worker also looks before, or, where
-/// charges are concluded, by taking theirs back. On PostgreSQL both go on at the same time: what is here is then cut where it
-/// can be, and has as many transactions, not the same ones.
+/// What is on the tape, batch by batch, in the order in which they ended. Of what one task does, each batch begins with the timers
+/// that are due, for which the worker also looks before, or, where charges are concluded, by taking theirs back.
 pub fn batches(tape: &Tape) -> Vec<Vec<Statement>> {
-    let mut batches: Vec<Vec<Statement>> = Vec::new();
-    for statement in tape.take() {
-        let begins = statement.sql.starts_with("SELECT") && statement.sql.contains("FROM \"timer\"");
+    let mut tasks: HashMap<_, Vec<Batch>> = HashMap::new();
+    for (number, (task, statement)) in tape.take().into_iter().enumerate() {
+        let looks = statement.sql.starts_with("SELECT") && statement.sql.contains("FROM \"timer\"");
         // How many are due is asked by whoever measures.
-        if begins && statement.sql.contains("COUNT(") {
+        if looks && statement.sql.contains("COUNT(") {
             continue;
         }
-        let takes_back = statement.sql.starts_with("DELETE FROM \"timer\"");
-        let concludes = takes_back && batches.last().is_some_and(|batch| batch.len() > 1);
-        match batches.last_mut().filter(|_| !begins && !concludes) {
-            Some(batch) => batch.push(statement),
-            None => batches.push(vec![statement]),
+        let of_task = tasks.entry(task).or_default();
+        let concludes = takes_back(&statement) && of_task.last().is_some_and(|(_, batch)| batch.iter().any(takes_back));
+        match of_task.last_mut().filter(|_| !looks && !concludes) {
+            Some((last, batch)) => {
+                *last = number;
+                batch.push(statement);
+            }
+            None => of_task.push((number, vec![statement])),
         }
     }
+    let mut batches: Vec<Batch> = tasks.into_values().flat_map(carried_out).collect();
+    batches.sort_by_key(|(last, _)| *last);
+    batches.into_iter().map(|(_, batch)| batch).collect()
+}
+
+/// Without what was undone, as the transaction had lost a race: whoever tries it again takes the same timers back.
+fn carried_out(mut batches: Vec<Batch>) -> Vec<Batch> {
+    let taken: Vec<Option<Statement>> = batches
+        .iter()
+        .map(|(_, batch)| batch.iter().find(|one| takes_back(one)).cloned())
+        .collect();
+    let mut number = 0;
+    batches.retain(|_| {
+        let again = taken[number].is_some() && taken.get(number + 1) == Some(&taken[number]);
+        number += 1;
+        !again
+    });
     batches
+}
+
+fn takes_back(statement: &Statement) -> bool {
+    statement.sql.starts_with("DELETE FROM \"timer\"")
 }

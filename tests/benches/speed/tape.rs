@@ -7,13 +7,13 @@ use std::{
 };
 
 use sea_orm::{ConnectionTrait, Statement};
-use tokio::sync::watch;
+use tokio::{sync::watch, task};
 use vouch_storage::{Db, StorageError};
 use vouch_suite::Error;
 
-/// What one database was asked to do.
+/// What one database was asked to do, and by which task.
 #[derive(Default)]
-pub struct Tape(Mutex<Vec<Statement>>);
+pub struct Tape(Mutex<Vec<(Option<task::Id>, Statement)>>);
 
 /// The same, as transactions.
 #[derive(Clone, Default)]
@@ -37,7 +37,7 @@ impl Tape {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(statement.clone());
+            .push((task::try_id(), statement.clone()));
     }
 
     /// Forgets everything.
@@ -46,7 +46,7 @@ impl Tape {
     }
 
     /// Takes what is on it.
-    pub fn take(&self) -> Vec<Statement> {
+    pub fn take(&self) -> Vec<(Option<task::Id>, Statement)> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -55,7 +55,7 @@ impl Tape {
     pub fn score(&self) -> Score {
         let mut score = Score::default();
         let mut taken = VecDeque::new();
-        for statement in self.take() {
+        for (_, statement) in self.take() {
             let text = statement.sql.as_str();
             if !text.starts_with("INSERT") && text.contains("outbox_pending") {
                 if text.contains("JOIN") {
