@@ -162,6 +162,7 @@ fn release(event: &RewardReleased) -> Result<Release, Violations> {
         WireRewardKind::SignUpBonus => Some(RewardKind::SignUpBonus),
         WireRewardKind::IntroductionCommission => Some(RewardKind::IntroductionCommission),
         WireRewardKind::ClientReward => Some(RewardKind::ClientReward),
+        WireRewardKind::RefereeBenefit => Some(RewardKind::RefereeBenefit),
         WireRewardKind::Unspecified => {
             fields.refuse("kind", "REQUIRED", "is not a kind of reward that is known here");
             None

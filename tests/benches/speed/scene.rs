@@ -58,6 +58,7 @@ impl Scene {
                     bonus: BonusState::Open,
                     hired: true,
                     sign_up: SignUp::Open,
+                    account: Some(AccountId::new()),
                 };
                 Tie {
                     id: AttributionId::derived(referee.as_uuid(), "tie").as_uuid(),

@@ -1,6 +1,7 @@
 //! Whether the path of an earning becomes slower with what is stored: the same earnings, beside few and beside many.
 
 use sea_orm::{ConnectionTrait, Statement};
+use vouch_referral::domain::Tie;
 use vouch_storage::{Db, DbBackend, StorageError};
 use vouch_suite::Error;
 use vouch_testkit::Engine;
@@ -28,7 +29,7 @@ pub async fn in_turn(
         Stage::set(engine, scene, None).await?,
     ];
     for (stage, rows) in stages.iter().zip(stored) {
-        store(&stage.referral, rows).await?;
+        store(&stage.referral, scene, rows).await?;
     }
     let mut taken = [Vec::new(), Vec::new()];
     // The first run of each warms its caches, and is not counted.
@@ -45,11 +46,18 @@ pub async fn in_turn(
 }
 
 /// Writes earnings of the referees in turn, and a release for each, as if they had come long ago.
-async fn store(db: &Db, rows: usize) -> Result<(), Error> {
+async fn store(db: &Db, scene: &Scene, rows: usize) -> Result<(), Error> {
+    let joined = scene.ties.first().and_then(Tie::joined);
+    let month = joined.map_or(0, |joined| joined.start_of_month().as_micros());
     for first in (0..rows).step_by(AT_ONCE) {
         let last = rows.min(first + AT_ONCE) - 1;
         let backend = db.backend();
-        let statements = [earnings(backend, first, last), releases(backend, first, last)];
+        let note = format!("INSERT INTO earning_month (month_at) VALUES ({month}) ON CONFLICT DO NOTHING");
+        let statements = [
+            note,
+            earnings(backend, month, first, last),
+            releases(backend, first, last),
+        ];
         let statements = &statements;
         db.write_tx(|txn| async move {
             for sql in statements {
@@ -95,13 +103,13 @@ fn id(backend: DbBackend) -> &'static str {
     }
 }
 
-fn earnings(backend: DbBackend, first: usize, last: usize) -> String {
+fn earnings(backend: DbBackend, month: i64, first: usize, last: usize) -> String {
     let (rows, id) = (numbered(backend, first, last), id(backend));
     let into = "INSERT INTO earning (id, person_id, account_id, client_id, contract_id, currency, amount_minor, \
-                occurred_at, settled_at)";
+                occurred_at, settled_at, month_at)";
     let select = format!(
         "SELECT {id}, referee_person_id, referee_person_id, referee_person_id, referee_person_id, 'USD', {AMOUNT}, \
-         joined_at + n, joined_at + n FROM rows"
+         joined_at + n, joined_at + n, {month} FROM rows"
     );
     format!("{into} {rows} {select}")
 }

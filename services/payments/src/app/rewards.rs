@@ -1,4 +1,4 @@
-//! What the referral programme releases is posted to the referrer's balance.
+//! What the referral programme releases is posted to the balance of the referrer, or of the referee [R24].
 
 use vouch_primitives::{AccountId, Money};
 use vouch_proto::{Listed, Page};
@@ -60,8 +60,8 @@ impl App {
         Ok(page.cut(found, |total| total.key))
     }
 
-    /// One page of what was posted to an account for rewards, by tie, kind and currency; and what it comes to in all, by
-    /// currency code.
+    /// One page of what was posted to an account for rewards, by tie, kind and currency; and what it comes to in all for whom it
+    /// has referred, and for being referred, by currency code.
     ///
     /// # Errors
     /// When the database fails.
@@ -69,10 +69,11 @@ impl App {
         &self,
         account: AccountId,
         page: Page<RewardKey>,
-    ) -> Result<(Listed<RewardTotal, RewardKey>, Vec<Money>), Error> {
+    ) -> Result<(Listed<RewardTotal, RewardKey>, [Vec<Money>; 2]), Error> {
         let conn = self.commands.db().read_tx().await?;
         let found = store::rewards::of_account(&conn, account, &page).await?;
         let sums = store::rewards::sums_of_account(&conn, account).await?;
-        Ok((page.cut(found, |total| total.key), sums))
+        let benefits = store::rewards::benefits_of_account(&conn, account).await?;
+        Ok((page.cut(found, |total| total.key), [sums, benefits]))
     }
 }

@@ -28,6 +28,8 @@ pub enum RewardKind {
     IntroductionCommission,
     /// What a client pays once for an introduction to it [R32].
     ClientReward,
+    /// What a referee gets in turn, at the moment of the sign-up bonus for them [R24].
+    RefereeBenefit,
 }
 
 /// What a tie has come to: all that was released so far.
@@ -124,12 +126,13 @@ impl FromStr for RewardKey {
 
 impl RewardKind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::LifetimeShare,
         Self::WindowBonus,
         Self::SignUpBonus,
         Self::IntroductionCommission,
         Self::ClientReward,
+        Self::RefereeBenefit,
     ];
 
     /// Its stable name.
@@ -141,6 +144,7 @@ impl RewardKind {
             Self::SignUpBonus => "SIGN_UP_BONUS",
             Self::IntroductionCommission => "INTRODUCTION_COMMISSION",
             Self::ClientReward => "CLIENT_REWARD",
+            Self::RefereeBenefit => "REFEREE_BENEFIT",
         }
     }
 }

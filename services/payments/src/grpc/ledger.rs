@@ -41,11 +41,12 @@ impl LedgerService for Ledger {
         request: Request<pb::ListRewardPostingsRequest>,
     ) -> Result<Response<pb::ListRewardPostingsResponse>, Status> {
         let ListRewardPostings { account_id, page } = parse_query(&self.0, request).await?;
-        let (listed, sums) = self.0.list_reward_postings(account_id, page).await?;
+        let (listed, [sums, benefits]) = self.0.list_reward_postings(account_id, page).await?;
         Ok(Response::new(pb::ListRewardPostingsResponse {
             next_page_token: listed.next_page_token(),
             postings: listed.items.into_iter().map(Into::into).collect(),
             totals: sums.into_iter().map(Into::into).collect(),
+            benefits: benefits.into_iter().map(Into::into).collect(),
         }))
     }
 

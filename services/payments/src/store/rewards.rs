@@ -92,12 +92,7 @@ pub async fn of_account(
     account: AccountId,
     page: &Page<RewardKey>,
 ) -> Result<Vec<RewardTotal>, StorageError> {
-    page_of(
-        conn,
-        Entity::find().filter(Column::AccountId.eq(account.as_uuid())),
-        page,
-    )
-    .await
+    page_of(conn, to(account), page).await
 }
 
 /// One page of the totals of all accounts, by tie, kind and currency.
@@ -126,12 +121,32 @@ async fn page_of(
     all(conn, in_order(query).limit(page.limit())).await
 }
 
-/// What was posted to an account in all, by currency code.
+/// What was posted to an account in all for whom it has referred, by currency code.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn sums_of_account(conn: &impl ConnectionTrait, account: AccountId) -> Result<Vec<Money>, StorageError> {
-    by_currency(conn, Entity::find().filter(Column::AccountId.eq(account.as_uuid()))).await
+    by_currency(
+        conn,
+        to(account).filter(Column::Kind.ne(RewardKind::RefereeBenefit.name())),
+    )
+    .await
+}
+
+/// What was posted to an account in all for being referred [R24], by currency code.
+///
+/// # Errors
+/// When the database fails.
+pub async fn benefits_of_account(conn: &impl ConnectionTrait, account: AccountId) -> Result<Vec<Money>, StorageError> {
+    by_currency(
+        conn,
+        to(account).filter(Column::Kind.eq(RewardKind::RefereeBenefit.name())),
+    )
+    .await
+}
+
+fn to(account: AccountId) -> Select<Entity> {
+    Entity::find().filter(Column::AccountId.eq(account.as_uuid()))
 }
 
 /// What was posted to all accounts, by currency code.

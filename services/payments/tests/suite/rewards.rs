@@ -18,6 +18,7 @@ use crate::{
 
 on_both_databases! {
     the_difference_to_what_was_posted_is_posted,
+    what_a_referee_gets_is_posted_and_summed_up_apart,
     older_and_repeated_releases_change_nothing,
     a_decrease_takes_what_is_there_and_the_rest_is_owed,
     a_new_epoch_goes_on_from_what_was_posted,
@@ -70,6 +71,34 @@ async fn the_difference_to_what_was_posted_is_posted(database: TestDatabase) {
             .iter()
             .all(|line| line.kind == "REWARD" && line.source_id == tie(1).to_string())
     );
+    world.stop().await;
+}
+
+// R24
+async fn what_a_referee_gets_is_posted_and_summed_up_apart(database: TestDatabase) {
+    let world = World::new(database).await;
+    let dana = AccountId::new();
+    hear(&world, &released(tie(1), dana, usd(21_500), (1, 1))).await;
+    let benefit = RewardReleased {
+        kind: RewardKind::RefereeBenefit.into(),
+        ..released(tie(2), dana, usd(2_500), (1, 3))
+    };
+    hear(&world, &benefit).await;
+    world.until_balances(dana, "USD", [0, 24_000, 0]).await;
+    let request = pb::ListRewardPostingsRequest {
+        account_id: dana.to_string(),
+        ..Default::default()
+    };
+    let listed = world.ledger.clone().list_reward_postings(request).await;
+    let listed = listed.expect("reward postings").into_inner();
+    assert_eq!((listed.totals, listed.benefits), (vec![usd(21_500)], vec![usd(2_500)]));
+    let void = RewardReleased {
+        cumulative: Some(usd(0)),
+        sequence: 4,
+        ..benefit
+    };
+    hear(&world, &void).await;
+    world.until_balances(dana, "USD", [0, 21_500, 0]).await;
     world.stop().await;
 }
 

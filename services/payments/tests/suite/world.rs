@@ -427,7 +427,8 @@ impl World {
             page_token = page.next_page_token;
             if page_token.is_empty() {
                 let mut sums = std::collections::BTreeMap::new();
-                for posted in postings.iter().filter_map(|posting| posting.posted.clone()) {
+                let rewards = postings.iter().filter(|posting| posting.kind != "REFEREE_BENEFIT");
+                for posted in rewards.filter_map(|posting| posting.posted.clone()) {
                     *sums.entry(posted.currency_code).or_insert(0) += posted.minor_units;
                 }
                 let sums: Vec<_> = sums.iter().map(|(code, minor)| money(code, *minor)).collect();

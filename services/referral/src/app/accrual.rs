@@ -73,6 +73,7 @@ pub(super) async fn take_earnings(
     let fresh = store::earnings::insert(txn, earnings).await?;
     let referees = people(fresh.iter().map(|earning| earning.person));
     store::people::lock(txn, &referees).await?;
+    store::earnings::note_months(txn, &fresh).await?;
     let parked = store::earnings::reversals_of(txn, &fresh.iter().map(|earning| earning.id).collect()).await?;
     let by_id = fresh.iter().map(|earning| (earning.id, *earning)).collect();
     let mut movements = of_earnings(&fresh);

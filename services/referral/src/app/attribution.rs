@@ -127,6 +127,7 @@ fn propose(winners: &[Winner], terms: &Arc<Terms>) -> Vec<Tie> {
             bonus: BonusState::Open,
             hired: false,
             sign_up: SignUpBonusState::Open,
+            account: Some(winner.account.id),
         }),
         terms: vec![(Timestamp::EPOCH, Arc::clone(terms))],
         standing: Standing::default(),

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use vouch_messaging::{NewEvent, outbox};
-use vouch_primitives::{Currency, Money, Timestamp, Uuid};
+use vouch_primitives::{AccountId, Currency, Money, Timestamp, Uuid};
 use vouch_proto::{convert::to_wire_time, referral::v1 as pb};
 use vouch_storage::{Txn, timers};
 
@@ -42,7 +42,8 @@ pub(super) async fn finish(txn: &Txn, now: Timestamp, ties: &mut [Loaded]) -> Re
     let (mut released, mut told) = (Vec::new(), Vec::new());
     for loaded in ties.iter_mut() {
         for release in loaded.tie.release(now)? {
-            released.push(announce(&loaded.tie, now, release));
+            let news = announce(&loaded.tie, now, release);
+            released.extend(news.map(|event| (loaded.tie.id, event)));
             told.push(loaded.released(release, now));
         }
     }
@@ -73,21 +74,17 @@ pub(super) async fn save(txn: &Txn, now: Timestamp, ties: &[Loaded]) -> Result<(
     Ok(timers::schedule(txn, &ties.iter().filter_map(timer).collect::<Vec<_>>()).await?)
 }
 
-/// The news of a whole total, in this epoch.
-pub(super) fn total(
-    tie: &Tie,
-    now: Timestamp,
-    epoch: i64,
-    (kind, currency): (RewardKind, Currency),
-    reward: &Reward,
-) -> pb::RewardReleased {
-    let release = Release {
-        kind,
-        cumulative: Money::new(reward.released, currency),
+/// The news of all totals of a tie, in this epoch.
+pub(super) fn totals(tie: &Tie, now: Timestamp, epoch: i64) -> impl Iterator<Item = NewEvent> {
+    let release = |((kind, currency), reward): (&(RewardKind, Currency), &Reward)| Release {
+        kind: *kind,
+        cumulative: Money::new(reward.released, *currency),
         sequence: reward.sequence,
     };
-    let (_, event) = announce(tie, now, release);
-    pb::RewardReleased { epoch, ..event }
+    let releases = tie.rewards.iter().map(release);
+    releases
+        .flat_map(move |release| announce(tie, now, release))
+        .map(move |event| NewEvent::new(tie.id, &pb::RewardReleased { epoch, ..event }))
 }
 
 /// Decides the sign-up bonuses of those who have qualified or were rejected, in the order of their ids.
@@ -130,13 +127,14 @@ async fn grant_of_clients(txn: &Txn, now: Timestamp, ties: &mut [Loaded]) -> Res
     Ok(())
 }
 
-/// The news of a release; the epoch is filled in when it is stored.
-fn announce(tie: &Tie, now: Timestamp, release: Release) -> (Uuid, pb::RewardReleased) {
-    let event = pb::RewardReleased {
+/// The news of a release, and of the referee's benefit that comes and goes with it [R24]. The epoch is filled in when they are
+/// stored.
+fn announce(tie: &Tie, now: Timestamp, release: Release) -> impl Iterator<Item = pb::RewardReleased> {
+    let news = |kind: pb::RewardKind, account: AccountId, cumulative: Money| pb::RewardReleased {
         tie_id: tie.id.to_string(),
-        kind: i32::from(wire_kind(release.kind)),
-        account_id: tie.account.to_string(),
-        cumulative: Some(Money::into(release.cumulative)),
+        kind: i32::from(kind),
+        account_id: account.to_string(),
+        cumulative: Some(cumulative.into()),
         epoch: 0,
         sequence: release.sequence,
         release_time: Some(to_wire_time(now)),
@@ -144,7 +142,13 @@ fn announce(tie: &Tie, now: Timestamp, release: Release) -> (Uuid, pb::RewardRel
             .funder(release.kind)
             .map_or_else(String::new, |client| client.to_string()),
     };
-    (tie.id, event)
+    let benefit = match release.kind {
+        RewardKind::SignUpBonus => tie.benefit(release.cumulative.currency),
+        _ => None,
+    };
+    let own = news(wire_kind(release.kind), tie.account, release.cumulative);
+    let in_turn = benefit.map(|(account, due)| news(pb::RewardKind::RefereeBenefit, account, due));
+    [Some(own), in_turn].into_iter().flatten()
 }
 
 /// A kind on the wire.

@@ -313,6 +313,7 @@ impl<'t> Batch<'t> {
                     bonus: BonusState::Open,
                     hired: false,
                     sign_up: SignUp::Open,
+                    account: Some(row.referee_account),
                 }),
                 terms: vec![(Timestamp::EPOCH, Arc::clone(&in_force.terms))],
                 standing: Standing::default(),

@@ -8,7 +8,7 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
-use vouch_messaging::{NewEvent, outbox};
+use vouch_messaging::outbox;
 use vouch_primitives::{Currency, PersonId, ReferrerId, RequestId, Timestamp, Uuid};
 use vouch_proto::referral::v1::{
     self as pb,
@@ -222,9 +222,7 @@ impl Rebuild {
             for reward in loaded.tie.rewards.values_mut() {
                 reward.sequence += 1;
             }
-            let totals = loaded.tie.rewards.iter();
-            let told = totals.map(|(key, reward)| books::total(&loaded.tie, now, self.epoch, *key, reward));
-            events.extend(told.map(|event| NewEvent::new(loaded.tie.id, &event)));
+            events.extend(books::totals(&loaded.tie, now, self.epoch));
         }
         books::save(txn, now, ties).await?;
         if events.is_empty() {

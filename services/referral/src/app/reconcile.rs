@@ -5,20 +5,27 @@ use std::collections::{BTreeMap, VecDeque};
 use vouch_primitives::{AccountId, Currency, Money, Uuid};
 use vouch_proto::{
     payments::v1 as payments,
-    referral::v1::reconcile_rewards_response::{End, Mismatch, Part, mismatch::Standing},
+    referral::v1::{
+        RewardKind as WireKind,
+        reconcile_rewards_response::{End, Mismatch, Part, mismatch::Standing},
+    },
 };
 
 use super::{App, books::wire_kind};
-use crate::{domain::RewardKind, error::Error, store};
+use crate::{
+    domain::{RewardKind, Tie},
+    error::Error,
+    store::{self, ties::ReleasedTotal},
+};
 
 /// How many totals are read at a time.
 const PAGE: u64 = 100;
 
 /// A total on either side: its tie, its kind and currency, its account and minor units.
-type Total = (Uuid, (RewardKind, Currency), (AccountId, i64));
+type Total = (Uuid, (WireKind, Currency), (AccountId, i64));
 
 /// The totals of one tie: account and minor units, by kind and currency.
-type Totals = BTreeMap<(RewardKind, Currency), (AccountId, i64)>;
+type Totals = BTreeMap<(WireKind, Currency), (AccountId, i64)>;
 
 /// A list that is read page by page.
 #[derive(Debug)]
@@ -93,15 +100,33 @@ impl App {
             }
             side.next = found.last().map(|it| it.0.to_string());
         }
-        side.read.extend(found);
+        let is_bonus = |(_, (kind, _), _): &&ReleasedTotal| *kind == RewardKind::SignUpBonus;
+        let bonuses: Vec<Uuid> = found.iter().filter(is_bonus).map(|(tie, ..)| *tie).collect();
+        let ties = store::ties::attributions(conn, &bonuses).await?;
+        let own = found
+            .into_iter()
+            .map(|(tie, (kind, currency), total)| (tie, (wire_kind(kind), currency), total));
+        let mut read: Vec<Total> = own.chain(ties.iter().flat_map(benefits)).collect();
+        read.sort_by_key(|(tie, ..)| *tie);
+        side.read.extend(read);
         Ok(())
     }
+}
+
+/// What was released to the referee of a tie in turn [R24].
+fn benefits(tie: &Tie) -> Vec<Total> {
+    let bonuses = tie.rewards.keys().filter(|(kind, _)| *kind == RewardKind::SignUpBonus);
+    let released = bonuses.filter_map(|(_, currency)| Some((*currency, tie.benefit(*currency)?)));
+    released
+        .map(|(currency, (account, due))| (tie.id, (WireKind::RefereeBenefit, currency), (account, due.minor)))
+        .collect()
 }
 
 /// A posting as it is known here.
 fn read(posting: &payments::RewardPosting) -> Option<Total> {
     let posted = posting.posted.as_ref()?;
-    let key = (RewardKind::of_name(&posting.kind)?, posted.currency_code.parse().ok()?);
+    let kind = WireKind::from_str_name(&format!("REWARD_KIND_{}", posting.kind))?;
+    let key = (kind, posted.currency_code.parse().ok()?);
     let account = posting.account_id.parse().ok()?;
     Some((posting.tie_id.parse().ok()?, key, (account, posted.minor_units)))
 }
@@ -181,7 +206,7 @@ impl Reconciliation {
             parts.push(Part::Mismatch(Mismatch {
                 standing: standing.into(),
                 tie_id: tie.to_string(),
-                kind: wire_kind(kind).into(),
+                kind: kind.into(),
                 account_id: released
                     .or(posted)
                     .map(|(account, _)| account.to_string())

@@ -28,6 +28,9 @@ pub struct Attribution {
     pub hired: bool,
     /// Where the sign-up bonus stands.
     pub sign_up: SignUp,
+    /// The account with which the referee has signed up, to which their benefit is paid [R24]; `None` for those who were bound before
+    /// it was noted, under terms that give them nothing.
+    pub account: Option<AccountId>,
 }
 
 /// Whether the three-month bonus is due [R26].

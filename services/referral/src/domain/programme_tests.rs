@@ -31,6 +31,7 @@ fn tie(joined: Timestamp) -> Tie {
         bonus: BonusState::Open,
         hired: true,
         sign_up: SignUp::Open,
+        account: Some(AccountId::new()),
     };
     Tie {
         id: Uuid::nil(),

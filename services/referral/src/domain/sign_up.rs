@@ -2,7 +2,7 @@
 //! referrer more. What was granted stays, and reserves its room while it is held; a rejection makes it void, and its room
 //! is free for whoever qualifies later.
 
-use vouch_primitives::{BasisPoints, Currency, Money, MoneyError, Timestamp};
+use vouch_primitives::{AccountId, BasisPoints, Currency, Money, MoneyError, Timestamp};
 
 use super::{Attribution, Bond, RewardKind, Screening, SignUpBonus, Tie};
 
@@ -106,6 +106,21 @@ impl Tie {
         let mut bonuses = self.first_terms().sign_up.iter();
         let (currency, bonus) = bonuses.find(|(currency, bonus)| earned(**currency) >= bonus.qualifying_minor)?;
         Some((*currency, *bonus))
+    }
+
+    /// What has been released to the referee in turn, and to which account, where the terms give them anything and the sign-up bonus
+    /// was granted [R24]: it comes and goes with the bonus. Where that was paid elsewhere, so was this.
+    #[must_use]
+    pub fn benefit(&self, currency: Currency) -> Option<(AccountId, Money)> {
+        let Bond::Attribution(attribution) = &self.bond else {
+            return None;
+        };
+        let stated = self.first_terms().sign_up.get(&currency)?.referee_minor;
+        let bonus = self.rewards.get(&(RewardKind::SignUpBonus, currency))?;
+        let comes = bonus.released > 0 && bonus.paid_before == 0;
+        let due = if comes { stated } else { 0 };
+        let account = attribution.account.filter(|_| stated > 0)?;
+        Some((account, Money::new(due, currency)))
     }
 
     fn sign_up(&mut self, decided: SignUp, granted_at: Timestamp) -> Result<(), MoneyError> {

@@ -19,6 +19,8 @@ mod m20261130_000131_referral_rebuild;
 mod m20261130_000132_referral_paid_before;
 mod m20261201_000140_referral_told;
 mod m20261201_000141_referral_release_order;
+mod m20261201_000142_referral_earning_index;
+mod m20261201_000143_referral_referee_account;
 
 /// All migrations that the referral database needs.
 #[derive(Debug)]
@@ -44,6 +46,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000132_referral_paid_before::Migration),
             Box::new(m20261201_000140_referral_told::Migration),
             Box::new(m20261201_000141_referral_release_order::Migration),
+            Box::new(m20261201_000142_referral_earning_index::Migration),
+            Box::new(m20261201_000143_referral_referee_account::Migration),
         ];
         [
             vouch_storage::migrations(),

@@ -1,4 +1,4 @@
-//! `earning` and `reversal`: what payments told.
+//! `earning`, `earning_month` and `reversal`: what payments told.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -88,6 +88,24 @@ mod earning {
         pub amount_minor: i64,
         pub occurred_at: i64,
         pub settled_at: i64,
+        pub month_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(super) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// The months of which there are earnings.
+mod month {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "earning_month")]
+    pub(super) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub month_at: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -134,6 +152,7 @@ pub async fn insert(txn: &Txn, earnings: &[Earning]) -> Result<Vec<Earning>, Sto
             amount_minor: Set(earning.amount.minor),
             occurred_at: Set(earning.occurred_at.as_micros()),
             settled_at: Set(earning.settled_at.as_micros()),
+            month_at: Set(earning.occurred_at.start_of_month().as_micros()),
         });
         let inserted = earning::Entity::insert_many(rows)
             .on_conflict(OnConflict::column(earning::Column::Id).do_nothing().to_owned())
@@ -144,6 +163,40 @@ pub async fn insert(txn: &Txn, earnings: &[Earning]) -> Result<Vec<Earning>, Sto
         }
     }
     Ok(fresh)
+}
+
+/// Notes of which months there are earnings. Two transactions of a new month meet here, so that their people are locked before.
+///
+/// # Errors
+/// If the database fails.
+pub async fn note_months(txn: &Txn, earnings: &[Earning]) -> Result<(), StorageError> {
+    let months: BTreeSet<Timestamp> = earnings.iter().map(|it| it.occurred_at.start_of_month()).collect();
+    if months.is_empty() {
+        return Ok(());
+    }
+    let rows = months.iter().map(|month| month::ActiveModel {
+        month_at: Set(month.as_micros()),
+    });
+    month::Entity::insert_many(rows)
+        .on_conflict(OnConflict::column(month::Column::MonthAt).do_nothing().to_owned())
+        .exec_without_returning(txn)
+        .await?;
+    Ok(())
+}
+
+/// The months of which there are earnings, as far as something of `[from, until)` is in them. By them and by a person earnings are
+/// found; of a person who is locked there are none in others.
+///
+/// # Errors
+/// If the database fails.
+pub async fn months(conn: &impl ConnectionTrait, from: Timestamp, until: Timestamp) -> Result<Vec<i64>, StorageError> {
+    let months = month::Entity::find()
+        .filter(month::Column::MonthAt.gte(from.start_of_month().as_micros()))
+        .filter(month::Column::MonthAt.lt(until.as_micros()))
+        .order_by_asc(month::Column::MonthAt)
+        .all(conn)
+        .await?;
+    Ok(months.into_iter().map(|row| row.month_at).collect())
 }
 
 /// Stores reversals and returns the new ones.
@@ -247,8 +300,14 @@ pub async fn of_people(
 ) -> Result<HashMap<EarningId, Earning>, StorageError> {
     let people: Vec<_> = people.iter().map(|id| id.as_uuid()).collect();
     let mut earnings: HashMap<EarningId, Earning> = HashMap::new();
+    let months = match scope {
+        Scope::Between(from, until) => months(conn, *from, *until).await?,
+        _ => months(conn, Timestamp::EPOCH, Timestamp::MAX).await?,
+    };
     for chunk in people.chunks(ROWS) {
-        let mut query = earning::Entity::find().filter(earning::Column::PersonId.is_in(chunk.iter().copied()));
+        let mut query = earning::Entity::find()
+            .filter(earning::Column::MonthAt.is_in(months.iter().copied()))
+            .filter(earning::Column::PersonId.is_in(chunk.iter().copied()));
         query = match scope {
             Scope::All => query,
             Scope::Between(from, until) => query

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    fmt,
+    fmt::{self, Write as _},
     str::FromStr,
 };
 
@@ -11,7 +11,7 @@ use vouch_primitives::{AccountId, ClientId, ContractId, Currency, EarningId, Mon
 use vouch_proto::Page;
 use vouch_storage::StorageError;
 
-use super::{corrupt, mark, marks};
+use super::{corrupt, earnings::months, mark, marks};
 use crate::domain::{Booked, Movement, Tie};
 
 /// One earning, or one reversal of an earning.
@@ -80,10 +80,11 @@ pub async fn first_of(
     let backend = conn.get_database_backend();
     // Whoever was introduced only has not joined by anybody.
     let joined = "COALESCE((SELECT a.joined_at FROM attribution a WHERE a.referee_person_id = e.person_id), 0)";
-    let lines = lines_where(&format!(
+    let wanted = format!(
         "e.person_id IN ({}) AND e.occurred_at >= {joined}",
         marks(backend, 1, ties.len())
-    ));
+    );
+    let lines = lines_where(&months(conn, Timestamp::EPOCH, Timestamp::MAX).await?, &wanted);
     let sql = format!(
         "SELECT * FROM (SELECT line.*, ROW_NUMBER() OVER (PARTITION BY person_id, currency ORDER BY {ORDER}) AS nth \
          FROM ({lines}) AS line) AS numbered WHERE nth <= {most} ORDER BY person_id, currency, nth"
@@ -115,19 +116,21 @@ pub async fn page_of(
     let backend = conn.get_database_backend();
     let mark = |number| mark(backend, number);
     let from = page.after.map_or(span.from, |after| span.from.max(after.occurred_at));
+    let until = span.until.unwrap_or(Timestamp::MAX);
     let mut values: Vec<Value> = vec![
         span.person.as_uuid().into(),
         span.currency.code().into(),
         from.as_micros().into(),
-        span.until.map_or(i64::MAX, Timestamp::as_micros).into(),
+        until.as_micros().into(),
     ];
-    let lines = lines_where(&format!(
+    let wanted = format!(
         "e.person_id = {} AND e.currency = {} AND e.occurred_at >= {} AND e.occurred_at < {}",
         mark(1),
         mark(2),
         mark(3),
         mark(4)
-    ));
+    );
+    let lines = lines_where(&months(conn, from, until).await?, &wanted);
     let mut later = String::new();
     if let Some(after) = page.after {
         let line = after.reversal.map_or(after.earning.as_uuid(), ReversalId::as_uuid);
@@ -160,7 +163,9 @@ pub async fn booked(
     }
     let theirs = marks(conn.get_database_backend(), 1, people.len());
     let values = people.iter().map(|person| person.as_uuid().into()).collect();
-    for row in all(conn, lines_where(&format!("e.person_id IN ({theirs})")), values).await? {
+    let months = months(conn, Timestamp::EPOCH, Timestamp::MAX).await?;
+    let lines = lines_where(&months, &format!("e.person_id IN ({theirs})"));
+    for row in all(conn, lines, values).await? {
         let (person, booked_at) = (
             PersonId::from_uuid(row.person_id),
             Timestamp::from_micros(row.booked_at),
@@ -178,7 +183,13 @@ pub async fn booked(
 
 const ORDER: &str = "occurred_at, earning_id, reversed, line_id";
 
-fn lines_where(wanted: &str) -> String {
+fn lines_where(months: &[i64], wanted: &str) -> String {
+    // No month begins there: a list is never empty.
+    let mut of_months = "-1".to_owned();
+    for month in months {
+        let _ = write!(of_months, ", {month}");
+    }
+    let wanted = format!("e.month_at IN ({of_months}) AND {wanted}");
     format!(
         "SELECT e.person_id, e.currency, e.occurred_at, e.id AS earning_id, 0 AS reversed, e.id AS line_id, \
          e.account_id, e.client_id, e.contract_id, e.settled_at, e.settled_at AS booked_at, e.amount_minor \

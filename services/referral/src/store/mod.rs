@@ -1,6 +1,7 @@
 //! The tables, and the queries over them. Rows become values of the domain here and nowhere else.
 //!
-//! Locks are taken in this order, each kind in ascending id: people, referrers, funds, programmes of clients, match signals.
+//! Locks are taken in this order, each kind in ascending id: people, months of earnings, referrers, funds,
+//! programmes of clients, match signals.
 
 pub mod accounts;
 pub mod client_programmes;

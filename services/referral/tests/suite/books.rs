@@ -27,13 +27,13 @@ on_both_databases! {
 const JOINED: &str = "2026-01-15T12:00:00Z";
 
 /// What a rebuild has answered.
-struct Rebuilt {
-    differences: Vec<Difference>,
+pub struct Rebuilt {
+    pub differences: Vec<Difference>,
     end: End,
     progress: usize,
 }
 
-async fn rebuild(house: &House, begin_epoch: bool) -> Rebuilt {
+pub async fn rebuild(house: &House, begin_epoch: bool) -> Rebuilt {
     let request = pb::RebuildRequest {
         request_id: RequestId::new().to_string(),
         begin_epoch,
@@ -260,7 +260,8 @@ async fn what_is_pending_stays_pending_when_it_is_put_in_place(database: TestDat
     assert_eq!(minor(&total.pending), 0, "its timer has rung");
 }
 
-async fn reconcile(house: &House) -> Vec<Mismatch> {
+/// What payments has posted otherwise than it was released.
+pub async fn reconcile(house: &House) -> Vec<Mismatch> {
     let mut client = BooksServiceClient::new(house.channel());
     let answer = client.reconcile_rewards(pb::ReconcileRewardsRequest {}).await;
     let mut parts = answer.expect("begun").into_inner();
@@ -278,15 +279,9 @@ async fn reconcile(house: &House) -> Vec<Mismatch> {
     found
 }
 
-async fn reconciling_names_what_is_missing_extra_and_other(database: TestDatabase) {
-    let (house, _, _) = all_that_happens(&database).await;
-    house.move_clock("2026-05-01").await;
-    // What payments has heard, as it would post it.
-    let mut heard = BTreeMap::new();
-    for release in house.releases().await {
-        heard.insert((release.tie_id.clone(), release.kind), release);
-    }
-    let posting = |release: &pb::RewardReleased| payments::RewardPosting {
+/// A release as payments posts it.
+pub fn posting(release: &pb::RewardReleased) -> payments::RewardPosting {
+    payments::RewardPosting {
         tie_id: release.tie_id.clone(),
         kind: release
             .kind()
@@ -297,7 +292,17 @@ async fn reconciling_names_what_is_missing_extra_and_other(database: TestDatabas
         epoch: release.epoch,
         sequence: release.sequence,
         account_id: release.account_id.clone(),
-    };
+    }
+}
+
+async fn reconciling_names_what_is_missing_extra_and_other(database: TestDatabase) {
+    let (house, _, _) = all_that_happens(&database).await;
+    house.move_clock("2026-05-01").await;
+    // What payments has heard, as it would post it.
+    let mut heard = BTreeMap::new();
+    for release in house.releases().await {
+        heard.insert((release.tie_id.clone(), release.kind), release);
+    }
     let right: Vec<_> = heard.values().map(posting).collect();
     assert!(right.len() > 4, "several pages: {right:?}");
     house.has_posted(right.clone());

@@ -1,11 +1,16 @@
 //! The standard terms over the real port: screening, holds, the sign-up bonus, introductions, standing.
 
+use std::collections::BTreeSet;
+
 use futures::future::join_all;
 use vouch_primitives::{ClientId, ContractId, RequestId};
-use vouch_proto::{convert::to_wire_time, referral::v1 as pb};
+use vouch_proto::{convert::to_wire_time, payments::v1::RewardPosting, referral::v1 as pb};
 use vouch_testkit::{TestDatabase, on_both_databases};
 
-use crate::harness::{House, Job, Person, Rosa, at, fields, minor};
+use crate::{
+    books::{posting, rebuild, reconcile},
+    harness::{House, Job, Person, Rosa, at, fields, minor},
+};
 
 on_both_databases! {
     rewards_are_held_until_screening_passes_and_pending_for_the_hold,
@@ -16,6 +21,7 @@ on_both_databases! {
     an_agency_pays_for_all_contracts_with_that_client_alone,
     related_parties_never_accrue_whenever_they_are_found,
     the_sign_up_bonus_stops_at_the_cap_however_many_qualify_at_once,
+    what_a_referee_gets_in_turn_comes_and_goes_with_the_sign_up_bonus,
     unfit_terms_are_refused_and_published_ones_bind_what_comes_later,
     consent_moves_an_attribution_and_rates_nothing_anew,
 }
@@ -291,6 +297,76 @@ async fn the_sign_up_bonus_stops_at_the_cap_however_many_qualify_at_once(databas
     house.settled(&Person::new(), 50_000, "2026-01-21").await;
     house.quiet().await;
     assert_eq!(bonuses().await, [10_000; 3]);
+}
+
+// R24
+async fn what_a_referee_gets_in_turn_comes_and_goes_with_the_sign_up_bonus(database: TestDatabase) {
+    let house = House::start(&database, JOINED).await;
+    let published = house
+        .publish_terms(|terms| terms.sign_up_bonuses[0].referee_benefit = vouch_money(2_500))
+        .await;
+    assert_eq!(published.sign_up_bonuses[0].referee_benefit, vouch_money(2_500));
+    house.set_rule(false).await;
+    let rosa = house.referrer().await;
+    let ada = Person::new();
+    house.registered(&ada, &rosa.code).await;
+    house.settled(&ada, 60_000, "2026-01-20").await;
+    house.quiet().await;
+    let benefit = async || house.whole_total(&rosa, &ada).await.referee_benefit;
+    assert_eq!(benefit().await, vouch_money(0), "held, as the bonus is");
+    house.move_clock("2026-02-20").await;
+    house.pass(&ada).await;
+    house.quiet().await;
+    assert_eq!(benefit().await, vouch_money(2_500));
+    assert_eq!(
+        stand(&house, &rosa, &ada).await,
+        [13_000, 0, 0, 13_000],
+        "what the referrer gets is as it would be without"
+    );
+
+    let told = house.releases().await;
+    let paid = |told: &[pb::RewardReleased], kind| {
+        told.iter()
+            .filter(|it| it.kind() == kind)
+            .map(|it| (it.account_id.clone(), minor(&it.cumulative)))
+            .collect::<BTreeSet<_>>()
+    };
+    let (bonus, in_turn) = (pb::RewardKind::SignUpBonus, pb::RewardKind::RefereeBenefit);
+    assert_eq!(paid(&told, bonus), BTreeSet::from([(rosa.account.clone(), 10_000)]));
+    assert_eq!(paid(&told, in_turn), BTreeSet::from([(ada.account.clone(), 2_500)]));
+    let posted: Vec<_> = told.iter().map(posting).collect();
+    house.has_posted(posted.clone());
+    assert_eq!(reconcile(&house).await, []);
+    let without = |it: &RewardPosting| it.kind != "REFEREE_BENEFIT";
+    house.has_posted(posted.into_iter().filter(without).collect());
+    let missing: Vec<_> = reconcile(&house)
+        .await
+        .iter()
+        .map(|it| (it.kind(), minor(&it.released)))
+        .collect();
+    assert_eq!(missing, [(in_turn, 2_500)]);
+
+    let all: i64 = told.iter().map(|it| minor(&it.cumulative)).sum();
+    assert_eq!(
+        house.released_to_all().await,
+        all,
+        "the metric counts what payments is told"
+    );
+
+    // A new epoch tells it again; and somebody who was rejected gets nothing.
+    let fred = Person::new();
+    house.registered(&fred, &rosa.code).await;
+    house.settled(&fred, 60_000, "2026-02-20").await;
+    house.quiet().await;
+    house.reject(&fred).await;
+    assert_eq!(rebuild(&house, true).await.differences, []);
+    house.quiet().await;
+    let told = house.releases().await;
+    let all_of_rosa = [(rosa.account.clone(), 10_000), (rosa.account, 0)];
+    assert_eq!(paid(&told, bonus), BTreeSet::from(all_of_rosa));
+    let in_turn_to_all = [(ada.account, 2_500), (fred.account, 0)];
+    assert_eq!(paid(&told, in_turn), BTreeSet::from(in_turn_to_all));
+    assert_eq!(house.released_to_all().await, all);
 }
 
 // R25

@@ -240,6 +240,7 @@ impl Machine {
                         bonus,
                         hired: false,
                         sign_up: SignUp::Open,
+                        account: Some(facts::account(person)),
                     }),
                 )
             }

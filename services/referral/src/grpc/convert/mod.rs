@@ -85,6 +85,14 @@ impl TryFrom<pb::ListRewardItemsRequest> for RewardItems {
         let mut fields = Fields::new();
         let attribution = fields.id("attribution_id", &request.attribution_id);
         let kind = match request.kind() {
+            pb::RewardKind::RefereeBenefit => {
+                fields.refuse(
+                    "kind",
+                    "NOT_A_REWARD",
+                    "is made of no earnings, and is not the referrer's",
+                );
+                None
+            }
             pb::RewardKind::Unspecified => {
                 fields.refuse("kind", "REQUIRED", "is required");
                 None
@@ -169,5 +177,6 @@ fn total(tie: &Tie, currency: Currency) -> Result<pb::AttributionTotal, Status> 
         held: money(all.iter().map(|it| it.held).sum()),
         pending: money(all.iter().map(|it| it.pending).sum()),
         released: money(all.iter().map(|it| it.released).sum()),
+        referee_benefit: tie.benefit(currency).map(|(_, released)| released.into()),
     })
 }

@@ -152,18 +152,14 @@ fn read_bonuses(
                 fields.refuse("amount", "OTHER_CURRENCY", "must be in the currency of the others");
                 return None;
             }
-            if benefit.is_some() {
-                fields.refuse("referee_benefit", "NOT_PAID", "no benefit of a referee is paid yet");
-                return None;
-            }
-            Some((amount, qualifying, cap))
+            Some((amount, qualifying, cap, benefit))
         });
-        let (amount, qualifying, cap) = read?;
+        let (amount, qualifying, cap, benefit) = read?;
         let bonus = SignUpBonus {
             amount_minor: amount.minor,
             qualifying_minor: qualifying.minor,
             cap_minor: cap.map(|cap| cap.minor),
-            referee_minor: 0,
+            referee_minor: benefit.map_or(0, |benefit| benefit.minor),
         };
         if found.insert(amount.currency, bonus).is_some() {
             fields.refuse("sign_up_bonuses", "DUPLICATE", "must state each currency once");

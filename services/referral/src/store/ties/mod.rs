@@ -18,7 +18,7 @@ use super::{ROWS, corrupt, releases::Released};
 use crate::domain::{Bond, Release, Tie};
 
 pub use self::{
-    sums::{granted, released, released_after, released_to_all},
+    sums::{ReleasedTotal, granted, released, released_after, released_to_all},
     write::save,
 };
 
@@ -249,6 +249,19 @@ pub async fn payees(conn: &impl ConnectionTrait, ties: &[Uuid]) -> Result<BTreeS
         people.extend(rows.into_iter().map(|row| PersonId::from_uuid(row.payee_person_id)));
     }
     Ok(people)
+}
+
+/// Those of these ties that are attributions.
+///
+/// # Errors
+/// If the database fails.
+pub async fn attributions(conn: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Tie>, StorageError> {
+    let mut rows = Vec::new();
+    for chunk in ids.chunks(ROWS) {
+        let wanted = attribution::Column::Id.is_in(chunk.iter().copied());
+        rows.extend(attribution::Entity::find().filter(wanted).all(conn).await?);
+    }
+    read::ties(conn, &rows, &[]).await
 }
 
 /// A referrer's attributions, newest first, at most `limit` of those before `before`.

@@ -214,6 +214,7 @@ fn read_attribution(row: &attribution::Model) -> Result<Attribution, StorageErro
         bonus,
         hired: row.hired,
         sign_up,
+        account: row.referee_account_id.map(AccountId::from_uuid),
     })
 }
 

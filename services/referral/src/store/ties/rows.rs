@@ -22,6 +22,7 @@ pub mod attribution {
         pub sign_up: String,
         pub sign_up_currency: String,
         pub sign_up_minor: i64,
+        pub referee_account_id: Option<Uuid>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -2,12 +2,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sea_orm::{ConnectionTrait, ExprTrait as _, QueryOrder, QuerySelect, QueryTrait as _, Select, entity::prelude::*};
+use sea_orm::{
+    ConnectionTrait, ExprTrait as _, FromQueryResult, QueryOrder, QuerySelect, QueryTrait as _, Select, Statement,
+    entity::prelude::*,
+};
 use vouch_primitives::{AccountId, Currency, Money, ReferrerId};
 use vouch_storage::StorageError;
 
 use super::rows::{attribution, introduction, total};
-use crate::{domain::RewardKind, store::corrupt};
+use crate::{
+    domain::RewardKind,
+    store::{
+        corrupt,
+        programme::{self, PublishedTerms},
+    },
+};
 
 /// What was released to a referrer in all, by currency.
 ///
@@ -33,12 +42,39 @@ pub async fn released(
     by_currency(conn, total::Entity::find().filter(theirs)).await
 }
 
-/// What was released to all referrers, by currency.
+/// What was released to all referrers, and with sign-up bonuses to their referees [R24], by currency.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn released_to_all(conn: &impl ConnectionTrait) -> Result<BTreeMap<Currency, Money>, StorageError> {
-    by_currency(conn, total::Entity::find()).await
+    let mut all = by_currency(conn, total::Entity::find()).await?;
+    let sql = "SELECT a.terms_version, t.currency, COUNT(*) AS paid FROM reward_total t \
+               JOIN attribution a ON a.id = t.attribution_id WHERE t.kind = 'SIGN_UP_BONUS' AND t.released_minor > 0 \
+               AND t.paid_before_minor = 0 \
+               AND a.referee_account_id IS NOT NULL GROUP BY a.terms_version, t.currency";
+    let paid = PaidBonuses::find_by_statement(Statement::from_string(conn.get_database_backend(), sql));
+    let terms = programme::all_terms(conn).await?;
+    for row in paid.all(conn).await? {
+        let currency: Currency = row.currency.parse().map_err(corrupt)?;
+        let of_version = |it: &&PublishedTerms| i64::from(it.terms.version) == i64::from(row.terms_version);
+        let bonus = terms
+            .iter()
+            .find(of_version)
+            .and_then(|it| it.terms.sign_up.get(&currency));
+        let benefits = bonus.map_or(Some(0), |bonus| bonus.referee_minor.checked_mul(row.paid));
+        let total = all.entry(currency).or_insert(Money::zero(currency));
+        let sum = benefits.and_then(|benefits| total.minor.checked_add(benefits));
+        total.minor = sum.ok_or_else(|| corrupt("more benefits than an amount holds"))?;
+    }
+    Ok(all)
+}
+
+/// How many sign-up bonuses were released under a version of the terms.
+#[derive(FromQueryResult)]
+struct PaidBonuses {
+    terms_version: i32,
+    currency: String,
+    paid: i64,
 }
 
 /// What was granted as sign-up bonuses and is not void, by referrer and currency.

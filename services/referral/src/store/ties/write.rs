@@ -62,6 +62,7 @@ pub(super) fn row(now: Timestamp, tie: &Tie) -> Result<attribution::ActiveModel,
         sign_up: Set(sign_up.to_owned()),
         sign_up_currency: Set(currency),
         sign_up_minor: Set(minor),
+        referee_account_id: Set(bond.account.map(|account| account.as_uuid())),
     })
 }
 

@@ -47,6 +47,14 @@ impl House {
         self.db.write_tx(change).await.expect("changed");
     }
 
+    /// What was released to all in US dollars, as the metric tells it.
+    pub async fn released_to_all(&self) -> i64 {
+        let all = vouch_referral::store::ties::released_to_all(self.db.reader()).await;
+        all.expect("summed up")
+            .get(&vouch_primitives::Currency::USD)
+            .map_or(0, |all| all.minor)
+    }
+
     /// What the others have told of these types, as their streams hold it.
     pub async fn streamed(&self, event_types: &[String]) -> Vec<Envelope> {
         let mut events = Vec::new();
