@@ -26,6 +26,15 @@ pub struct Fund {
     pub granted_minor: i64,
 }
 
+impl SignUpBonus {
+    /// What the referee gets, in minor units, when so much of the bonus was released, and so much of it paid elsewhere [R24].
+    #[must_use]
+    pub fn benefit(&self, released_minor: i64, paid_before_minor: i64) -> i64 {
+        let comes = released_minor > 0 && paid_before_minor == 0;
+        if comes { self.referee_minor } else { 0 }
+    }
+}
+
 impl Fund {
     /// Grants one bonus if the cap leaves room for all of it, and says whether it did [R6].
     #[must_use]
@@ -115,11 +124,10 @@ impl Tie {
         let Bond::Attribution(attribution) = &self.bond else {
             return None;
         };
-        let stated = self.first_terms().sign_up.get(&currency)?.referee_minor;
+        let stated = self.first_terms().sign_up.get(&currency)?;
         let bonus = self.rewards.get(&(RewardKind::SignUpBonus, currency))?;
-        let comes = bonus.released > 0 && bonus.paid_before == 0;
-        let due = if comes { stated } else { 0 };
-        let account = attribution.account.filter(|_| stated > 0)?;
+        let due = stated.benefit(bonus.released, bonus.paid_before);
+        let account = attribution.account.filter(|_| stated.referee_minor > 0)?;
         Some((account, Money::new(due, currency)))
     }
 

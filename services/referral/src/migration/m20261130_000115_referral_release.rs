@@ -1,6 +1,8 @@
 //! What was released when: the record from which statements, months and leader boards are read. And the match signals.
 
-use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
+use sea_orm_migration::{prelude::*, schema::*};
+
+use super::month_of;
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -11,12 +13,6 @@ const EARLIER: &str = "INSERT INTO reward_release (tie_id, kind, currency, epoch
      COALESCE(a.referrer_id, i.referrer_id), t.released_minor, t.released_minor, e.epoch, MONTH FROM reward_total t \
      JOIN epoch e ON e.id = 1 LEFT JOIN attribution a ON a.id = t.tie_id LEFT JOIN introduction i ON i.id = t.tie_id \
      WHERE t.sequence > 0";
-
-const POSTGRES_MONTH: &str = "CAST(EXTRACT(EPOCH FROM date_trunc('month', to_timestamp(e.epoch / 1000000) AT TIME ZONE 'UTC')) \
-     AS bigint) * 1000000";
-
-const SQLITE_MONTH: &str =
-    "CAST(strftime('%s', e.epoch / 1000000, 'unixepoch', 'start of month') AS integer) * 1000000";
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
@@ -32,11 +28,8 @@ impl MigrationTrait for Migration {
             }
             manager.create_index(index).await?;
         }
-        let month = match manager.get_database_backend() {
-            DbBackend::Postgres => POSTGRES_MONTH,
-            _ => SQLITE_MONTH,
-        };
-        let earlier = EARLIER.replace("MONTH", month);
+        let month = month_of(manager.get_database_backend(), "e.epoch");
+        let earlier = EARLIER.replace("MONTH", &month);
         manager.get_connection().execute_unprepared(&earlier).await?;
         manager.create_table(match_signal()).await
     }

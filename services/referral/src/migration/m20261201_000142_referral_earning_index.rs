@@ -4,14 +4,10 @@
 
 use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
 
+use super::month_of;
+
 #[derive(DeriveMigrationName)]
 pub struct Migration;
-
-const POSTGRES_MONTH: &str = "CAST(EXTRACT(EPOCH FROM date_trunc('month', to_timestamp(occurred_at / 1000000) AT TIME ZONE 'UTC')) \
-     AS bigint) * 1000000";
-
-const SQLITE_MONTH: &str =
-    "CAST(strftime('%s', occurred_at / 1000000, 'unixepoch', 'start of month') AS integer) * 1000000";
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
@@ -28,10 +24,7 @@ impl MigrationTrait for Migration {
             .col(big_integer("month_at").primary_key())
             .to_owned();
         manager.create_table(months).await?;
-        let month = match manager.get_database_backend() {
-            DbBackend::Postgres => POSTGRES_MONTH,
-            _ => SQLITE_MONTH,
-        };
+        let month = month_of(manager.get_database_backend(), "occurred_at");
         for earlier in [
             &format!("UPDATE earning SET month_at = {month}"),
             "INSERT INTO earning_month (month_at) SELECT DISTINCT month_at FROM earning",

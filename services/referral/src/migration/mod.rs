@@ -1,6 +1,6 @@
 //! The tables of the service, forward only. The libraries' tables come first.
 
-use sea_orm_migration::{MigrationTrait, MigratorTrait};
+use sea_orm_migration::{MigrationTrait, MigratorTrait, sea_orm::DbBackend};
 
 mod m20261121_000101_referral_programme;
 mod m20261121_000102_referral_earnings;
@@ -58,5 +58,15 @@ impl MigratorTrait for Migrator {
         .into_iter()
         .flatten()
         .collect()
+    }
+}
+
+/// The beginning of the month of a moment, both in microseconds, as SQL.
+fn month_of(backend: DbBackend, moment: &str) -> String {
+    match backend {
+        DbBackend::Postgres => format!(
+            "CAST(EXTRACT(EPOCH FROM date_trunc('month', to_timestamp({moment} / 1000000) AT TIME ZONE 'UTC')) AS bigint) * 1000000"
+        ),
+        _ => format!("CAST(strftime('%s', {moment} / 1000000, 'unixepoch', 'start of month') AS integer) * 1000000"),
     }
 }

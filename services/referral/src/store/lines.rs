@@ -77,6 +77,10 @@ pub async fn first_of(
     ties: &[Tie],
     most: usize,
 ) -> Result<HashMap<(PersonId, Currency), Vec<Line>>, StorageError> {
+    let mut found: HashMap<_, Vec<Line>> = HashMap::new();
+    if ties.is_empty() {
+        return Ok(found);
+    }
     let backend = conn.get_database_backend();
     // Whoever was introduced only has not joined by anybody.
     let joined = "COALESCE((SELECT a.joined_at FROM attribution a WHERE a.referee_person_id = e.person_id), 0)";
@@ -90,10 +94,6 @@ pub async fn first_of(
          FROM ({lines}) AS line) AS numbered WHERE nth <= {most} ORDER BY person_id, currency, nth"
     );
     let people = ties.iter().map(|tie| tie.payee.as_uuid().into()).collect();
-    let mut found: HashMap<_, Vec<Line>> = HashMap::new();
-    if ties.is_empty() {
-        return Ok(found);
-    }
     for row in all(conn, sql, people).await? {
         let key = (
             PersonId::from_uuid(row.person_id),

@@ -48,20 +48,21 @@ pub async fn released(
 /// If the database fails.
 pub async fn released_to_all(conn: &impl ConnectionTrait) -> Result<BTreeMap<Currency, Money>, StorageError> {
     let mut all = by_currency(conn, total::Entity::find()).await?;
-    let sql = "SELECT a.terms_version, t.currency, COUNT(*) AS paid FROM reward_total t \
-               JOIN attribution a ON a.id = t.attribution_id WHERE t.kind = 'SIGN_UP_BONUS' AND t.released_minor > 0 \
-               AND t.paid_before_minor = 0 \
-               AND a.referee_account_id IS NOT NULL GROUP BY a.terms_version, t.currency";
-    let paid = PaidBonuses::find_by_statement(Statement::from_string(conn.get_database_backend(), sql));
+    // The amounts are those of the terms, so that there are few of each.
+    let sql = "SELECT a.terms_version, t.currency, t.released_minor, t.paid_before_minor, COUNT(*) AS bonuses \
+               FROM reward_total t JOIN attribution a ON a.id = t.attribution_id WHERE t.kind = 'SIGN_UP_BONUS' \
+               AND a.referee_account_id IS NOT NULL GROUP BY 1, 2, 3, 4";
+    let same = SameBonuses::find_by_statement(Statement::from_string(conn.get_database_backend(), sql));
     let terms = programme::all_terms(conn).await?;
-    for row in paid.all(conn).await? {
+    for row in same.all(conn).await? {
         let currency: Currency = row.currency.parse().map_err(corrupt)?;
         let of_version = |it: &&PublishedTerms| i64::from(it.terms.version) == i64::from(row.terms_version);
         let bonus = terms
             .iter()
             .find(of_version)
             .and_then(|it| it.terms.sign_up.get(&currency));
-        let benefits = bonus.map_or(Some(0), |bonus| bonus.referee_minor.checked_mul(row.paid));
+        let each = bonus.map_or(0, |bonus| bonus.benefit(row.released_minor, row.paid_before_minor));
+        let benefits = each.checked_mul(row.bonuses);
         let total = all.entry(currency).or_insert(Money::zero(currency));
         let sum = benefits.and_then(|benefits| total.minor.checked_add(benefits));
         total.minor = sum.ok_or_else(|| corrupt("more benefits than an amount holds"))?;
@@ -69,12 +70,14 @@ pub async fn released_to_all(conn: &impl ConnectionTrait) -> Result<BTreeMap<Cur
     Ok(all)
 }
 
-/// How many sign-up bonuses were released under a version of the terms.
+/// How many sign-up bonuses stand the same, under one version of the terms.
 #[derive(FromQueryResult)]
-struct PaidBonuses {
+struct SameBonuses {
     terms_version: i32,
     currency: String,
-    paid: i64,
+    released_minor: i64,
+    paid_before_minor: i64,
+    bonuses: i64,
 }
 
 /// What was granted as sign-up bonuses and is not void, by referrer and currency.
