@@ -329,20 +329,24 @@ impl House {
         }
     }
 
-    /// Waits until all that was published is applied.
+    /// Waits until all that was published is applied, and what follows from it is published: quiet twice in a row with
+    /// the same count of commits, as an event may be applied between the reading of the outbox and that of the bus.
     pub async fn quiet(&self) {
         let mut operations = OperationsServiceClient::new(self.channel.clone());
+        let mut before = None;
         eventually("quiet", Duration::from_secs(20), async || {
             let state = operations
                 .get_test_clock(GetTestClockRequest {})
                 .await
-                .map_err(|e| e.to_string())?;
-            let backlog = state.into_inner().backlog.unwrap_or_default();
-            if backlog == Default::default() {
-                Ok(())
-            } else {
-                Err(format!("{backlog:?}"))
+                .map_err(|e| e.to_string())?
+                .into_inner();
+            let backlog = state.backlog.unwrap_or_default();
+            let rests = (backlog == Default::default()).then_some(state.commits);
+            if rests.is_some() && rests == before {
+                return Ok(());
             }
+            before = rests;
+            Err(format!("{backlog:?} after {} commits", state.commits))
         })
         .await;
     }
