@@ -13,19 +13,22 @@ use std::{
     mem,
     rc::Rc,
     sync::Arc,
-    time::Duration,
 };
 
 use csv::{ByteRecord, ReaderBuilder, StringRecord, Trim};
 use sha2::{Digest, Sha256};
 use tokio::{
     sync::{Semaphore, mpsc},
-    time::timeout,
+    time::Instant,
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status, Streaming};
 use vouch_proto::{Fields, Violation, Violations, invitation::v1 as pb};
-use vouch_runtime::grpc::{parse_mutation, status};
+use vouch_runtime::grpc::{
+    parse_mutation,
+    pieces::{IDLE, next_piece, tell},
+    status,
+};
 
 use super::convert::{ImportInvitations, Template};
 use crate::{
@@ -47,9 +50,6 @@ const MOST_ROWS: u64 = 100_000;
 
 /// How long a row may be, in bytes: one that never ends would be held in memory.
 const LONGEST_ROW: usize = 256 * 1024;
-
-/// How long a caller may let the service wait for a piece, or for the next answer to be read.
-const IDLE: Duration = Duration::from_secs(60);
 
 /// The progress of one import.
 pub(super) type Progress = ReceiverStream<Result<pb::ImportInvitationsResponse, Status>>;
@@ -89,11 +89,11 @@ pub(super) async fn begin(
                 Err(refused) => Err(refused),
             };
             let over = answer.is_err();
-            if !matches!(timeout(IDLE, told.send(answer)).await, Ok(Ok(()))) || over {
+            if !tell(&told, answer).await || over {
                 return;
             }
         }
-        let _ = timeout(IDLE, told.send(Ok(import.done()))).await;
+        tell(&told, Ok(import.done())).await;
     });
     Ok(ReceiverStream::new(progress))
 }
@@ -101,7 +101,6 @@ pub(super) async fn begin(
 /// A piece of the file, or that no more will come although it is not at its end.
 type Piece = Result<Vec<u8>, Status>;
 
-/// A stream that ends before its last piece was cut off: it looks like one that its caller has ended.
 async fn feed(
     (head, mut last): (Vec<u8>, bool),
     mut messages: Streaming<pb::ImportInvitationsRequest>,
@@ -113,15 +112,11 @@ async fn feed(
         if pieces.send(piece).await.is_err() || broken || last {
             return;
         }
-        piece = match timeout(IDLE, messages.message()).await {
-            Ok(Ok(Some(message))) => {
-                last = message.last;
-                Ok(message.data)
-            }
-            Ok(Ok(None)) => Err(refuse("INCOMPLETE", "ends before the piece that is marked as the last")),
-            Ok(Err(status)) => Err(status),
-            Err(_) => Err(status::deadline_exceeded("the next piece of the file has not come")),
-        };
+        let next = next_piece(&mut messages, "data", Instant::now() + IDLE).await;
+        piece = next.map(|message| {
+            last = message.last;
+            message.data
+        });
     }
 }
 

@@ -6,7 +6,13 @@ use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use vouch_proto::onboarding::v1::{self as pb, download_document_response::Part};
-use vouch_runtime::{access::Caller, grpc::status};
+use vouch_runtime::{
+    access::Caller,
+    grpc::{
+        pieces::{self, IDLE},
+        status,
+    },
+};
 
 use super::slots::Slots;
 use crate::app::{
@@ -22,9 +28,6 @@ const DOWNLOADS_OF_ONE: usize = 4;
 const PIECE: usize = 64 * 1024;
 /// How long a download lasts at most.
 const AT_MOST: Duration = Duration::from_secs(600);
-
-/// How long is waited for a caller to take the next piece, or to hear that the download has failed.
-const IDLE: Duration = Duration::from_secs(60);
 
 /// The document, and its pieces.
 pub(super) type Parts = ReceiverStream<Result<pb::DownloadDocumentResponse, Status>>;
@@ -54,7 +57,7 @@ pub(super) async fn begin(
             Err(_) => status::deadline_exceeded("the download has taken too long"),
         };
         // An end without a word would look like the end of the file.
-        let _ = timeout(IDLE, told.send(Err(refused))).await;
+        pieces::tell(&told, Err(refused)).await;
     });
     Ok(ReceiverStream::new(parts))
 }

@@ -7,13 +7,17 @@ use std::{mem, time::Duration};
 
 use tokio::{
     sync::mpsc,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status, Streaming};
 use vouch_primitives::PersonId;
-use vouch_proto::{Fields, onboarding::v1 as pb};
-use vouch_runtime::grpc::{parse_mutation, status};
+use vouch_proto::onboarding::v1 as pb;
+use vouch_runtime::grpc::{
+    parse_mutation,
+    pieces::{IDLE, next_piece},
+    status,
+};
 
 use super::slots::Slots;
 use crate::app::{
@@ -25,10 +29,8 @@ use crate::app::{
 const UPLOADS: usize = 16;
 /// How many of them one person may have.
 const UPLOADS_OF_ONE: usize = 2;
-/// How long a caller may let the service wait for so many bytes: who sends a byte now and then holds a place that others wait
-/// for.
-const IDLE: Duration = Duration::from_secs(60);
-/// What has to come in that time, in bytes.
+/// How many bytes have to come in the time in which another piece has to: who sends a byte now and then holds a place that
+/// others wait for.
 const PROGRESS: usize = 64 * 1024;
 /// How long an upload may last: 25 MiB come in this time over half a megabit a second.
 const AT_MOST: Duration = Duration::from_secs(600);
@@ -63,7 +65,6 @@ pub(super) async fn begin(app: &App, slots: &Slots<PersonId>, request: Request<P
     Ok(ReceiverStream::new(answer))
 }
 
-/// A stream that ends before its last piece was cut off: it looks like one that its caller has ended.
 async fn take(
     mut upload: Upload,
     (mut piece, mut last): (Vec<u8>, bool),
@@ -76,14 +77,8 @@ async fn take(
             return Ok(upload.finish().await?);
         }
         pace.came(piece.len(), Instant::now());
-        (piece, last) = match timeout_at(pace.due, pieces.message()).await {
-            Ok(Ok(Some(message))) => (message.data, message.last),
-            Ok(Ok(None)) => return Err(incomplete("ends before the piece that is marked as the last")),
-            // What the house says has a reason; what the transport says has none.
-            Ok(Err(told)) if !told.details().is_empty() => return Err(told),
-            Ok(Err(_)) => return Err(incomplete("broke off")),
-            Err(_) => return Err(status::deadline_exceeded("the next piece of the file has not come")),
-        };
+        let next = next_piece(&mut pieces, "data", pace.due).await?;
+        (piece, last) = (next.data, next.last);
     }
 }
 
@@ -109,12 +104,6 @@ impl Pace {
             *self = Self::begin(now);
         }
     }
-}
-
-fn incomplete(description: &str) -> Status {
-    let mut fields = Fields::new();
-    fields.refuse("data", "INCOMPLETE", description);
-    status::invalid_argument(&fields.into())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use vouch_proto::payments::v1::{self as pb, file_part::Part};
-use vouch_runtime::grpc::status;
+use vouch_runtime::grpc::{pieces, status};
 
 use crate::app::documents::Export;
 
@@ -20,8 +20,6 @@ const FILES: usize = 64;
 const PIECE: usize = 64 * 1024;
 /// How long it may take, whether the caller reads or not.
 const AT_MOST: Duration = Duration::from_secs(600);
-/// How long is waited for a caller to hear that it has failed.
-const IDLE: Duration = Duration::from_secs(60);
 
 /// The parts of a file, each in the answer of its method.
 pub(super) type Parts<R> = ReceiverStream<Result<R, Status>>;
@@ -57,7 +55,7 @@ where
             Err(_) => status::deadline_exceeded("the file has taken too long"),
         };
         // An end without a word would look like the end of the file.
-        let _ = timeout(IDLE, told.send(Err(refused))).await;
+        pieces::tell(&told, Err(refused)).await;
     });
     Ok(ReceiverStream::new(parts))
 }

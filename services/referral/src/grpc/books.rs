@@ -1,27 +1,21 @@
 //! `vouch.referral.v1.BooksService`.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use tokio::{
-    sync::{Semaphore, mpsc},
-    time::timeout,
-};
+use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use vouch_proto::{
     Fields, Violations,
     referral::v1::{self as pb, books_service_server, rebuild_response::Part},
 };
-use vouch_runtime::grpc::{parse_mutation, status};
+use vouch_runtime::grpc::{parse_mutation, pieces::tell, status};
 
 use super::{imports, streamed};
 use crate::app::{App, rebuild::Rebuild};
 
 /// How many of these go on at a time.
 const AT_ONCE: usize = 1;
-
-/// How long a caller may let the service wait for the next part to be read.
-pub(super) const IDLE: Duration = Duration::from_secs(60);
 
 /// `vouch.referral.v1.BooksService`.
 #[derive(Clone, Debug)]
@@ -67,7 +61,7 @@ impl Books {
         tokio::spawn(async move {
             let _slot = slot;
             if let Err(error) = work.await {
-                let _ = timeout(IDLE, told.send(Err(error))).await;
+                tell(&told, Err(error)).await;
             }
         });
         Ok(ReceiverStream::new(parts))
@@ -82,31 +76,12 @@ pub(super) async fn tell_all<R>(
 ) -> Result<(), Status> {
     while let Some(parts) = rebuild.next().await? {
         for part in parts {
-            if !tell(told, answer(part)).await {
+            if !tell(told, Ok(answer(part))).await {
                 return Ok(());
             }
         }
     }
     Ok(())
-}
-
-/// Whether somebody is there to hear it.
-pub(super) async fn tell<R>(told: &mpsc::Sender<Result<R, Status>>, answer: R) -> bool {
-    matches!(timeout(IDLE, told.send(Ok(answer))).await, Ok(Ok(())))
-}
-
-/// The next piece of what a caller sends in `field`: what ends before its last piece was cut off.
-pub(super) async fn next_piece<R>(messages: &mut Streaming<R>, field: &str) -> Result<R, Status> {
-    match timeout(IDLE, messages.message()).await {
-        Ok(Ok(Some(piece))) => Ok(piece),
-        Ok(Ok(None)) => Err(refuse(
-            field,
-            "INCOMPLETE",
-            "ends before the piece that is marked as the last",
-        )),
-        Ok(Err(status)) => Err(status),
-        Err(_) => Err(status::deadline_exceeded("the next piece has not come")),
-    }
 }
 
 /// One field is wrong.
@@ -166,7 +141,7 @@ impl books_service_server::BooksService for Books {
             let mut reconciliation = app.reconcile_rewards();
             while let Some(parts) = reconciliation.next().await? {
                 for part in parts {
-                    if !tell(&told, pb::ReconcileRewardsResponse { part: Some(part) }).await {
+                    if !tell(&told, Ok(pb::ReconcileRewardsResponse { part: Some(part) })).await {
                         return Ok(());
                     }
                 }

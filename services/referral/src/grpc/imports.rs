@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, str::FromStr};
 
 use csv::{ReaderBuilder, StringRecord, Trim};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use tonic::{Status, Streaming};
 use vouch_primitives::{Currency, InvalidId, Money, Timestamp};
 use vouch_proto::{
@@ -14,8 +14,9 @@ use vouch_proto::{
         import_books_response::{End, Part, Progress, Refusal},
     },
 };
+use vouch_runtime::grpc::pieces::{IDLE, next_piece, tell};
 
-use super::books::{next_piece, refuse, tell};
+use super::books::refuse;
 use crate::{
     app::{
         App,
@@ -85,7 +86,7 @@ impl Begun {
                 file.push(b'\n');
                 return Ok(Received { table, dry_run, file });
             }
-            piece = next_piece(&mut messages, "data").await?;
+            piece = next_piece(&mut messages, "data", Instant::now() + IDLE).await?;
         }
     }
 }
@@ -197,7 +198,7 @@ impl Rows<'_> {
     }
 
     async fn tell(&self, part: Part) -> bool {
-        tell(self.told, pb::ImportBooksResponse { part: Some(part) }).await
+        tell(self.told, Ok(pb::ImportBooksResponse { part: Some(part) })).await
     }
 }
 

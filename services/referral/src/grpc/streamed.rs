@@ -1,15 +1,18 @@
 //! `RebuildFromStreams`: events come in pieces, are kept for the run, and are computed from when the last one is there.
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use tonic::{Status, Streaming};
 use vouch_primitives::{RequestId, Timestamp};
 use vouch_proto::{
     Fields,
     referral::v1::{self as pb, rebuild_from_streams_request::ToldEvent, rebuild_response::Part},
 };
-use vouch_runtime::grpc::status;
+use vouch_runtime::grpc::{
+    pieces::{IDLE, next_piece, tell},
+    status,
+};
 
-use super::books::{next_piece, tell, tell_all};
+use super::books::tell_all;
 use crate::app::{
     App,
     rebuild::Rebuild,
@@ -63,7 +66,7 @@ async fn go_through(
         let events = read(&piece)?;
         let unreadable = rebuild.take_told(&events).await?;
         for part in unreadable {
-            if !tell(told, answer(part)).await {
+            if !tell(told, Ok(answer(part))).await {
                 return Ok(());
             }
         }
@@ -71,7 +74,7 @@ async fn go_through(
             rebuild.all_told(held_since(&piece)?);
             break;
         }
-        piece = next_piece(&mut messages, "events").await?;
+        piece = next_piece(&mut messages, "events", Instant::now() + IDLE).await?;
     }
     tell_all(rebuild, told, answer).await
 }
