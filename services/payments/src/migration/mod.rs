@@ -26,6 +26,7 @@ mod m20261130_000163_payments_review;
 mod m20261130_000164_payments_recurring;
 mod m20261130_000165_payments_client_refund;
 mod m20261201_000170_payments_client_payment;
+mod m20261201_000171_payments_client_payment_stays;
 mod widen;
 
 use sea_orm_migration::prelude::*;
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261130_000164_payments_recurring::Migration));
         all.push(Box::new(m20261130_000165_payments_client_refund::Migration));
         all.push(Box::new(m20261201_000170_payments_client_payment::Migration));
+        all.push(Box::new(m20261201_000171_payments_client_payment_stays::Migration));
         all
     }
 }

@@ -12,7 +12,7 @@ use vouch_proto::{
 use vouch_testkit::{TestDatabase, eventually, on_both_databases};
 
 use crate::{
-    tables::count,
+    tables::{count, tried},
     world::{SOON, World, refusal, released, request_id, usd},
 };
 
@@ -27,6 +27,7 @@ on_both_databases! {
     a_reward_of_a_client_is_owed_by_the_client,
     a_client_pays_for_its_rewards_and_has_credit_for_what_is_taken_back,
     of_two_who_record_the_same_payment_one_is_refused,
+    what_a_client_has_paid_stays_in_the_database,
 }
 
 fn tie(number: u128) -> Uuid {
@@ -267,6 +268,38 @@ async fn of_two_who_record_the_same_payment_one_is_refused(database: TestDatabas
     let all = join_all(names.iter().map(|name| world.pay(client, 6_000, name))).await;
     assert_eq!(all.iter().filter(|one| one.is_ok()).count(), 2, "{all:?}");
     assert_eq!(world.debts(client).await, [(0, 2_000, 0)]);
+    world.stop().await;
+}
+
+async fn what_a_client_has_paid_stays_in_the_database(database: TestDatabase) {
+    let world = World::new(database).await;
+    let (dana, client) = (AccountId::new(), ClientId::new());
+    let reward = RewardReleased {
+        kind: RewardKind::ClientReward.into(),
+        funding_client_id: client.to_string(),
+        ..released(tie(1), dana, usd(20_000), (1, 1))
+    };
+    hear(&world, &reward).await;
+    world.until_balances(dana, "USD", [0, 20_000, 0]).await;
+    world.pay(client, 6_000, "2026-17").await.expect("paid");
+    world.pay(client, 5_000, "2026-18").await.expect("paid");
+    let listed = world.payments(client).await;
+    world.undo(&listed[0].id).await.expect("undone");
+    for change in [
+        "UPDATE client_payment SET amount_minor = amount_minor - 1",
+        "UPDATE client_payment SET reference = reference || 'x', undone_at = 1 WHERE undone_at IS NULL",
+        "UPDATE client_payment SET undone_at = NULL WHERE undone_at IS NOT NULL",
+        "DELETE FROM client_payment",
+    ] {
+        let answer = tried(&world.db, change).await;
+        assert!(
+            answer.as_ref().is_err_and(|e| e.contains("append-only")),
+            "{change}: {answer:?}"
+        );
+    }
+    // It is not the test that is refused everything.
+    let undone = "UPDATE client_payment SET undone_at = 1 WHERE undone_at IS NULL";
+    assert_eq!(tried(&world.db, undone).await, Ok(1));
     world.stop().await;
 }
 
