@@ -127,17 +127,17 @@ pub const fn parties(contract: usize) -> (usize, usize) {
 
 /// Versions that differ in everything.
 pub fn terms(number: usize) -> Arc<Terms> {
-    let bonus = |cap_minor| SignUpBonus {
+    let bonus = |cap_minor, referee_minor| SignUpBonus {
         amount_minor: 100,
         qualifying_minor: 500,
         cap_minor,
-        referee_minor: 0,
+        referee_minor,
     };
-    let usd = |cap_minor| BTreeMap::from([(Currency::USD, bonus(cap_minor))]);
+    let usd = |cap_minor, referee_minor| BTreeMap::from([(Currency::USD, bonus(cap_minor, referee_minor))]);
     Arc::new(match number {
         0 => Terms::first(),
         1 => Terms {
-            sign_up: usd(Some(200)),
+            sign_up: usd(Some(200), 40),
             ..Terms::standard()
         },
         2 => Terms {
@@ -149,7 +149,7 @@ pub fn terms(number: usize) -> Arc<Terms> {
             agency: BasisPoints::of(700),
             introduction: BasisPoints::of(250),
             hold_days: 3,
-            sign_up: usd(Some(100)),
+            sign_up: usd(Some(100), 0),
             ..Terms::standard()
         },
         _ => Terms {

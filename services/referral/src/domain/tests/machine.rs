@@ -186,6 +186,15 @@ impl Machine {
                     i128::from(reward.released),
                 );
                 totals.insert((*of, kind.name(), place), total);
+                if *kind == RewardKind::SignUpBonus
+                    && let Some((account, benefit)) = tie.benefit(*currency)
+                {
+                    let TieOf::Attribution(who) = *of else {
+                        panic!("only who was attributed has signed up");
+                    };
+                    assert_eq!(account, facts::account(who));
+                    totals.insert((*of, "REFEREE_BENEFIT", place), (0, 0, i128::from(benefit.minor)));
+                }
             }
         }
         totals.retain(|_, total| *total != (0, 0, 0));

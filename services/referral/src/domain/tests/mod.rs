@@ -29,7 +29,7 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100_000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    // R6, R12, R21, R25, R26, R36, R8, R9, R10, R11, R34
+    // R6, R12, R21, R24, R25, R26, R36, R8, R9, R10, R11, R34
     #[test]
     fn every_order_of_facts_comes_to_what_follows_from_the_set_of_facts(case in case(14)) {
         check(&case)?;

@@ -14,7 +14,8 @@ pub enum TieOf {
     Introduction(usize, usize),
 }
 
-/// Base, exact share, what is free of it, rounded down, and what is released; by tie, kind of reward and currency.
+/// Base, exact share, what is free of it, rounded down, and what is released; by tie, kind of reward and currency; and what the referee
+/// gets, which has no base and no share.
 pub type Totals = BTreeMap<(TieOf, &'static str, usize), (i128, i128, i128)>;
 
 /// What was decided by who came first: the sign-up bonuses.
@@ -253,6 +254,12 @@ impl Naive {
             totals.insert(
                 (TieOf::Attribution(who), "SIGN_UP_BONUS", 0),
                 (100, 1_000_000, if pays { 100 } else { 0 }),
+            );
+            // What the referee gets in turn comes with it [R24].
+            let benefit = first.sign_up.values().next().map_or(0, |bonus| bonus.referee_minor);
+            totals.insert(
+                (TieOf::Attribution(who), "REFEREE_BENEFIT", 0),
+                (0, 0, if pays { i128::from(benefit) } else { 0 }),
             );
         }
     }
