@@ -27,7 +27,7 @@ pub enum Followed {
     Asked,
     /// There was nothing to ask about.
     Nothing,
-    /// The provider did not answer: the hint is wanted again.
+    /// The provider did not answer, or not yet all that is needed: the hint is wanted again.
     Unanswered,
 }
 
@@ -127,6 +127,10 @@ impl App {
             Ok(None) => return Ok(Followed::Nothing),
             Err(error) => return Ok(unanswered(&error)),
         };
+        // What is taken back was paid, of which this may be the first news.
+        if self.follow_charge(taken.charge).await? == Followed::Unanswered {
+            return Ok(Followed::Unanswered);
+        }
         let (taken, now) = (&taken, self.commands.now());
         let written = self.commands.db();
         let written = written.write_tx(|txn: Arc<Txn>| async move { write_down(&txn, now, taken).await });
@@ -161,6 +165,11 @@ async fn take(txn: &Txn, now: Timestamp, id: PayoutId, answer: &Answer) -> Resul
 /// moved nothing here and moves nothing now.
 async fn write_down(txn: &Txn, now: Timestamp, taken: &TakenBack) -> Result<Followed, Error> {
     let charge = store::charges::find(txn, &[taken.charge]).await?.pop();
+    let goes_on = |charge: &Charge| matches!(charge.state, ChargeState::Pending { .. } | ChargeState::Failed { .. });
+    if charge.as_ref().is_some_and(goes_on) {
+        tracing::warn!(charge.id = %taken.charge, reference = taken.reference, "a payment is taken back that is not known yet");
+        return Ok(Followed::Unanswered);
+    }
     let paid_by = |state: &ChargeState| matches!(state, ChargeState::Succeeded { reference, .. } if *reference == taken.charge_reference);
     let Some(charge) = charge.filter(|charge| paid_by(&charge.state)) else {
         tracing::error!(charge.id = %taken.charge, reference = taken.reference, "a payment is taken back that nobody has made");

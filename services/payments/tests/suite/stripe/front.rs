@@ -29,6 +29,17 @@ pub enum Fault {
     CutRequest,
     /// It is carried out, and a server on the way says that it failed.
     SayFailed,
+    /// The same of a question, not of a change.
+    SayNothing,
+}
+
+impl Fault {
+    fn method(self) -> Method {
+        match self {
+            Self::CutAnswer | Self::CutRequest | Self::SayFailed => Method::POST,
+            Self::SayNothing => Method::GET,
+        }
+    }
 }
 
 /// A request that came.
@@ -52,7 +63,7 @@ pub struct Front {
 pub struct Passage {
     target: String,
     client: reqwest::Client,
-    /// The next changes of these paths go wrong so, in order.
+    /// The next changes and questions of these paths go wrong so, in order.
     faults: Mutex<Vec<(&'static str, Fault)>>,
     seen: Mutex<Vec<Seen>>,
     pub handwritten: Handwritten,
@@ -78,7 +89,7 @@ impl Front {
         }
     }
 
-    /// The next change at this path goes wrong.
+    /// The next change at this path goes wrong, or the next question.
     pub fn spoil(&self, path: &'static str, fault: Fault) {
         lock(&self.passage.faults).push((path, fault));
     }
@@ -107,7 +118,7 @@ impl Passage {
         let mut faults = lock(&self.faults);
         let next = faults
             .iter()
-            .position(|(of, _)| *method == Method::POST && *of == path)?;
+            .position(|(of, fault)| *method == fault.method() && *of == path)?;
         Some(faults.remove(next).1)
     }
 
@@ -176,7 +187,7 @@ async fn pass(
     };
     match fault {
         Some(Fault::CutAnswer) => cut(),
-        Some(Fault::SayFailed) => (StatusCode::BAD_GATEWAY, "bad gateway").into_response(),
+        Some(Fault::SayFailed | Fault::SayNothing) => (StatusCode::BAD_GATEWAY, "bad gateway").into_response(),
         _ => (status, [("content-type", "application/json")], answer).into_response(),
     }
 }

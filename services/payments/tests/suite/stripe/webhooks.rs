@@ -8,10 +8,10 @@ use vouch_primitives::{Clock, SystemClock};
 use vouch_proto::payments::v1::{self as pb, charge::State};
 use vouch_testkit::{TestDatabase, eventually, on_both_databases};
 
-use super::{GOOD, Provider, SLOWLY_DECLINED, WEBHOOK_SECRET, begun, first, http, payouts};
+use super::{DECLINED, GOOD, Provider, SLOWLY_DECLINED, WEBHOOK_SECRET, begun, first, front::Fault, http, payouts};
 use crate::{
     tables::count,
-    world::{SOON, World, usd},
+    world::{SOON, World, money, usd},
 };
 
 on_both_databases! {
@@ -21,6 +21,7 @@ on_both_databases! {
     a_message_is_never_believed,
     a_dispute_is_a_chargeback_once,
     disputes_in_any_order_come_to_the_same,
+    a_dispute_of_a_charge_that_is_not_known_yet_is_not_lost,
 }
 
 /// A message, as Stripe would sign it so many seconds from now.
@@ -250,6 +251,39 @@ async fn disputes_in_any_order_come_to_the_same(database: TestDatabase) {
         "another currency than that of the payment"
     );
     assert_eq!(chargebacks(&world, &contract.id).await.len(), 1);
+    world.stop().await;
+}
+
+/// The clock stands still, so that nothing would be asked for by time.
+async fn a_dispute_of_a_charge_that_is_not_known_yet_is_not_lost(database: TestDatabase) {
+    let provider = Provider::start().await;
+    let world = provider.world(database).await;
+    let dispute = async |name: &str, charge: &str| {
+        let intents = provider.all("/v1/payment_intents").await;
+        let of_charge = |intent: &&Value| intent["metadata"]["vouch_charge"] == charge;
+        let intent = super::id(intents.iter().find(of_charge).expect("an intent"));
+        let handwritten = &provider.front.passage.handwritten;
+        handwritten.dispute(name, intent, (7_000, "eur"), "lost");
+        told(&world, "charge.dispute.created", json!({ "id": name })).await
+    };
+    // It was paid, and nobody here knows: it is asked for at once, if the provider answers.
+    let paid = begun(&provider, &world, GOOD).await;
+    assert_eq!(world.charge(&paid.id).await.state(), State::Pending);
+    provider.front.spoil("/v1/charges", Fault::SayNothing);
+    assert_eq!(dispute("dp_paid", &paid.id).await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(world.charge(&paid.id).await.state(), State::Pending);
+    for _ in 0..2 {
+        assert_eq!(dispute("dp_paid", &paid.id).await, StatusCode::OK);
+    }
+    assert_eq!(world.charge(&paid.id).await.state(), State::Succeeded);
+    assert_eq!(chargebacks(&world, &paid.contract_id).await.len(), 1);
+    // As long as it is not known whether it will be paid, it is told again.
+    let contract = provider.contract(&world, money("EUR", 7_000), DECLINED).await;
+    world.give(&contract.id, money("EUR", 7_000)).await.expect("given");
+    let failed = world.charges_of(&contract.client_id, "").await.remove(0);
+    assert_eq!(failed.state(), State::Failed);
+    assert_eq!(dispute("dp_failed", &failed.id).await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(count(&world.db, "chargeback").await, 1);
     world.stop().await;
 }
 
