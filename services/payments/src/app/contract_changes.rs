@@ -49,7 +49,7 @@ pub struct ChangeWeeklyLimit {
 }
 
 impl App {
-    /// Nothing new for now: no time, no milestones.
+    /// Nothing new for now: no time, no milestones, no escrow.
     ///
     /// # Errors
     /// [`Error::NotFound`], and whatever the contract refuses.

@@ -113,7 +113,8 @@ impl App {
     /// The client is made to pay the amount into escrow; once, however often it is asked for.
     ///
     /// # Errors
-    /// [`Error::NotFound`], if the client has no way of billing, and whatever the milestone refuses.
+    /// [`Error::NotFound`], if the contract is not active or the client has no way of billing, and whatever the milestone
+    /// refuses.
     pub async fn fund_milestone(
         &self,
         key: &RequestKey,
@@ -123,6 +124,7 @@ impl App {
             let (mut milestone, contract) = locked(&txn, command.milestone_id).await?;
             let purpose = EarningSource::Milestone(milestone.id);
             let charge = if milestone.begin_funding()? == Transition::Moved {
+                contract.check_active()?;
                 let charge = NewCharge {
                     contract_id: contract.id,
                     client_id: contract.client_id,

@@ -172,7 +172,8 @@ async fn check_open(txn: &Txn, now: Timestamp, entry: &TimeEntry) -> Result<(), 
 async fn admit(txn: &Txn, now: Timestamp, contract: &Contract, entry: &TimeEntry) -> Result<(), Error> {
     let others = store::time_entries::others(txn, entry).await?;
     let pauses = store::pauses::meeting(txn, contract.id, entry.span).await?;
-    entry.check(contract, &pauses, others, now)?;
+    let holds = store::holds::meeting(txn, contract.id, entry.span).await?;
+    entry.check(contract, (&pauses, &holds), others, now)?;
     check_open(txn, now, entry).await?;
     if let Some(other) = store::time_entries::overlapping(txn, entry).await? {
         return Err(TimeError::Overlaps { other }.into());

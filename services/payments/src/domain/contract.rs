@@ -43,7 +43,7 @@ pub struct Contract {
 pub enum ContractState {
     /// It does.
     Active,
-    /// No new time and no new milestones for now.
+    /// No new time, no new milestones and no new escrow for now.
     Paused(Halt),
     /// Nobody works under it any more; this is final.
     Ended(Halt),

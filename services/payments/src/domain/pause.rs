@@ -4,12 +4,12 @@ use vouch_primitives::Timestamp;
 
 use super::Span;
 
-/// A time in which a contract was paused, or still is: nothing that is worked in it is billed.
+/// A time in which a contract was paused, or still is, by people or for want of a payment: no hour that is worked in it is billed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pause {
     /// Since when.
     pub from: Timestamp,
-    /// When work went on, or the contract ended; `None` while it is paused.
+    /// When work went on, the client had paid, or the contract ended; `None` while it is paused.
     pub until: Option<Timestamp>,
 }
 

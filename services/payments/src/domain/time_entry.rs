@@ -166,8 +166,9 @@ impl TimeEntry {
         Invoice::id_of(self.contract_id, self.span.week())
     }
 
-    /// Whether this time may be written at `now` under its contract, which was paused at these times, and whose week has these
-    /// `others`. What counts is whether work went on when it was done, not when it is written.
+    /// Whether this time may be written at `now` under its contract, which was paused at these times and held up at those by
+    /// charges that had failed, and whose week has these `others`. What counts is whether work went on when it was done, not
+    /// when it is written.
     ///
     /// # Errors
     /// If the contract takes no time or not this one, the time is not over, or its week is closed, full, or would be worth more
@@ -175,7 +176,7 @@ impl TimeEntry {
     pub fn check(
         &self,
         contract: &Contract,
-        pauses: &[Pause],
+        (pauses, holds): (&[Pause], &[Pause]),
         others: Others,
         now: Timestamp,
     ) -> Result<(), TimeError> {
@@ -193,8 +194,13 @@ impl TimeEntry {
         if let Some(pause) = pauses.iter().find(|pause| pause.meets(self.span)) {
             return Err(TimeError::WhilePaused { from: pause.from });
         }
-        if contract.unpaid_since.is_some_and(|since| self.span.end > since) {
-            return Err(ContractError::Unpaid.into());
+        if let Some(hold) = holds.iter().find(|hold| hold.meets(self.span)) {
+            let is_over = hold.until.is_some();
+            return Err(if is_over {
+                TimeError::WhilePaused { from: hold.from }
+            } else {
+                ContractError::Unpaid.into()
+            });
         }
         match &contract.state {
             ContractState::Ended(halt) if self.span.end > halt.at => {

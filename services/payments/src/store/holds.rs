@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ActiveValue::Set, QueryOrder, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, ExprTrait as _, QueryOrder, entity::prelude::*, sea_query::OnConflict};
 use vouch_primitives::{ContractId, Timestamp};
 use vouch_storage::{StorageError, Txn};
 
 use super::{ROWS, time};
-use crate::domain::Pause;
+use crate::domain::{Pause, Span};
 
 /// Locked contracts are held up from now on, as their clients could not be charged.
 ///
@@ -48,6 +48,28 @@ pub async fn end(txn: &Txn, contracts: &[ContractId], until: Timestamp) -> Resul
     Ok(())
 }
 
+/// The times in which a contract was held up, of those in which some of this time lies.
+///
+/// # Errors
+/// When the database fails.
+pub async fn meeting(
+    conn: &impl ConnectionTrait,
+    contract: ContractId,
+    span: Span,
+) -> Result<Vec<Pause>, StorageError> {
+    let not_before = Column::UntilAt
+        .is_null()
+        .or(Column::UntilAt.gt(span.start().as_micros()));
+    let rows = Entity::find()
+        .filter(Column::ContractId.eq(contract.as_uuid()))
+        .filter(Column::FromAt.lt(span.end().as_micros()))
+        .filter(not_before)
+        .order_by_asc(Column::FromAt)
+        .all(conn)
+        .await?;
+    Ok(rows.into_iter().map(Pause::from).collect())
+}
+
 /// The times in which these contracts were held up.
 ///
 /// # Errors
@@ -64,12 +86,18 @@ pub async fn of(
     let mut holds: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for row in rows {
         let contract = ContractId::from_uuid(row.contract_id);
-        holds.entry(contract).or_default().push(Pause {
-            from: time(row.from_at),
-            until: row.until_at.map(time),
-        });
+        holds.entry(contract).or_default().push(row.into());
     }
     Ok(holds)
+}
+
+impl From<Model> for Pause {
+    fn from(model: Model) -> Self {
+        Self {
+            from: time(model.from_at),
+            until: model.until_at.map(time),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

@@ -212,8 +212,9 @@ class House(Back, Out):
         theirs = (other for one in self.people[contract.person] for other in one.entries.values())
         refuse(
             CONTRACT_NOT_HOURLY=contract.rate is None,
-            TIME_WHILE_PAUSED=any(end > since and (to is None or start < to) for since, to in contract.pauses),
-            CONTRACT_UNPAID=contract.unpaid is not None and end > contract.unpaid,
+            TIME_WHILE_PAUSED=any(end > since and (to is None or start < to) for since, to in contract.pauses)
+            or any(end > since and to and start < to for since, to in contract.holds),
+            CONTRACT_UNPAID=any(end > since and to is None for since, to in contract.holds),
             TIME_AFTER_END=contract.ended is not None and end > contract.ended,
             WEEK_CLOSED=self.closed(start) or (entry is not None and self.closed(entry.start)),
             TIME_IN_FUTURE=end > self.now, TIME_BEFORE_CONTRACT=start < contract.start,
@@ -312,6 +313,7 @@ class House(Back, Out):
 
     def fund(self, it):
         milestone, moved = self.move(it, "MILESTONE_NOT_AGREED", ["AGREED"], "AGREED", ["FUNDED"])
+        refuse(**self.halted(milestone.contract) if moved else {})
 
         def paid():
             milestone.state = "FUNDED"

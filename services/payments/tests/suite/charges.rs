@@ -13,7 +13,7 @@ use vouch_proto::{
 use vouch_testkit::{TestDatabase, on_both_databases};
 
 use crate::{
-    hours::{add, hourly, refused, remove, time},
+    hours::{add, hourly, refused, time},
     hours_contracts::{changes, resume},
     hours_invoices::until_invoices,
     tables::{count, told, tried},
@@ -418,8 +418,8 @@ async fn an_unpaid_invoice_is_owed_until_the_client_pays_it(database: TestDataba
     assert!(world.receivables(client).await.is_empty());
     assert_eq!(world.balances(ada, "JPY").await, [5_400, 0, 0]);
     assert_eq!(world.contract_of(&contract.id).await, contract, "work goes on");
-    let worked = add(&world, more()).await.expect("work goes on");
-    remove(&world, &worked).await.expect("removed");
+    let no_more = refusal(add(&world, more()).await);
+    assert_eq!(no_more, refused("TIME_WHILE_PAUSED"), "it did not then");
     assert_eq!(
         changes(&world).await,
         [Change::Paused(Paused {}), Change::Resumed(Resumed {})]

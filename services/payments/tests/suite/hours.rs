@@ -64,7 +64,7 @@ pub async fn add(world: &World, request: pb::AddTimeEntryRequest) -> Result<pb::
     Ok(answer.into_inner().time_entry.expect("an entry"))
 }
 
-async fn change(world: &World, entry: &pb::TimeEntry) -> Result<pb::TimeEntry, Status> {
+pub async fn change(world: &World, entry: &pb::TimeEntry) -> Result<pb::TimeEntry, Status> {
     let request = pb::ChangeTimeEntryRequest {
         request_id: request_id(),
         time_entry_id: entry.id.clone(),

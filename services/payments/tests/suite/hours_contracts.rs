@@ -15,13 +15,16 @@ use vouch_runtime::access::Caller;
 use vouch_testkit::{TestDatabase, on_both_databases};
 
 use crate::{
-    hours::{add, hourly, refused, remove, time},
+    hours::{add, change, hourly, refused, remove, time},
+    hours_invoices::until_invoices,
     tables::{count, counts, told, tried},
     world::{World, at, milestones, refusal, request_id, start, usd},
 };
 
 on_both_databases! {
     a_paused_contract_takes_nothing_new_and_goes_on,
+    hours_are_not_billed_in_which_the_client_could_not_pay,
+    a_contract_that_is_paused_takes_no_new_escrow,
     who_has_paused_a_contract_lets_it_go_on,
     an_ended_contract_stays_ended_and_is_told,
     a_contract_with_escrow_does_not_end,
@@ -119,6 +122,78 @@ async fn a_paused_contract_takes_nothing_new_and_goes_on(database: TestDatabase)
     );
     world.submit(funded).await.expect("submitted");
     world.approve(funded).await.expect("approved");
+    world.stop().await;
+}
+
+// B6: whoever noted their work before keeps it, and nobody bills later what was worked meanwhile.
+async fn hours_are_not_billed_in_which_the_client_could_not_pay(database: TestDatabase) {
+    let world = World::new(database).await;
+    let ada = AccountId::new();
+    let contract = hourly(&world, PersonId::new(), ada, usd(6_000), 2_400).await;
+    let a_day_late = world.bill(&contract.client_id, "sandbox-declines-1").await;
+    a_day_late.expect("a billing method");
+    let worked = |start, end| time(&contract.id, start, end);
+    world.advance_to(at("2026-03-09T10:30:00Z")).await;
+    let billed = worked("2026-03-03T10:00:00Z", "2026-03-03T11:00:00Z");
+    add(&world, billed).await.expect("added");
+    let early = worked("2026-03-09T09:00:00Z", "2026-03-09T10:00:00Z");
+    let mut early = add(&world, early).await.expect("added");
+    world.advance_to(at("2026-03-09T13:00:00Z")).await;
+    let held_up = world.contract_of(&contract.id).await;
+    assert_eq!(held_up.unpaid_time, Some(to_wire_time(at("2026-03-09T12:00:00Z"))));
+    let edge = || worked("2026-03-09T11:59:00Z", "2026-03-09T12:01:00Z");
+    assert_eq!(refusal(add(&world, edge()).await), refused("CONTRACT_UNPAID"));
+    early.end_time = Some(to_wire_time(at("2026-03-09T12:00:00Z")));
+    early = change(&world, &early).await.expect("worked before the charge failed");
+    let longer = pb::TimeEntry {
+        end_time: Some(to_wire_time(at("2026-03-09T12:30:00Z"))),
+        ..early.clone()
+    };
+    assert_eq!(refusal(change(&world, &longer).await), refused("CONTRACT_UNPAID"));
+    // The client has paid: what it was not good for meanwhile stays unbilled, and what was written stays.
+    world.advance_to(at("2026-03-10T13:00:00Z")).await;
+    assert_eq!(world.contract_of(&contract.id).await.unpaid_time, None);
+    let late = || worked("2026-03-10T11:00:00Z", "2026-03-10T12:01:00Z");
+    for one in [edge(), late()] {
+        assert_eq!(refusal(add(&world, one).await), refused("TIME_WHILE_PAUSED"));
+    }
+    assert_eq!(refusal(change(&world, &longer).await), refused("TIME_WHILE_PAUSED"));
+    early.description = "Drafts, and a letter".to_owned();
+    change(&world, &early).await.expect("other words");
+    let after = worked("2026-03-10T12:00:00Z", "2026-03-10T13:00:00Z");
+    add(&world, after).await.expect("worked after it");
+    world.advance_to(at("2026-03-17T12:00:00Z")).await;
+    let invoices = until_invoices(&world, ada, 2).await;
+    let minutes: Vec<_> = invoices.iter().map(|invoice| invoice.minutes).collect();
+    assert_eq!(minutes, [240, 60]);
+    world.stop().await;
+}
+
+// B6: nobody is charged for new work of a contract that is paused; what was paid for before is submitted all the same.
+async fn a_contract_that_is_paused_takes_no_new_escrow(database: TestDatabase) {
+    let world = World::new(database).await;
+    let contract = world.contract(AccountId::new(), usd(1_000)).await;
+    let funded = milestones(&contract)[0].id.clone();
+    world.fund(&funded).await.expect("funded");
+    let agreed = world.milestone(&contract.id, usd(500)).await.expect("agreed").id;
+    pause(&world, &contract.id).await.expect("paused");
+    let charges = count(&world.db, "charge").await;
+    assert_eq!(refusal(world.fund(&agreed).await), refused("CONTRACT_PAUSED"));
+    world.fund(&funded).await.expect("funded already");
+    resume(&world, &contract.id).await.expect("resumed");
+    // A gift that the client cannot pay holds the contract up.
+    let declines = world.bill(&contract.client_id, "sandbox-insufficient-funds").await;
+    declines.expect("a billing method");
+    world.give(&contract.id, usd(100)).await.expect("given");
+    let accepts = world.bill(&contract.client_id, "sandbox-accepts").await;
+    accepts.expect("a billing method");
+    assert_eq!(refusal(world.fund(&agreed).await), refused("CONTRACT_UNPAID"));
+    world.submit(&funded).await.expect("submitted");
+    assert_eq!(count(&world.db, "charge").await, charges + 1, "of the gift alone");
+    let failed = world.charges_of(&contract.client_id, "").await.remove(0);
+    world.retry(&failed.id).await.expect("tried again");
+    world.until_charged(&failed.id).await;
+    world.fund(&agreed).await.expect("funded");
     world.stop().await;
 }
 

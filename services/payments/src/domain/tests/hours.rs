@@ -88,8 +88,9 @@ fn time_is_written_after_the_work_and_before_monday_noon() {
     }
     let now = at("2026-03-07T00:00:00Z");
     let others = |entries| Others { entries, minutes: 600 };
-    assert_eq!(friday.check(&contract, &[], others(499), now), Ok(()));
-    assert_eq!(friday.check(&contract, &[], others(500), now), Err(TimeError::TooMany));
+    assert_eq!(friday.check(&contract, (&[], &[]), others(499), now), Ok(()));
+    let too_many = friday.check(&contract, (&[], &[]), others(500), now);
+    assert_eq!(too_many, Err(TimeError::TooMany));
     let early = entry(&contract, span("2026-03-02T08:59:00Z", "2026-03-02T10:00:00Z").unwrap());
     let from = contract.start_at;
     assert_eq!(check(&early, &contract, now), Err(TimeError::BeforeContract { from }));
@@ -105,7 +106,7 @@ fn time_is_written_after_the_work_and_before_monday_noon() {
 }
 
 fn check(entry: &TimeEntry, contract: &Contract, now: Timestamp) -> Result<(), TimeError> {
-    entry.check(contract, &[], Others::default(), now)
+    entry.check(contract, (&[], &[]), Others::default(), now)
 }
 
 fn halt(at: Timestamp, by: Author) -> Halt {
@@ -161,8 +162,16 @@ fn time_counts_by_what_was_when_it_was_worked() {
         ("2026-03-05T12:00:00Z", "2026-03-05T13:00:00Z", Ok(()), within.clone()),
     ] {
         let entry = entry(&contract, span(start, end).unwrap());
-        let checked = |pauses: &[Pause]| entry.check(&contract, pauses, Others::default(), now);
-        assert_eq!((checked(&over), checked(&open)), (after_it, in_it), "{start} to {end}");
+        let checked = |pauses: &[Pause]| entry.check(&contract, (pauses, &[]), Others::default(), now);
+        assert_eq!(
+            (checked(&over), checked(&open)),
+            (after_it.clone(), in_it.clone()),
+            "{start} to {end}"
+        );
+        // For want of a payment it is the same, but for what is said until it is paid.
+        let held_up = |holds: &[Pause]| entry.check(&contract, (&[], holds), Others::default(), now);
+        let unpaid = in_it.map_err(|_| ContractError::Unpaid.into());
+        assert_eq!((held_up(&over), held_up(&open)), (after_it, unpaid), "{start} to {end}");
     }
     let ended = at("2026-03-06T12:00:00Z");
     contract.end(halt(ended, Author::Client), &mut []).unwrap();
@@ -221,8 +230,8 @@ fn a_week_is_worth_what_may_be_paid_at_once() {
     let contract = hourly(Money::new(Money::LARGEST_MINOR, Currency::USD));
     let hour = entry(&contract, span("2026-03-06T10:00:00Z", "2026-03-06T11:00:00Z").unwrap());
     let others = |minutes| Others { entries: 1, minutes };
-    assert_eq!(hour.check(&contract, &[], others(0), now), Ok(()));
-    let refused = hour.check(&contract, &[], others(1), now);
+    assert_eq!(hour.check(&contract, (&[], &[]), others(0), now), Ok(()));
+    let refused = hour.check(&contract, (&[], &[]), others(1), now);
     assert!(
         matches!(refused, Err(TimeError::Contract(ContractError::AmountTooLarge(_)))),
         "{refused:?}"
