@@ -55,6 +55,16 @@ impl Commands {
             .await
     }
 
+    /// The answer to a request that was carried out before, if it was: for whoever has to ask somebody else before [`Self::once`],
+    /// who need not answer again.
+    ///
+    /// # Errors
+    /// [`StorageError::RequestIdReused`] when the id came before with another request.
+    pub async fn answered<M: Message + Default>(&self, key: &RequestKey) -> Result<Option<M>, StorageError> {
+        let answer = idempotency::recall(self.db.reader(), key).await?;
+        answer.map(|bytes| decode(key, &bytes)).transpose()
+    }
+
     /// The present moment, for queries.
     pub fn now(&self) -> Timestamp {
         self.clock.now()

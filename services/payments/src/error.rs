@@ -184,6 +184,7 @@ pub(crate) const fn reason_of_payout(refusal: &PayoutError) -> &'static str {
         PayoutError::DestinationUnknown => "DESTINATION_UNKNOWN",
         PayoutError::ProviderUnavailable => "PROVIDER_UNAVAILABLE",
         PayoutError::MethodExists => "PAYOUT_METHOD_EXISTS",
+        PayoutError::TooManyMethods => "TOO_MANY_PAYOUT_METHODS",
         PayoutError::NotCancellable { .. } => "PAYOUT_DISPATCHED",
         PayoutError::Impossible { .. } => "PAYOUT_NOT_PAID",
     }

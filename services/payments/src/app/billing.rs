@@ -50,6 +50,9 @@ impl App {
         key: &RequestKey,
         command: &AddBillingMethod,
     ) -> Result<pb::AddBillingMethodResponse, Error> {
+        if let Some(answer) = self.commands.answered(key).await? {
+            return Ok(answer);
+        }
         let client = command.client_id;
         let known = self.gateway().find_instrument(client, &command.instrument).await;
         let known = known.map_err(|_| BillingError::ProviderUnavailable)?;

@@ -16,6 +16,7 @@ use super::{App, gateway::Destination, payout_runs::RUN};
 use crate::{
     domain::{
         Frequency, PayoutError, PayoutKind, PayoutMethod, PayoutMethodState, PayoutRun, PayoutSchedule, PayoutSkip,
+        payout_method::MOST_METHODS,
     },
     error::Error,
     store,
@@ -88,12 +89,15 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Payout`] if nothing is paid out so, if the provider does not answer or does not know the destination, or if the
-    /// account has it already.
+    /// account has it already, or as many as it may have.
     pub async fn add_payout_method(
         &self,
         key: &RequestKey,
         command: &AddPayoutMethod,
     ) -> Result<pb::AddPayoutMethodResponse, Error> {
+        if let Some(answer) = self.commands.answered(key).await? {
+            return Ok(answer);
+        }
         if command.kind.tariff(command.currency).is_none() {
             return Err(PayoutError::NotOffered.into());
         }
@@ -102,9 +106,13 @@ impl App {
         let destination = destination.map_err(|_| PayoutError::ProviderUnavailable)?;
         let destination = &destination.ok_or(PayoutError::DestinationUnknown)?;
         let work = |txn: Arc<Txn>, now| async move {
+            store::payout_methods::lock_account(&txn, account).await?;
             let method = added(command, destination, now);
             if !store::payout_methods::insert(&txn, &method).await? {
                 return Err(PayoutError::MethodExists.into());
+            }
+            if store::payout_methods::in_use(&*txn, account, None).await?.len() > MOST_METHODS {
+                return Err(PayoutError::TooManyMethods.into());
             }
             outbox::append(&txn, now, &[told_added(&method)]).await?;
             let method = PayoutMethodView { method, at: now };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use vouch_primitives::{AccountId, Money, PayoutId, PayoutMethodId, PayoutRunId, Timestamp, Uuid};
 
-use super::{PayoutMethod, PayoutMethodState, Refusal, Tariff};
+use super::{PayoutMethod, PayoutMethodState, Refusal, Tariff, payout_method::MOST_METHODS};
 
 /// How long what became of a dispatched payout is asked for at least, before the next time: twice as long as it has taken.
 const FIRST_LOOK: Duration = Duration::from_secs(60);
@@ -134,6 +134,9 @@ pub enum PayoutError {
     /// The account has a method of this kind and currency that leads to the same place.
     #[error("the account has this payout method")]
     MethodExists,
+    /// The account has as many methods as it may have.
+    #[error("the account has {MOST_METHODS} payout methods, and may not have more")]
+    TooManyMethods,
     /// It is on its way, or has ended.
     #[error("the payout is {state} and cannot be called off")]
     NotCancellable {

@@ -7,6 +7,9 @@ use vouch_primitives::{AccountId, Currency, Money, PayoutMethodId, Timestamp};
 /// How many days a method is known before anything is paid to it, so that whoever did not add it has time to say so.
 const DAYS_UNTIL_ACTIVE: u32 = 3;
 
+/// How many payout methods an account may have at a time.
+pub const MOST_METHODS: usize = 20;
+
 /// How long a payout can be called off.
 pub const TIME_TO_CANCEL: Duration = Duration::from_secs(600);
 

@@ -27,6 +27,7 @@ mod m20261130_000164_payments_recurring;
 mod m20261130_000165_payments_client_refund;
 mod m20261201_000170_payments_client_payment;
 mod m20261201_000171_payments_client_payment_stays;
+mod m20261201_000172_payments_payout_account;
 mod widen;
 
 use sea_orm_migration::prelude::*;
@@ -66,6 +67,7 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m20261130_000165_payments_client_refund::Migration));
         all.push(Box::new(m20261201_000170_payments_client_payment::Migration));
         all.push(Box::new(m20261201_000171_payments_client_payment_stays::Migration));
+        all.push(Box::new(m20261201_000172_payments_payout_account::Migration));
         all
     }
 }

@@ -25,7 +25,7 @@
 //! | [`overviews`] | everything of a party, summed up |
 //! | [`moments`] | the whole ledger at a past moment |
 //! | [`rewards`] | `reward_total`, `reward_posting` |
-//! | [`payout_methods`] | `payout_method` |
+//! | [`payout_methods`] | `payout_account`, `payout_method` |
 //! | [`payout_schedules`] | `payout_schedule` |
 //! | [`payout_runs`] | `payout_run`, `payout_skip` |
 //! | [`payouts`] | `payout` |
@@ -33,7 +33,8 @@
 //!
 //! Locks are always taken in the same order, so that no two transactions wait for one another: the contract's row (or
 //! the totals of rewards), which guards all that belongs to it, then the balances; several of a kind in ascending id. Payouts
-//! belong to no contract: a run's row comes first, then schedules, then methods, then payouts, then the balances.
+//! belong to no contract: a run's row comes first, then schedules, then methods, then payouts, then the balances. Who adds a
+//! method locks the row of its account in `payout_account`, and no other.
 
 pub mod accounts;
 pub mod availability;

@@ -1,4 +1,4 @@
-//! `payout_method`.
+//! `payout_account` and `payout_method`.
 
 use sea_orm::{
     ActiveValue::Set,
@@ -15,6 +15,25 @@ use super::{accounts::ids_of, currency, time, unreadable};
 use crate::domain::{PayoutKind, PayoutMethod};
 
 const TABLE: &str = "payout_method";
+
+/// Locks the payout methods of an account against whoever else adds one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_account(txn: &Txn, account: AccountId) -> Result<(), StorageError> {
+    let row = account::ActiveModel {
+        id: Set(account.as_uuid()),
+    };
+    account::Entity::insert(row)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(txn)
+        .await?;
+    account::Entity::find_by_id(account.as_uuid())
+        .lock(LockType::Update)
+        .one(txn)
+        .await?;
+    Ok(())
+}
 
 /// Inserts a new method, unless the account has one of its kind and currency that leads to the same place. Returns whether
 /// it did.
@@ -175,6 +194,22 @@ mod entity {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             f.debug_struct("Model").field("id", &self.id).finish_non_exhaustive()
         }
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod account {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "payout_account")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,11 +1,15 @@
 //! In what ways clients pay.
 
-use tonic::{Code, Status};
+use std::sync::{Arc, atomic::Ordering};
+
+use tonic::{Code, Response, Status};
+use vouch_messaging::MemoryBus;
 use vouch_primitives::{AccountId, ClientId};
 use vouch_proto::{common::v1 as common, payments::v1 as pb};
 use vouch_testkit::{TestDatabase, on_both_databases};
 
 use crate::{
+    payout_world::Remembering,
     tables::{counts, tried},
     world::{World, milestones, refusal, request_id, usd, violations},
 };
@@ -14,6 +18,7 @@ on_both_databases! {
     clients_choose_what_is_charged,
     what_is_no_billing_method_is_refused,
     a_client_without_one_is_told_so_before_anything_is_written,
+    a_repeat_is_answered_also_while_the_provider_is_away,
 }
 
 impl World {
@@ -161,5 +166,45 @@ async fn a_client_without_one_is_told_so_before_anything_is_written(database: Te
     assert_eq!(refusal(world.fund(&milestones(&contract)[0].id).await), no);
     assert_eq!(refusal(world.give(&contract.id, usd(1)).await), no);
     assert_eq!(counts(&world.db).await, before);
+    world.stop().await;
+}
+
+/// Whoever has lost the answer gets it again: what was added is there, whether the provider can be asked or not.
+async fn a_repeat_is_answered_also_while_the_provider_is_away(database: TestDatabase) {
+    let provider = Arc::new(Remembering::default());
+    let gateway = Arc::clone(&provider);
+    let world = World::with(database, MemoryBus::faultless(), gateway).await;
+    let billing = pb::AddBillingMethodRequest {
+        request_id: request_id(),
+        client_id: ClientId::new().to_string(),
+        instrument: "sandbox-accepts".to_owned(),
+        label: "Company card".to_owned(),
+        make_default: true,
+    };
+    let payout = pb::AddPayoutMethodRequest {
+        request_id: request_id(),
+        account_id: AccountId::new().to_string(),
+        kind: pb::PayoutMethodKind::BankTransfer.into(),
+        currency_code: "USD".to_owned(),
+        provider_token: "btok-1".to_owned(),
+    };
+    let bill = async |request: &pb::AddBillingMethodRequest| {
+        let answer = world.billing.clone().add_billing_method(request.clone()).await;
+        answer.map(Response::into_inner)
+    };
+    let pay_out = async |request: &pb::AddPayoutMethodRequest| {
+        let answer = world.payouts.clone().add_payout_method(request.clone()).await;
+        answer.map(Response::into_inner)
+    };
+    let billed = bill(&billing).await.expect("added");
+    let paid_out = pay_out(&payout).await.expect("added");
+    provider.is_away.store(true, Ordering::Relaxed);
+    assert_eq!(bill(&billing).await.expect("the same answer"), billed);
+    assert_eq!(pay_out(&payout).await.expect("the same answer"), paid_out);
+    let away = (Code::Unavailable, "PROVIDER_UNAVAILABLE".to_owned());
+    let (mut billing, mut payout) = (billing, payout);
+    (billing.request_id, payout.request_id) = (request_id(), request_id());
+    assert_eq!(refusal(bill(&billing).await), away);
+    assert_eq!(refusal(pay_out(&payout).await), away);
     world.stop().await;
 }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -25,14 +28,22 @@ use crate::{
 };
 
 /// The embedded sandbox, with a memory: how often it was told of each payout. Some say nothing the first time, as if the
-/// service had died before it could write the answer down.
+/// service had died before it could write the answer down; and what it knows it does not tell while it is away.
 #[derive(Debug, Default)]
 pub struct Remembering {
     told: Mutex<BTreeMap<PayoutId, u32>>,
     pub panics_once: Mutex<bool>,
+    pub is_away: AtomicBool,
 }
 
 impl Remembering {
+    fn check_there(&self) -> Result<(), GatewayError> {
+        let is_there = !self.is_away.load(Ordering::Relaxed);
+        is_there
+            .then_some(())
+            .ok_or_else(|| GatewayError::Unreachable("away".to_owned()))
+    }
+
     /// How often it was told to pay each payout.
     pub fn told(&self) -> BTreeMap<PayoutId, u32> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -42,10 +53,12 @@ impl Remembering {
 #[async_trait]
 impl PaymentGateway for Remembering {
     async fn find_instrument(&self, client: ClientId, instrument: &str) -> Result<Option<Instrument>, GatewayError> {
+        self.check_there()?;
         Sandbox.find_instrument(client, instrument).await
     }
 
     async fn find_destination(&self, account: AccountId, token: &str) -> Result<Option<Destination>, GatewayError> {
+        self.check_there()?;
         Sandbox.find_destination(account, token).await
     }
 

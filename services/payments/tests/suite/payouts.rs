@@ -38,6 +38,7 @@ on_both_databases! {
     who_is_erased_is_paid_nothing_more_and_nothing_shows_where,
     every_kind_of_money_has_a_place,
     the_tables_hold_their_rules,
+    an_account_has_twenty_methods_at_most,
 }
 
 const REFUSED: Code = Code::FailedPrecondition;
@@ -455,5 +456,32 @@ async fn the_tables_hold_their_rules(database: TestDatabase) {
     let balance = "UPDATE balance SET amount_minor = -1 WHERE amount_minor > 0";
     let refused = tried(&world.db, balance).await.expect_err("never negative");
     assert!(refused.contains("balance_is_not_negative"), "{refused}");
+    world.stop().await;
+}
+
+async fn an_account_has_twenty_methods_at_most(database: TestDatabase) {
+    let world = World::new(database).await;
+    let ada = AccountId::new();
+    let kind = PayoutMethodKind::BankTransfer;
+    let tokens: Vec<String> = (0..25).map(|number| format!("btok-{number}")).collect();
+    let added = join_all(tokens.iter().map(|token| world.add_method(ada, kind, (token, "USD")))).await;
+    let (added, too_many): (Vec<_>, Vec<_>) = added.into_iter().partition(Result::is_ok);
+    assert_eq!((added.len(), too_many.len()), (20, 5), "however many are added at once");
+    for one in too_many {
+        assert_eq!(refused(one), "TOO_MANY_PAYOUT_METHODS");
+    }
+    let one = added[0].as_ref().expect("added");
+    let request = pb::RemovePayoutMethodRequest {
+        request_id: request_id(),
+        payout_method_id: one.id.clone(),
+    };
+    let removed = world.payouts.clone().remove_payout_method(request).await;
+    removed.expect("removed");
+    world
+        .add_method(ada, kind, ("btok-more", "USD"))
+        .await
+        .expect("in its place");
+    let other = world.add_method(AccountId::new(), kind, ("btok-1", "USD")).await;
+    other.expect("another account");
     world.stop().await;
 }
