@@ -1,6 +1,7 @@
 //! Commands in: from a gRPC request to a domain value, and from an error to a status that says enough and not more.
 
 pub mod pieces;
+pub mod slots;
 pub mod status;
 
 use prost::{Message, Name};

@@ -5,14 +5,12 @@ use vouch_primitives::{DocumentId, PersonId};
 use vouch_proto::onboarding::v1::{self as pb, document_service_server::DocumentService};
 use vouch_runtime::{
     access::Caller,
-    grpc::{parse_mutation, parse_query},
+    grpc::{parse_mutation, parse_query, slots::Slots},
 };
 
 use super::{
     convert::{Id, ListDocuments},
-    downloads,
-    slots::Slots,
-    uploads,
+    downloads, uploads,
 };
 use crate::app::{
     App,

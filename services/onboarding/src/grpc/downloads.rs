@@ -10,11 +10,11 @@ use vouch_runtime::{
     access::Caller,
     grpc::{
         pieces::{self, IDLE},
+        slots::Slots,
         status,
     },
 };
 
-use super::slots::Slots;
 use crate::app::{
     App,
     documents::{Download, ReadDocument},

@@ -6,7 +6,6 @@ mod convert;
 mod documents;
 mod downloads;
 mod profiles;
-mod slots;
 mod task_templates;
 mod tasks;
 mod taxes;

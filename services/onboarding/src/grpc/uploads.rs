@@ -16,10 +16,10 @@ use vouch_proto::onboarding::v1 as pb;
 use vouch_runtime::grpc::{
     parse_mutation,
     pieces::{IDLE, next_piece},
+    slots::Slots,
     status,
 };
 
-use super::slots::Slots;
 use crate::app::{
     App,
     documents::{Upload, UploadDocument},

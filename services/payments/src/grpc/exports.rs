@@ -1,21 +1,23 @@
 //! Files, handed out in pieces.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tokio::{
-    sync::{Semaphore, mpsc},
-    time::timeout,
-};
+use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use vouch_proto::payments::v1::{self as pb, file_part::Part};
-use vouch_runtime::grpc::{pieces, status};
+use vouch_runtime::{
+    access::Caller,
+    grpc::{pieces, slots::Slots, status},
+};
 
 use crate::app::documents::Export;
 
 /// How many files are handed out at a time; each holds some hundred kilobytes.
 const FILES: usize = 64;
+/// How many of them one caller may have.
+const FILES_OF_ONE: usize = 8;
 /// How large a piece is.
 const PIECE: usize = 64 * 1024;
 /// How long it may take, whether the caller reads or not.
@@ -24,28 +26,22 @@ const AT_MOST: Duration = Duration::from_secs(600);
 /// The parts of a file, each in the answer of its method.
 pub(super) type Parts<R> = ReceiverStream<Result<R, Status>>;
 
-/// How many more files may be handed out. Clones share the count.
-#[derive(Clone, Debug)]
-pub(super) struct Slots(Arc<Semaphore>);
-
-impl Default for Slots {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(FILES)))
-    }
+/// The counter of files.
+pub(super) fn slots() -> Slots<Caller> {
+    Slots::new(FILES, FILES_OF_ONE)
 }
 
 /// Begins to hand a file out. It goes only as fast as the caller reads, and ends when the caller leaves.
-pub(super) fn begin<R>(slots: &Slots, export: Export, answer: fn(pb::FilePart) -> R) -> Result<Parts<R>, Status>
+pub(super) fn begin<R>(
+    slots: &Slots<Caller>,
+    caller: Caller,
+    export: Export,
+    answer: fn(pb::FilePart) -> R,
+) -> Result<Parts<R>, Status>
 where
     R: Send + 'static,
 {
-    let too_many = |_| {
-        status::unavailable(
-            "there are as many of these streams as the service takes on",
-            status::OVERLOADED,
-        )
-    };
-    let slot = Arc::clone(&slots.0).try_acquire_owned().map_err(too_many)?;
+    let slot = slots.take(caller)?;
     let (told, parts) = mpsc::channel(1);
     tokio::spawn(async move {
         let _slot = slot;
@@ -90,4 +86,31 @@ async fn hand_out<R>(
 /// Whether somebody is there to hear it.
 async fn tell<R>(told: &mpsc::Sender<Result<R, Status>>, answer: fn(pb::FilePart) -> R, part: Part) -> bool {
     told.send(Ok(answer(pb::FilePart { part: Some(part) }))).await.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::yield_now;
+    use tonic::Code;
+    use vouch_primitives::{ClientId, PersonId};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_reads_nothing_leaves_room_for_others() {
+        let slots = slots();
+        let [ada, acme] = [Caller::Person(PersonId::new()), Caller::Client(ClientId::new())];
+        let begun = |caller: &Caller| {
+            let export = Export::of_bytes("file.csv", vec![b'x'; 4 * PIECE]);
+            begin(&slots, caller.clone(), export, |part| part)
+        };
+        let held: Vec<_> = (0..FILES_OF_ONE).map(|_| begun(&ada).expect("a file")).collect();
+        let refused = begun(&ada).expect_err("one too many");
+        assert_eq!(refused.code(), Code::Unavailable);
+        begun(&acme).expect("another caller's");
+        drop(held);
+        while begun(&ada).is_err() {
+            yield_now().await;
+        }
+    }
 }

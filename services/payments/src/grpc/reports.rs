@@ -3,11 +3,14 @@
 use tonic::{Request, Response, Status};
 use vouch_primitives::{AccountId, ClientId, EarningId, InvoiceId};
 use vouch_proto::payments::v1::{self as pb, report_service_server::ReportService};
-use vouch_runtime::{access::Caller, grpc::parse_query};
+use vouch_runtime::{
+    access::Caller,
+    grpc::{parse_query, slots::Slots},
+};
 
 use super::{
     convert::{ExplainAvailability, ExportStatement, GetStatement, Id},
-    exports::{self, Parts, Slots},
+    exports::{self, Parts},
 };
 use crate::app::{App, documents::Side};
 
@@ -15,7 +18,7 @@ use crate::app::{App, documents::Side};
 #[derive(Clone, Debug)]
 pub struct Reports {
     app: App,
-    slots: Slots,
+    slots: Slots<Caller>,
 }
 
 impl Reports {
@@ -24,14 +27,14 @@ impl Reports {
     pub fn new(app: App) -> Self {
         Self {
             app,
-            slots: Slots::default(),
+            slots: exports::slots(),
         }
     }
 }
 
 /// What a caller may know of a payment.
-fn side<P>(request: &Request<P>) -> Side {
-    match Caller::of(request) {
+const fn side(caller: &Caller) -> Side {
+    match caller {
         Caller::Client(_) => Side::Client,
         _ => Side::Talent,
     }
@@ -91,41 +94,45 @@ impl ReportService for Reports {
         &self,
         request: Request<pb::ExportStatementRequest>,
     ) -> Result<Response<Self::ExportStatementStream>, Status> {
+        let caller = Caller::of(&request);
         let ExportStatement { of, format } = parse_query(&self.app, request).await?;
         let export = self.app.export_statement(of, format).await?;
         let answer = |part| pb::ExportStatementResponse { part: Some(part) };
-        Ok(Response::new(exports::begin(&self.slots, export, answer)?))
+        Ok(Response::new(exports::begin(&self.slots, caller, export, answer)?))
     }
 
     async fn export_invoices(
         &self,
         request: Request<pb::ExportInvoicesRequest>,
     ) -> Result<Response<Self::ExportInvoicesStream>, Status> {
+        let caller = Caller::of(&request);
         let Id::<ClientId>(client) = parse_query(&self.app, request).await?;
         let answer = |part| pb::ExportInvoicesResponse { part: Some(part) };
         let export = self.app.export_invoices(client)?;
-        Ok(Response::new(exports::begin(&self.slots, export, answer)?))
+        Ok(Response::new(exports::begin(&self.slots, caller, export, answer)?))
     }
 
     async fn export_invoice(
         &self,
         request: Request<pb::ExportInvoiceRequest>,
     ) -> Result<Response<Self::ExportInvoiceStream>, Status> {
-        let side = side(&request);
+        let caller = Caller::of(&request);
+        let side = side(&caller);
         let Id::<InvoiceId>(id) = parse_query(&self.app, request).await?;
         let export = self.app.export_invoice(id, side).await?;
         let answer = |part| pb::ExportInvoiceResponse { part: Some(part) };
-        Ok(Response::new(exports::begin(&self.slots, export, answer)?))
+        Ok(Response::new(exports::begin(&self.slots, caller, export, answer)?))
     }
 
     async fn export_receipt(
         &self,
         request: Request<pb::ExportReceiptRequest>,
     ) -> Result<Response<Self::ExportReceiptStream>, Status> {
-        let side = side(&request);
+        let caller = Caller::of(&request);
+        let side = side(&caller);
         let Id::<EarningId>(id) = parse_query(&self.app, request).await?;
         let export = self.app.export_receipt(id, side).await?;
         let answer = |part| pb::ExportReceiptResponse { part: Some(part) };
-        Ok(Response::new(exports::begin(&self.slots, export, answer)?))
+        Ok(Response::new(exports::begin(&self.slots, caller, export, answer)?))
     }
 }

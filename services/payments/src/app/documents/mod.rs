@@ -78,6 +78,16 @@ impl Format {
 }
 
 impl Export {
+    /// A file of these bytes.
+    #[cfg(test)]
+    pub(crate) fn of_bytes(name: &str, bytes: Vec<u8>) -> Self {
+        Self {
+            name: name.to_owned(),
+            format: Format::Csv,
+            content: Content::Whole(bytes),
+        }
+    }
+
     /// The next piece of it; `None` at its end.
     ///
     /// # Errors

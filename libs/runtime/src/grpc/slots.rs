@@ -7,12 +7,13 @@ use std::{
 };
 
 use tonic::Status;
-use vouch_runtime::grpc::status;
+
+use super::status;
 
 /// The streams of one kind, counted for whom they are: for whose document it will be, or for who reads. Clones share the
 /// count.
 #[derive(Clone, Debug)]
-pub(super) struct Slots<K> {
+pub struct Slots<K> {
     all: usize,
     of_one: usize,
     taken: Arc<Mutex<HashMap<K, usize>>>,
@@ -20,14 +21,15 @@ pub(super) struct Slots<K> {
 
 /// One of them, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Slot<K: Clone + Eq + Hash> {
+pub struct Slot<K: Clone + Eq + Hash> {
     slots: Slots<K>,
     whose: K,
 }
 
 impl<K: Clone + Eq + Hash> Slots<K> {
     /// At most `all` streams, and at most `of_one` for one.
-    pub(super) fn new(all: usize, of_one: usize) -> Self {
+    #[must_use]
+    pub fn new(all: usize, of_one: usize) -> Self {
         Self {
             all,
             of_one,
@@ -36,7 +38,10 @@ impl<K: Clone + Eq + Hash> Slots<K> {
     }
 
     /// Takes one.
-    pub(super) fn take(&self, whose: K) -> Result<Slot<K>, Status> {
+    ///
+    /// # Errors
+    /// UNAVAILABLE with OVERLOADED, if none is left, or none for this one.
+    pub fn take(&self, whose: K) -> Result<Slot<K>, Status> {
         let mut taken = self.lock();
         let own = taken.get(&whose).copied().unwrap_or_default();
         if own >= self.of_one || taken.values().sum::<usize>() >= self.all {
