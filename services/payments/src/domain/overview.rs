@@ -9,7 +9,7 @@ use super::Balances;
 pub struct ContractCounts {
     /// Under which work goes on.
     pub active: u64,
-    /// That are paused.
+    /// That are paused, by people or for want of a payment.
     pub paused: u64,
     /// That have ended.
     pub ended: u64,

@@ -1,4 +1,5 @@
-//! What parties see of everything at once: one statement each, beside the balances.
+//! What parties see of everything at once: one statement each, beside the balances. A contract that waits for a payment counts
+//! as paused, as it is shown.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +14,8 @@ use crate::domain::{
 };
 
 const OF_CLIENT: &str = "\
-    SELECT 'CONTRACT' AS what, state, '' AS currency, COUNT(*) AS many, CAST(0 AS bigint) AS minor \
-        FROM contract WHERE client_id = $1 GROUP BY state \
+    SELECT 'CONTRACT' AS what, CASE WHEN state = 'ACTIVE' AND unpaid_since IS NOT NULL THEN 'PAUSED' ELSE state END AS state, \
+        '' AS currency, COUNT(*) AS many, CAST(0 AS bigint) AS minor FROM contract WHERE client_id = $1 GROUP BY 2 \
     UNION ALL SELECT 'ESCROW', '', a.currency, COUNT(*), CAST(SUM(b.amount_minor) AS bigint) \
         FROM contract c JOIN ledger_account a ON a.owner_id = c.id AND a.kind = 'ESCROW' \
         JOIN balance b ON b.account_id = a.id WHERE c.client_id = $1 GROUP BY a.currency \
@@ -27,8 +28,8 @@ const OF_CLIENT: &str = "\
         WHERE c.client_id = $1 AND d.state = 'OPEN' GROUP BY d.currency";
 
 const OF_TALENT: &str = "\
-    SELECT 'CONTRACT' AS what, state, '' AS currency, COUNT(*) AS many, CAST(0 AS bigint) AS minor \
-        FROM contract WHERE account_id = $1 GROUP BY state \
+    SELECT 'CONTRACT' AS what, CASE WHEN state = 'ACTIVE' AND unpaid_since IS NOT NULL THEN 'PAUSED' ELSE state END AS state, \
+        '' AS currency, COUNT(*) AS many, CAST(0 AS bigint) AS minor FROM contract WHERE account_id = $1 GROUP BY 2 \
     UNION ALL SELECT 'EARNED', '', currency, COUNT(*), CAST(SUM(gross_minor - refunded_minor) AS bigint) \
         FROM earning WHERE account_id = $1 GROUP BY currency \
     UNION ALL SELECT 'FEES', '', currency, COUNT(*), CAST(SUM(fee_minor) AS bigint) \

@@ -10,6 +10,7 @@ use vouch_testkit::{TestDatabase, on_both_databases};
 
 use crate::{
     hours::{add, hourly, time},
+    hours_contracts::pause,
     tables::tried,
     world::{World, at, fixed_offer, milestones, money, released, request_id, start, usd},
 };
@@ -208,6 +209,24 @@ async fn a_client_sees_all_of_it(database: TestDatabase) {
         panic!("nothing of it is in yen yet: {told:?}");
     };
     assert_eq!(*usd_money, expected);
+    // What waits for a payment is paused, here as where it is shown.
+    let declines = world.bill(&offer.client_id, "sandbox-declines-1").await;
+    declines.expect("a billing method");
+    world.give(&contract.id, usd(5)).await.expect("given");
+    let held_up = overview(&offer.client_id).await;
+    let counted = |told: Option<pb::ContractCounts>| told.map(|of| (of.active, of.paused, of.ended));
+    assert_eq!(counted(held_up.contracts), Some((1, 1, 0)));
+    pause(&world, &second.contract_id).await.expect("paused");
+    let both = overview(&offer.client_id).await;
+    assert_eq!(counted(both.contracts), Some((0, 2, 0)), "for either reason");
+    let request = pb::GetTalentOverviewRequest {
+        account_id: offer.account_id.clone(),
+    };
+    let talent = world.reports.clone().get_talent_overview(request).await;
+    assert_eq!(
+        counted(talent.expect("an overview").into_inner().contracts),
+        Some((0, 1, 0))
+    );
     let nobody = overview(&PersonId::new().to_string()).await;
     assert_eq!(nobody.money, []);
     world.stop().await;
