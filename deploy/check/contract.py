@@ -110,9 +110,15 @@ class Pod:
     def fits_deployment(self, server: dict, database: str, health: set[str]):
         spec, container = self.workload["spec"], self.container
         ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-        for name, listen in (("grpc", server["listen"]), ("metrics", self.settings["telemetry"]["metrics_listen"])):
-            if listen != f"0.0.0.0:{ports[name]}":
-                yield f"the program listens on {listen}, the port {name} is {ports[name]}"
+        listens = {
+            "grpc": server["listen"],
+            "metrics": self.settings["telemetry"]["metrics_listen"],
+            "webhooks": self.settings.get("gateway", {}).get("webhook_listen", ""),
+        }
+        for name, listen in listens.items():
+            port = ports.get(name)
+            if listen != (f"0.0.0.0:{port}" if port else ""):
+                yield f"the program listens on {listen or 'nothing'}, the port {name} is {port}"
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             if container[probe]["grpc"] | {"service": ""} != {"port": ports["grpc"], "service": ""}:
                 yield f"{probe} does not ask the port grpc"

@@ -52,7 +52,12 @@ impl Config {
     /// What types cannot say, as `key: reason` lines.
     #[must_use]
     pub fn validate(&self) -> Vec<String> {
-        [self.common.validate(), self.gateway.validate()].concat()
+        let (common, gateway) = (&self.common, &self.gateway);
+        let is_for_others = common.database.url.starts_with("postgres") && !common.server.listen.ip().is_loopback();
+        let pretends = gateway.kind == GatewayKind::Sandbox && is_for_others;
+        let sandbox = "gateway.kind: the sandbox moves no money: on PostgreSQL only for a service that listens on a loopback address";
+        let sandbox = pretends.then(|| sandbox.to_owned());
+        [common.validate(), gateway.validate(), sandbox.into_iter().collect()].concat()
     }
 }
 
@@ -156,6 +161,25 @@ mod tests {
     #[test]
     fn the_defaults_are_good() {
         assert_eq!(defaults().common.server.listen.port(), 7103);
+    }
+
+    #[test]
+    fn nobody_takes_the_sandbox_for_a_provider() {
+        let refused = |listen: &str, url: &str, kind| {
+            let mut config = defaults();
+            config.common.server.listen = listen.parse().expect("an address");
+            config.common.database.url = url.to_owned();
+            config.gateway.kind = kind;
+            config.gateway.stripe_secret = "sk_test_s3cret".to_owned();
+            let problems = config.validate();
+            problems.iter().any(|problem| problem.starts_with("gateway.kind: "))
+        };
+        let (all, here) = ("0.0.0.0:7100", "127.0.0.1:7103");
+        let (postgres, sqlite) = ("postgres://payments@db/payments", "sqlite:payments.db");
+        assert!(refused(all, postgres, GatewayKind::Sandbox));
+        assert!(!refused(here, postgres, GatewayKind::Sandbox), "to try it out");
+        assert!(!refused(all, sqlite, GatewayKind::Sandbox), "on one node");
+        assert!(!refused(all, postgres, GatewayKind::Stripe));
     }
 
     #[test]
