@@ -22,6 +22,7 @@ class Sums:
         self.replay()
         self.milestones()
         self.earnings()
+        self.payouts()
         self.compare()
 
     def done(self, *commands):
@@ -83,6 +84,18 @@ class Sums:
                 self.wrong.append(f"{source} lost {self.lost[source]} of {gross}")
             self.net[contract.name] += gross - self.lost[source]
 
+    def payouts(self):
+        """What has left: all that was withdrawn and neither called off nor refused."""
+        ways, self.left = {it["as"]: it for it in self.done("way_out")}, []
+        called_off = {it["payout"] for it in self.done("cancel_payout")}
+        for it in self.done("withdraw"):
+            name, way, state = it["as"], ways[it["way"]], self.seen["payouts"][it["as"]]["state"]
+            expected = "CANCELLED" if name in called_off else "FAILED" if way["token"] == rules.CLOSED else "PAID"
+            if state != expected:
+                self.wrong.append(f"payout {name} is {state}, expected {expected}")
+            if state == "PAID":
+                self.left.append((way["account"], way["currency"], it["answer"]["amount"], it["answer"]["fee"]))
+
     def compare(self):
         ledger, owed = collections.Counter(), collections.Counter()
         for name, contract in self.house.contracts.items():
@@ -100,11 +113,15 @@ class Sums:
         # Of the house's free money the rewards alone are of use: the rest it knows only of invoices.
         for tie, (_, minor) in self.house.rewards.items():
             owed[f"{self.accounts()[tie]} {tie.split()[1]}"] += minor
+        for account, currency, amount, fee in self.left:
+            ledger[f"FEES {currency}"] += fee
+            ledger[f"CLEARING {currency}"] += amount - fee
+            owed[f"{account} {currency}"] -= amount
         found = {}
-        for whose, (pending, held, available, receivable, _) in self.seen["balances"].items():
+        for whose, (pending, held, available, receivable, leaving) in self.seen["balances"].items():
             found[whose] = available - receivable
-            if pending or held:
-                self.wrong.append(f"{whose} still waits for {pending}, and {held} is held")
+            if pending or held or leaving:
+                self.wrong.append(f"{whose} still waits for {pending}, {held} is held, and {leaving} is on its way")
         self.differ("ledger", ledger, self.seen["ledger"])
         self.differ("balance", owed, found)
 
