@@ -130,6 +130,7 @@ impl From<Error> for Status {
             }
             Error::Charge(ChargeError::NoBillingMethod) => refused("NO_BILLING_METHOD"),
             Error::Charge(ChargeError::NotFailed { .. }) => refused("CHARGE_NOT_FAILED"),
+            Error::Charge(ChargeError::NotOwed { .. }) => refused("CHARGE_NOT_OWED"),
             Error::ClientPayment(ClientPaymentError::TooMuch { .. }) => refused("CLIENT_OWES_LESS"),
             Error::ClientPayment(ClientPaymentError::InFuture) => refused("CLIENT_PAYMENT_IN_FUTURE"),
             Error::ClientPayment(ClientPaymentError::Undone) => refused("CLIENT_PAYMENT_UNDONE"),

@@ -60,6 +60,15 @@ pub struct RetryCharge {
     pub charge_id: ChargeId,
 }
 
+/// Writes down that a client has paid what it owes otherwise.
+#[derive(Clone, Debug)]
+pub struct RecordChargePayment {
+    /// Which charge.
+    pub charge_id: ChargeId,
+    /// What the bank calls it.
+    pub reference: String,
+}
+
 /// A charge with what became of its attempts.
 #[derive(Clone, Debug)]
 pub struct ChargeWithAttempts {
@@ -250,6 +259,36 @@ impl App {
             save(&txn, std::slice::from_ref(&charge)).await?;
             let attempts = store::charges::attempts(&*txn, id).await?;
             Ok(pb::RetryChargeResponse {
+                charge: Some(ChargeWithAttempts { charge, attempts }.into()),
+            })
+        };
+        self.commands.once(key, work).await
+    }
+
+    /// The client has paid what it owes otherwise, as by a bank transfer; what follows is what follows from a charge.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], and if it is not owed.
+    pub async fn record_charge_payment(
+        &self,
+        key: &RequestKey,
+        command: &RecordChargePayment,
+    ) -> Result<pb::RecordChargePaymentResponse, Error> {
+        let id = command.charge_id;
+        let work = |txn: Arc<Txn>, now| async move {
+            let contracts = store::contracts::lock_of_charges(&txn, &[id]).await?;
+            let found = store::charges::find(&*txn, &[id]).await?.pop();
+            let mut charge = found.ok_or(Error::not_found("charge", id.as_uuid()))?;
+            let ended = charge.pay(command.reference.clone(), now)?;
+            store::charges::insert_attempts(&txn, &[ended]).await?;
+            save(&txn, std::slice::from_ref(&charge)).await?;
+            let paid = Outcome {
+                charge: charge.clone(),
+                gives_up: false,
+            };
+            outcomes::follow(&txn, now, &[paid], contracts, &HashMap::new()).await?;
+            let attempts = store::charges::attempts(&*txn, id).await?;
+            Ok(pb::RecordChargePaymentResponse {
                 charge: Some(ChargeWithAttempts { charge, attempts }.into()),
             })
         };

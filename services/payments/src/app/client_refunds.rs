@@ -14,7 +14,7 @@ use vouch_storage::{
 
 use super::{App, charges, gateway::RefundOrder};
 use crate::{
-    domain::{Charge, ChargeState, ClientRefund, ClientRefundState, EarningSource, Heard},
+    domain::{Charge, ChargeState, ClientRefund, ClientRefundState, EarningSource, Heard, Refusal},
     error::Error,
     store,
 };
@@ -72,36 +72,39 @@ impl App {
         self.conclude_refunds(&news).await
     }
 
-    /// Refunds with the orders of their latest attempts.
+    /// Refunds with the orders of their latest attempts; `None` of what was not paid through the provider.
     pub(super) async fn refund_orders(
         &self,
         refunds: Vec<ClientRefund>,
-    ) -> Result<Vec<(ClientRefund, RefundOrder)>, Error> {
+    ) -> Result<Vec<(ClientRefund, Option<RefundOrder>)>, Error> {
         let ids: Vec<ChargeId> = refunds.iter().map(|refund| refund.charge_id).collect();
         let charges = store::charges::find(self.commands.db().reader(), &ids).await?;
         let charges: HashMap<ChargeId, Charge> = charges.into_iter().map(|charge| (charge.id, charge)).collect();
-        let order = |refund: ClientRefund| {
+        let order = |refund: &ClientRefund| {
             let charge = charges.get(&refund.charge_id)?;
             let (ChargeState::Succeeded { reference, .. }, Some(by)) = (&charge.state, charges::order(charge)) else {
                 return None;
             };
-            let order = RefundOrder {
+            Some(RefundOrder {
                 id: refund.order_id(),
                 refund: refund.id,
                 charge: by,
                 charge_reference: reference.clone(),
                 amount: refund.amount,
-            };
-            Some((refund, order))
+            })
         };
-        Ok(refunds.into_iter().filter_map(order).collect())
+        let with_order = |refund: ClientRefund| {
+            let order = order(&refund);
+            (refund, order)
+        };
+        Ok(refunds.into_iter().map(with_order).collect())
     }
 
-    async fn ask_refund(&self, refund: ClientRefund, order: RefundOrder) -> News {
-        let heard = if refund.asks {
-            charges::when_asked(self.gateway().find_refund(&order).await)
-        } else {
-            charges::when_given(self.gateway().refund(&order).await)
+    async fn ask_refund(&self, refund: ClientRefund, order: Option<RefundOrder>) -> News {
+        let heard = match order {
+            None => Heard::Refused(Refusal::NoBillingMethod),
+            Some(order) if refund.asks => charges::when_asked(self.gateway().find_refund(&order).await),
+            Some(order) => charges::when_given(self.gateway().refund(&order).await),
         };
         (refund.id, refund.charge_id, (refund.attempt, refund.tries), heard)
     }

@@ -104,7 +104,7 @@ impl App {
     /// Also after it has succeeded: the bank may have sent it back.
     async fn follow_refund(&self, id: RefundId) -> Result<Followed, Error> {
         let found = store::client_refunds::find(self.commands.db().reader(), &[id]).await?;
-        let Some((refund, order)) = self.refund_orders(found).await?.pop() else {
+        let Some((refund, Some(order))) = self.refund_orders(found).await?.pop() else {
             return Ok(Followed::Nothing);
         };
         let answer = match self.gateway().find_refund(&order).await {

@@ -158,6 +158,12 @@ pub enum ChargeError {
         /// Where it stands.
         state: &'static str,
     },
+    /// Only what is owed is paid otherwise than by an attempt.
+    #[error("the charge is {state}, and the client does not owe it")]
+    NotOwed {
+        /// Where it stands.
+        state: &'static str,
+    },
 }
 
 impl Charge {
@@ -251,6 +257,31 @@ impl Charge {
         self.attempt = Attempt::new(self.attempt.number + 1, instrument, now);
         self.state = ChargeState::Pending { look_at: now };
         Ok(())
+    }
+
+    /// The client has paid what it owes otherwise, as by a bank transfer: an attempt that charges nothing, and has succeeded.
+    ///
+    /// # Errors
+    /// If it is not owed, or is just being tried again.
+    pub fn pay(&mut self, reference: String, now: Timestamp) -> Result<EndedAttempt, ChargeError> {
+        match self.state {
+            ChargeState::GivenUp { .. } if self.is_owed() => {}
+            _ => {
+                let state = self.state.name();
+                return Err(ChargeError::NotOwed { state });
+            }
+        }
+        self.attempt = Attempt::new(self.attempt.number + 1, None, now);
+        self.state = ChargeState::Succeeded {
+            at: now,
+            reference: reference.clone(),
+        };
+        Ok(EndedAttempt {
+            charge_id: self.id,
+            attempt: self.attempt.clone(),
+            ended_at: now,
+            outcome: Ok(reference),
+        })
     }
 
     /// Whether the client owes it: it is for work that was done, and charging it was given up.

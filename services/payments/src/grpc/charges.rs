@@ -45,6 +45,14 @@ impl ChargeService for Charges {
         Ok(Response::new(self.0.retry_charge(&key, command).await?))
     }
 
+    async fn record_charge_payment(
+        &self,
+        request: Request<pb::RecordChargePaymentRequest>,
+    ) -> Result<Response<pb::RecordChargePaymentResponse>, Status> {
+        let (key, command) = parse_mutation(&self.0, request).await?;
+        Ok(Response::new(self.0.record_charge_payment(&key, &command).await?))
+    }
+
     async fn list_client_refunds(
         &self,
         request: Request<pb::ListClientRefundsRequest>,

@@ -1,7 +1,7 @@
 //! What clients get back through the payment provider.
 
 use tonic::{Code, Status};
-use vouch_primitives::{AccountId, Clock};
+use vouch_primitives::{AccountId, Clock, PersonId};
 use vouch_proto::{
     convert::to_wire_time,
     payments::v1::{
@@ -13,8 +13,9 @@ use vouch_runtime::access::Caller;
 use vouch_testkit::{TestDatabase, eventually, on_both_databases};
 
 use crate::{
+    hours::{add, hourly, refused, time},
     tables::{count, told, tried},
-    world::{SOON, World, milestones, refusal, request_id, start, usd},
+    world::{SOON, World, at, milestones, refusal, request_id, start, usd},
 };
 
 on_both_databases! {
@@ -22,6 +23,7 @@ on_both_databases! {
     every_door_gives_the_money_back,
     every_instrument_does_as_it_says_with_refunds,
     refunds_are_listed_for_those_whom_they_concern,
+    what_is_owed_is_paid_by_bank_and_not_given_back_by_the_provider,
 }
 
 impl World {
@@ -246,5 +248,62 @@ async fn refunds_are_listed_for_those_whom_they_concern(database: TestDatabase) 
         refusal(caller.retry_client_refund(request).await).0,
         Code::PermissionDenied
     );
+    world.stop().await;
+}
+
+/// The end is that of a charge that succeeds, but for the way back.
+async fn what_is_owed_is_paid_by_bank_and_not_given_back_by_the_provider(database: TestDatabase) {
+    let world = World::new(database).await;
+    let ada = AccountId::new();
+    let contract = hourly(&world, PersonId::new(), ada, usd(6_000), 600).await;
+    let client = &contract.client_id;
+    let bad = world.bill(client, "sandbox-insufficient-funds").await;
+    bad.expect("a billing method");
+    world.advance_to(at("2026-03-03T12:00:00Z")).await;
+    let worked = time(&contract.id, "2026-03-03T10:00:00Z", "2026-03-03T11:00:00Z");
+    add(&world, worked).await.expect("added");
+    world.advance_to(at("2026-03-09T12:00:00Z")).await;
+    let charge = world.charges_of(client, "").await.remove(0);
+    let came = async |request_id: &str| {
+        let request = pb::RecordChargePaymentRequest {
+            request_id: request_id.to_owned(),
+            charge_id: charge.id.clone(),
+            reference: "bank-17".to_owned(),
+        };
+        let answer = world.charges.clone().record_charge_payment(request).await?;
+        Ok::<_, Status>(answer.into_inner().charge.expect("a charge"))
+    };
+    let not_owed = refused("CHARGE_NOT_OWED");
+    assert_eq!(refusal(came(&request_id()).await), not_owed, "it is tried again");
+    world.advance_to(at("2026-03-16")).await;
+    assert_eq!(world.receivables(client).await, [usd(6_000)]);
+    let id = request_id();
+    let paid = came(&id).await.expect("recorded");
+    assert_eq!(paid.state(), pb::charge::State::Succeeded);
+    assert_eq!((paid.provider_reference.as_str(), paid.attempts.len()), ("bank-17", 5));
+    assert_eq!(came(&id).await.expect("the same answer"), paid);
+    assert_eq!(refusal(came(&request_id()).await), not_owed);
+    assert_eq!(refusal(world.retry(&charge.id).await), refused("CHARGE_NOT_FAILED"));
+    assert!(world.receivables(client).await.is_empty());
+    assert_eq!(world.contract_of(&contract.id).await, contract, "work goes on");
+    assert_eq!(world.balances(ada, "USD").await, [5_400, 0, 0]);
+    let [invoice] = <[_; 1]>::try_from(told::<pb::InvoicePaid>(&world.db).await).expect("told once");
+    assert_eq!(invoice.amount, Some(usd(6_000)));
+    // The way back is the bank's.
+    world.refund(&invoice.earning_id, usd(1_000)).await.expect("refunded");
+    let back = world.until_refunded(client, &[(State::Refused, 1_000)]).await;
+    assert_eq!(back[0].reason(), Refusal::NoBillingMethod);
+    let bounced = pb::RecordChargebackRequest {
+        request_id: request_id(),
+        payment: Some(Payment::InvoiceId(invoice.invoice_id.clone())),
+        amount: Some(usd(6_000)),
+        provider_reference: "bank-17 has bounced".to_owned(),
+    };
+    let bounced = world.disputes.clone().record_chargeback(bounced).await;
+    bounced.expect("recorded");
+    assert_eq!(world.balances(ada, "USD").await, [0, 0, 0]);
+    for total in world.trial_balance().await {
+        assert_eq!((total.imbalance, total.wrong_balances), (Some(usd(0)), 0));
+    }
     world.stop().await;
 }

@@ -7,7 +7,7 @@ use super::Id;
 use crate::{
     app::{
         billing::{AddBillingMethod, MakeBillingMethodDefault, RemoveBillingMethod},
-        charges::{ChargeWithAttempts, RetryCharge},
+        charges::{ChargeWithAttempts, RecordChargePayment, RetryCharge},
     },
     domain::{
         BillingMethod, ChargeState, ChargedInstrument, EarningSource, EndedAttempt, Refusal, billing::is_card_number,
@@ -66,6 +66,20 @@ impl TryFrom<pb::RetryChargeRequest> for RetryCharge {
         let mut fields = Fields::new();
         let id = fields.id("charge_id", &request.charge_id);
         id.map(|charge_id| Self { charge_id }).ok_or_else(|| fields.into())
+    }
+}
+
+impl TryFrom<pb::RecordChargePaymentRequest> for RecordChargePayment {
+    type Error = Violations;
+
+    fn try_from(request: pb::RecordChargePaymentRequest) -> Result<Self, Violations> {
+        let mut fields = Fields::new();
+        let charge_id = fields.id("charge_id", &request.charge_id);
+        let reference = fields.line("reference", &request.reference, 1..=200);
+        let (Some(charge_id), Some(reference)) = (charge_id, reference) else {
+            return Err(fields.into());
+        };
+        fields.finish(Self { charge_id, reference })
     }
 }
 
