@@ -28,6 +28,9 @@ pub enum Error {
         /// Its id.
         id: String,
     },
+    /// Consent is to the terms in force, and to no others.
+    #[error("other terms are in force")]
+    TermsNotInForce,
     /// The account has not been heard of; it may have registered a moment ago.
     #[error("account {0} has not been heard of yet")]
     AccountUnknown(String),
@@ -144,6 +147,7 @@ impl From<Error> for Status {
         match &error {
             Error::NotFound { resource, id } => status::not_found(resource, id),
             Error::AccountUnknown(_) => status::with_reason(Code::NotFound, "ACCOUNT_UNKNOWN", error.to_string()),
+            Error::TermsNotInForce => status::failed_precondition("TERMS_NOT_IN_FORCE", error.to_string()),
             Error::VanityCodeFinal => status::failed_precondition("VANITY_CODE_FINAL", error.to_string()),
             Error::CodeTaken => status::already_exists("CODE_TAKEN", error.to_string()),
             Error::LinkLimit(_) => status::failed_precondition("LINK_LIMIT_REACHED", error.to_string()),
@@ -209,6 +213,7 @@ impl From<&Error> for Verdict {
             Error::TouchesWait | Error::PaymentsUnavailable(_) => Self::Retry,
             Error::NotFound { .. }
             | Error::AccountUnknown(_)
+            | Error::TermsNotInForce
             | Error::VanityCodeFinal
             | Error::CodeTaken
             | Error::LinkLimit(_)
@@ -256,6 +261,7 @@ const fn unfit_reason(unfit: Unfit) -> (&'static str, &'static str) {
     match unfit {
         Unfit::ShareAboveFee => ("terms.lifetime_basis_points", "SHARE_ABOVE_FEE"),
         Unfit::SumAboveFee => ("terms.introduction_basis_points", "SUM_ABOVE_FEE"),
+        Unfit::SignUpWithoutShare => ("terms.sign_up", "SIGN_UP_WITHOUT_SHARE"),
         Unfit::NoCapOrHold => ("terms.hold_days", "NO_CAP_OR_HOLD"),
         Unfit::BonusNotWhole => ("terms.bonus_basis_points", "BONUS_NOT_WHOLE"),
         Unfit::OutOfRange => ("terms.window_months", "OUT_OF_RANGE"),

@@ -6,7 +6,9 @@ use vouch_proto::{
     onboarding::v1::{
         AccountClosed, AccountRegistered, AccountReopened, AgencyRegistered, EmailVerified, PersonErased,
     },
-    payments::v1::{ContractEnded, ContractStarted, EarningReinstated, EarningReversed, EarningSettled},
+    payments::v1::{
+        ContractEnded, ContractStarted, EarningReinstated, EarningReversed, EarningSettled, PayoutMethodAdded,
+    },
 };
 
 use crate::{app::App, error::Error};
@@ -28,4 +30,5 @@ pub fn router() -> Router<App, Error> {
         .on::<EarningSettled>(|app: &App, txn, facts| Box::pin(app.on_earnings_settled(txn, facts)))
         .on::<EarningReversed>(|app: &App, txn, facts| Box::pin(app.on_earnings_reversed(txn, facts)))
         .on::<EarningReinstated>(|app: &App, txn, facts| Box::pin(app.on_earnings_reinstated(txn, facts)))
+        .on::<PayoutMethodAdded>(|app: &App, txn, facts| Box::pin(app.on_payout_methods_added(txn, facts)))
 }

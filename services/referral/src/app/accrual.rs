@@ -93,7 +93,13 @@ pub(super) async fn take_reversals(
     let referees = people(fresh.iter().map(|reversal| reversal.person));
     store::people::lock(txn, &referees).await?;
     let known = store::earnings::with_ids(txn, &fresh.iter().map(|reversal| reversal.earning).collect()).await?;
-    let by_id = known.into_iter().map(|earning| (earning.id, earning)).collect();
+    let by_id: HashMap<_, _> = known.into_iter().map(|earning| (earning.id, earning)).collect();
+    if let Some(told) = fresh
+        .iter()
+        .find_map(|reversal| contradiction(by_id.get(&reversal.earning)?, reversal))
+    {
+        return Err(told.into());
+    }
     let mut movements = Movements::new();
     add_reversals(&mut movements, &fresh, &by_id);
     accrue_for(txn, now, &referees, &movements).await?;
@@ -135,16 +141,33 @@ fn of_earnings(earnings: &[Earning]) -> Movements {
     movements
 }
 
-/// Adds the movements that reversals make, as far as their earnings are known.
+/// Adds the movements that reversals make, as far as their earnings are known. One that came before its earning and contradicts
+/// it takes nothing: the earning is not to suffer for it.
 fn add_reversals(movements: &mut Movements, reversals: &[Reversal], earnings: &HashMap<EarningId, Earning>) {
     for reversal in reversals {
-        if let Some(earning) = earnings.get(&reversal.earning) {
-            movements
-                .entry(earning.person)
-                .or_default()
-                .push(earning.less(reversal));
+        let Some(earning) = earnings.get(&reversal.earning) else {
+            continue;
+        };
+        match earning.less(reversal) {
+            Some(movement) => movements.entry(earning.person).or_default().push(movement),
+            None => tracing::warn!(
+                reversal_id = %reversal.id, earning_id = %earning.id,
+                "a reversal names another person or currency than its earning, and counts for nothing"
+            ),
         }
     }
+}
+
+/// In what a reversal contradicts its earning, if it does.
+pub(super) fn contradiction(earning: &Earning, reversal: &Reversal) -> Option<Violations> {
+    let mut fields = Fields::new();
+    if reversal.person != earning.person {
+        fields.refuse("person_id", "OTHER_CONTENT", "must be whose earning it was");
+    }
+    if reversal.amount.currency != earning.amount.currency {
+        fields.refuse("amount", "OTHER_CURRENCY", "must be in the currency of the earning");
+    }
+    fields.finish(()).err()
 }
 
 fn people(people: impl Iterator<Item = PersonId>) -> BTreeSet<PersonId> {

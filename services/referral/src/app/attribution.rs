@@ -18,7 +18,7 @@ use super::{
 use crate::{
     domain::{
         AddressHash, Attribution, Bond, BonusState, Party, Screening, ScreeningCase, SignUp as SignUpBonusState,
-        Standing, Terms, Tie, TokenHash,
+        Standing, Suspicion, Terms, Tie, TokenHash,
     },
     error::Error,
     store::{
@@ -133,6 +133,7 @@ fn propose(winners: &[Winner], terms: &Arc<Terms>) -> Vec<Tie> {
         standing: Standing::default(),
         related: Vec::new(),
         screening: Screening::Open,
+        suspicion: Suspicion::None,
         rewards: BTreeMap::new(),
     };
     winners.iter().map(tie).collect()

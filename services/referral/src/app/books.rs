@@ -76,15 +76,19 @@ pub(super) async fn save(txn: &Txn, now: Timestamp, ties: &[Loaded]) -> Result<(
 
 /// The news of all totals of a tie, in this epoch.
 pub(super) fn totals(tie: &Tie, now: Timestamp, epoch: i64) -> impl Iterator<Item = NewEvent> {
+    released_totals(tie)
+        .flat_map(move |release| announce(tie, now, release))
+        .map(move |event| NewEvent::new(tie.id, &pb::RewardReleased { epoch, ..event }))
+}
+
+/// All that was released of a tie so far.
+pub(super) fn released_totals(tie: &Tie) -> impl Iterator<Item = Release> {
     let release = |((kind, currency), reward): (&(RewardKind, Currency), &Reward)| Release {
         kind: *kind,
         cumulative: Money::new(reward.released, *currency),
         sequence: reward.sequence,
     };
-    let releases = tie.rewards.iter().map(release);
-    releases
-        .flat_map(move |release| announce(tie, now, release))
-        .map(move |event| NewEvent::new(tie.id, &pb::RewardReleased { epoch, ..event }))
+    tie.rewards.iter().map(release)
 }
 
 /// Decides the sign-up bonuses of those who have qualified or were rejected, in the order of their ids.

@@ -157,13 +157,13 @@ fn state_of(tie: &Tie) -> pb::referee_count::State {
         Bond::Attribution(attribution) => attribution.bonus,
         Bond::Introduction(_) => BonusState::Open,
     };
-    match (tie.screening, bonus) {
-        (Screening::Rejected, _) => pb::referee_count::State::Rejected,
-        (_, BonusState::Void) => pb::referee_count::State::Left,
+    match bonus {
+        _ if tie.is_refused() => pb::referee_count::State::Rejected,
+        BonusState::Void => pb::referee_count::State::Left,
         _ if !tie.is_hired() && tie.screening == Screening::Passed => pb::referee_count::State::Screened,
         _ if !tie.is_hired() => pb::referee_count::State::Joined,
-        (_, BonusState::Due) => pb::referee_count::State::Stayed,
-        (_, BonusState::Open) => pb::referee_count::State::Hired,
+        BonusState::Due => pb::referee_count::State::Stayed,
+        BonusState::Open => pb::referee_count::State::Hired,
     }
 }
 

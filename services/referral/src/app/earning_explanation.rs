@@ -7,7 +7,7 @@ use vouch_proto::{convert::to_wire_time, referral::v1 as pb};
 
 use super::{App, books::wire_kind};
 use crate::{
-    domain::{Bond, Excluded, Gate, Grant, Movement, RewardKind, SignUp, Tie},
+    domain::{Bond, Excluded, Gate, Grant, Movement, RewardKind, SignUp, Suspicion, Tie},
     error::Error,
     store,
 };
@@ -79,6 +79,7 @@ fn outcome(tie: &Tie, kind: RewardKind, movement: &Movement, now: Timestamp) -> 
         Err(excluded) => why_not(excluded),
         Ok(_) => match tie.gate(kind) {
             Gate::Void => pb::EarningVerdict::Void,
+            Gate::Held if tie.suspicion == Suspicion::Open => pb::EarningVerdict::HeldForSignal,
             Gate::Held => pb::EarningVerdict::Held,
             Gate::Waits => pb::EarningVerdict::Waiting,
             Gate::Pays if tie.pending_until(movement).is_some_and(|until| now < until) => pb::EarningVerdict::Pending,

@@ -7,7 +7,7 @@ use vouch_proto::{Listed, Page, convert::to_wire_time, payments::v1 as payments,
 
 use super::{App, books::wire_kind};
 use crate::{
-    domain::{Bond, BonusState, Excluded, Gate, Reward, RewardKind, Tie},
+    domain::{Bond, BonusState, Excluded, Gate, Reward, RewardKind, Suspicion, Tie},
     error::Error,
     store::{
         self,
@@ -189,6 +189,9 @@ fn reason(tie: &Tie, kind: RewardKind) -> String {
         (Gate::Void, RewardKind::WindowBonus) if is_closed(tie) => {
             format!("nothing is due, since the account was closed at {until}")
         }
+        (Gate::Void, _) if tie.suspicion == Suspicion::Confirmed => {
+            "nothing is due, since a signal about the referee was right".to_owned()
+        }
         (Gate::Void, _) => "nothing is due, since screening has rejected the referee".to_owned(),
         (Gate::Waits, RewardKind::WindowBonus) => {
             format!("nothing is due before the window ends at {until} with the account open")
@@ -197,6 +200,9 @@ fn reason(tie: &Tie, kind: RewardKind) -> String {
             "nothing is due before the introduced contract is completed".to_owned()
         }
         (Gate::Waits, _) => "nothing is due before the referee is hired".to_owned(),
+        (Gate::Held, _) if tie.suspicion == Suspicion::Open => {
+            "held until an operator has looked at a signal about the referee".to_owned()
+        }
         (Gate::Held, _) => "held until the referee has passed screening".to_owned(),
         (Gate::Pays, RewardKind::LifetimeShare) => {
             format!("{rate} of the referee's settled earnings for life, rounded down")

@@ -12,7 +12,8 @@ use vouch_storage::{StorageError, Txn};
 use super::{App, accrual, attribution, books, enrolment};
 use crate::{
     domain::{
-        Attribution, Bond, BonusState, Party, ReferralKind, RewardKind, Screening, SignUp, Standing, Tie, circle,
+        Attribution, Bond, BonusState, Party, ReferralKind, RewardKind, Screening, SignUp, Standing, Suspicion, Tie,
+        circle,
     },
     error::Error,
     store::{self, accounts::Account},
@@ -319,6 +320,7 @@ impl<'t> Batch<'t> {
                 standing: Standing::default(),
                 related: Vec::new(),
                 screening: Screening::Open,
+                suspicion: Suspicion::None,
                 rewards: BTreeMap::new(),
             })
         };
@@ -366,11 +368,20 @@ impl<'t> Batch<'t> {
     }
 
     async fn take_earnings(&mut self, rows: &[(u64, Earning)]) -> Result<(), Error> {
+        let moments = |earning: &Earning| [("occurred_at", earning.occurred_at), ("settled_at", earning.settled_at)];
+        let (now, mut rows) = (self.now, rows.to_vec());
+        rows.retain(|(line, earning)| {
+            let ahead = moments(earning).into_iter().find(|(_, moment)| now < *moment);
+            if let Some((column, _)) = ahead {
+                self.refuse(*line, column, "IN_THE_FUTURE", "must not be after now".to_owned());
+            }
+            ahead.is_none()
+        });
         let all: Vec<_> = rows.iter().map(|(_, earning)| *earning).collect();
         let mut fresh: BTreeSet<EarningId> = accrual::take_earnings(self.txn, self.now, &all).await?;
         let stored = store::earnings::with_ids(self.txn, &all.iter().map(|it| it.id).collect()).await?;
         let stored: HashMap<_, _> = stored.into_iter().map(|it| (it.id, it)).collect();
-        for (line, earning) in rows {
+        for (line, earning) in &rows {
             self.count(
                 *line,
                 fresh.remove(&earning.id),
@@ -381,12 +392,26 @@ impl<'t> Batch<'t> {
     }
 
     async fn take_reversals(&mut self, rows: &[(u64, Reversal)]) -> Result<(), Error> {
+        let named = rows.iter().map(|(_, reversal)| reversal.earning).collect();
+        let earned = store::earnings::with_ids(self.txn, &named).await?;
+        let earned: HashMap<_, _> = earned.into_iter().map(|it| (it.id, it)).collect();
+        let mut rows = rows.to_vec();
+        rows.retain(|(line, reversal)| {
+            let earning = earned.get(&reversal.earning);
+            let told = earning.and_then(|earning| accrual::contradiction(earning, reversal));
+            let wrong = told.map_or(Vec::new(), |told| told.0);
+            let agrees = wrong.is_empty();
+            for it in wrong {
+                self.refuse(*line, &it.field, it.reason, it.description);
+            }
+            agrees
+        });
         let all: Vec<_> = rows.iter().map(|(_, reversal)| *reversal).collect();
         let mut fresh: BTreeSet<ReversalId> = accrual::take_reversals(self.txn, self.now, &all).await?;
         let earnings = all.iter().map(|it| it.earning).collect();
         let stored = store::earnings::reversals_of(self.txn, &earnings).await?;
         let stored: HashMap<_, _> = stored.into_iter().map(|it| (it.id, it)).collect();
-        for (line, reversal) in rows {
+        for (line, reversal) in &rows {
             self.count(
                 *line,
                 fresh.remove(&reversal.id),

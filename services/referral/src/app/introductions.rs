@@ -10,7 +10,7 @@ use super::{App, wire_referral_kind};
 use crate::{
     domain::{
         Bond, ClientReward, Grant, Introduction, Party, ReferralKind, RewardKind, Screening, ScreeningCase, Standing,
-        Tie, bond::IntroductionError,
+        Suspicion, Tie, bond::IntroductionError,
     },
     error::Error,
     store,
@@ -113,6 +113,7 @@ async fn introduce(txn: &Txn, now: Timestamp, command: &Introduce) -> Result<Tie
         standing: Standing::default(),
         related: Vec::new(),
         screening: Screening::Open,
+        suspicion: Suspicion::None,
         rewards: BTreeMap::new(),
     };
     if !store::ties::insert_introduction(txn, &tie, &command.message).await? {

@@ -19,7 +19,7 @@ use vouch_storage::{Txn, timers};
 use super::{
     App,
     attribution::WINDOW_END,
-    books,
+    books, match_signals,
     told::{self, Known, Streamed},
 };
 use crate::{
@@ -217,14 +217,20 @@ impl Rebuild {
 
     /// What has come out is in force, and payments is told all of it, whether it has changed or not.
     async fn put_in_place(&self, txn: &Txn, now: Timestamp, ties: &mut [Loaded]) -> Result<(), Error> {
-        let mut events = Vec::new();
+        let (mut events, mut released) = (Vec::new(), Vec::new());
         for loaded in ties.iter_mut() {
             for reward in loaded.tie.rewards.values_mut() {
                 reward.sequence += 1;
             }
             events.extend(books::totals(&loaded.tie, now, self.epoch));
+            let totals = books::released_totals(&loaded.tie);
+            released.extend(totals.map(|release| loaded.released(release, now)));
         }
+        // The record tells what has changed, so that it still adds up to the books.
+        released.retain(|it| it.amount_minor != 0);
         books::save(txn, now, ties).await?;
+        match_signals::follow(txn, now, ties).await?;
+        store::releases::insert(txn, self.epoch, &released).await?;
         if events.is_empty() {
             return Ok(());
         }

@@ -1,19 +1,25 @@
-//! Signals: raised as people are attributed, looked at by operators, answered by referrers. Nothing is dropped for one.
+//! Signals: raised as people are attributed and as they tell where their money is to go, answered by referrers, closed by
+//! operators. Nothing is dropped for one: what the referral is worth waits [R21].
 
 use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
-use vouch_primitives::{AccountId, ReferrerId, SignalId, Timestamp};
-use vouch_proto::{Listed, Page, convert::to_wire_time, referral::v1 as pb};
+use vouch_messaging::Fact;
+use vouch_primitives::{AccountId, PersonId, ReferrerId, SignalId, Timestamp};
+use vouch_proto::{
+    Fields, Listed, Page, Violations, convert::to_wire_time, payments::v1::PayoutMethodAdded, referral::v1 as pb,
+};
 use vouch_storage::{Txn, idempotency::RequestKey};
 
-use super::{App, evidence::Winner};
+use super::{App, books, evidence::Winner, hash_if_set};
 use crate::{
     domain::{Signal, SignalKind, SignalState, signal::USUAL_IN_A_DAY},
     error::Error,
     store::{
-        referrers,
+        instruments::{self, Instrument},
+        people, referrers,
         signals::{self as store, Shared},
+        ties,
     },
 };
 
@@ -41,12 +47,54 @@ pub(super) async fn raise(txn: &Txn, now: Timestamp, winners: &[Winner]) -> Resu
         note(devices.contains(&account.id), SignalKind::SharedDevice);
         note(networks.contains(&account.id), SignalKind::SharedNetwork);
     }
+    store::raise(txn, &raised).await?;
+    raise_for_instruments(txn, now, &winners.iter().map(|winner| winner.account.person).collect()).await
+}
+
+/// Raises what looks wrong about where the money of some people goes: to the same place as that of the referrer, or of
+/// somebody else whom the same referrer referred. One of the two is among `people`.
+async fn raise_for_instruments(txn: &Txn, now: Timestamp, people: &BTreeSet<PersonId>) -> Result<(), Error> {
+    let shared = instruments::shared(txn, people).await?;
+    let raised: Vec<_> = shared
+        .into_iter()
+        .map(|(referrer, referee)| Signal::raised(SignalKind::SharedPayoutInstrument, referrer, referee, now))
+        .collect();
     Ok(store::raise(txn, &raised).await?)
+}
+
+fn parse(event: &PayoutMethodAdded) -> Result<Instrument, Violations> {
+    let mut fields = Fields::new();
+    let account = fields.id("account_id", &event.account_id);
+    let fingerprint = hash_if_set(&mut fields, "fingerprint_sha256", &event.fingerprint_sha256);
+    let added_at = fields.time("add_time", event.add_time.as_ref());
+    if event.fingerprint_sha256.is_empty() {
+        fields.refuse("fingerprint_sha256", "REQUIRED", "is required");
+    }
+    let (Some(account), Some(fingerprint), Some(added_at)) = (account, fingerprint, added_at) else {
+        return Err(fields.into());
+    };
+    fields.finish(Instrument {
+        account,
+        fingerprint,
+        added_at,
+    })
 }
 
 const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
 
 impl App {
+    /// People have told payments where their money is to go.
+    ///
+    /// # Errors
+    /// If an event is bad, or the database fails.
+    pub async fn on_payout_methods_added(&self, txn: &Txn, facts: &[Fact<PayoutMethodAdded>]) -> Result<(), Error> {
+        let added: Vec<Instrument> = facts.iter().map(|fact| parse(&fact.body)).collect::<Result<_, _>>()?;
+        let owners = instruments::insert(txn, &added).await?;
+        // Who is attributed meanwhile waits for this, and then finds what is stored here.
+        people::lock(txn, &owners).await?;
+        raise_for_instruments(txn, self.now(), &owners).await
+    }
+
     /// The signals that wait for an operator, or those that are closed.
     ///
     /// # Errors
@@ -94,10 +142,10 @@ impl App {
             .await
     }
 
-    /// An operator closes a signal.
+    /// An operator closes a signal: what waited for it is released if no other signal is open, or is void.
     ///
     /// # Errors
-    /// If there is no such signal, or it is closed in the other way.
+    /// If there is no such signal, it is closed in the other way, or a total does not fit.
     pub async fn close_signal(
         &self,
         key: &RequestKey,
@@ -107,9 +155,17 @@ impl App {
     ) -> Result<pb::CloseSignalResponse, Error> {
         self.commands
             .once(key, |txn, now| async move {
+                let known = store::find(&*txn, id).await?;
+                let person = known.ok_or_else(|| Error::not_found("signal", id))?.person;
+                let people = BTreeSet::from([person]);
+                people::lock(&txn, &people).await?;
                 let mut signal = lock(&txn, id).await?;
                 signal.close(confirmed, reason, now)?;
                 store::save(&txn, &signal).await?;
+                // What has waited for this is released, or is void.
+                let mut about = ties::of_people(&*txn, &people).await?;
+                about.retain(|loaded| loaded.tie.referrer == signal.referrer);
+                books::finish(&txn, now, &mut about).await?;
                 Ok(pb::CloseSignalResponse {
                     signal: Some(to_wire(&signal)),
                 })
@@ -180,6 +236,7 @@ fn to_wire(signal: &Signal) -> pb::Signal {
         SignalKind::DisposableDomain => pb::signal::Kind::DisposableDomain,
         SignalKind::SharedDevice => pb::signal::Kind::SharedDevice,
         SignalKind::SharedNetwork => pb::signal::Kind::SharedNetwork,
+        SignalKind::SharedPayoutInstrument => pb::signal::Kind::SharedPayoutInstrument,
     };
     let state = match signal.state {
         SignalState::Open => pb::signal::State::Open,

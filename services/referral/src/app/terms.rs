@@ -1,16 +1,19 @@
 //! Publishing terms, comparing them, and moving an attribution to others with its referrer's consent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use vouch_primitives::{AttributionId, Money};
+use vouch_primitives::{AttributionId, Money, Timestamp};
 use vouch_proto::{Listed, Page, convert::to_wire_time, referral::v1 as pb};
 use vouch_storage::idempotency::RequestKey;
 
-use super::{App, content_hash, wire_referral_kind};
+use super::{App, books, content_hash, wire_referral_kind};
 use crate::{
     domain::{Bond, BonusBasis, Qualification, Terms},
     error::Error,
-    store::{self, programme::PublishedTerms},
+    store::{self, earnings::Scope, programme::PublishedTerms},
 };
 
 /// How many version numbers are tried.
@@ -88,11 +91,10 @@ impl App {
         })
     }
 
-    /// Binds an attribution to other terms from now on. Nothing that was earned before is rated anew, and what is earned
-    /// from now on has not been heard of.
+    /// Binds an attribution to the terms in force from now on. Nothing that was earned before is rated anew.
     ///
     /// # Errors
-    /// If there is no such attribution or version.
+    /// If there is no such attribution or version, or other terms are in force.
     pub async fn migrate_attribution(
         &self,
         key: RequestKey,
@@ -106,11 +108,25 @@ impl App {
                 let tie = tie.filter(|tie| matches!(tie.bond, Bond::Attribution(_)));
                 let tie = tie.ok_or_else(|| Error::not_found("attribution", attribution))?;
                 let all = store::programme::all_terms(&*txn).await?;
-                if !all.iter().any(|it| it.terms.version == version) {
-                    return Err(Error::not_found("terms", version));
+                let wanted = all.iter().find(|it| it.terms.version == version);
+                let wanted = wanted.ok_or_else(|| Error::not_found("terms", version))?;
+                // Nobody chooses among all that was ever published: what is offered is what new attributions get.
+                if all.last().is_some_and(|in_force| in_force.terms.version != version) {
+                    return Err(Error::TermsNotInForce);
                 }
-                store::people::lock(&txn, &BTreeSet::from([tie.payee])).await?;
+                let people = BTreeSet::from([tie.payee]);
+                store::people::lock(&txn, &people).await?;
+                let mut ties = store::ties::of_people(&*txn, &people).await?;
+                ties.retain(|loaded| loaded.tie.id == attribution.as_uuid());
                 store::ties::insert_consent(&txn, attribution, now, version, words).await?;
+                // The clocks of others may be ahead: what was told as earned later than now is judged by the new terms.
+                let ahead = store::earnings::movements(&*txn, &people, &Scope::Between(now, Timestamp::MAX)).await?;
+                let theirs = ahead.get(&tie.payee).map_or(&[][..], Vec::as_slice);
+                for loaded in &mut ties {
+                    let terms = (now, Arc::clone(&wanted.terms));
+                    loaded.tie.rejudge(theirs, |tie| tie.terms.push(terms))?;
+                }
+                books::finish(&txn, now, &mut ties).await?;
                 Ok(pb::MigrateAttributionResponse {
                     from_time: Some(to_wire_time(now)),
                 })

@@ -3,7 +3,7 @@
 
 use vouch_primitives::{BasisPoints, ClientId, ClientProgrammeId, Money, MoneyError, Timestamp};
 
-use super::{Bond, Introduction, Qualification, RewardKind, Screening, Tie, terms};
+use super::{Bond, Introduction, Qualification, RewardKind, Tie, terms};
 
 /// The longest hold, in days.
 pub const MOST_HOLD_DAYS: u32 = 365;
@@ -144,10 +144,10 @@ impl Tie {
             return None;
         };
         let own = introduction.own?;
-        let rejected = self.screening == Screening::Rejected;
-        let voids = own.grant == Grant::Granted && rejected;
+        let refused = self.is_refused();
+        let voids = own.grant == Grant::Granted && refused;
         let related = self.related.contains(&introduction.client);
-        let grants = introduction.qualifies_for_own() && !rejected && !related;
+        let grants = introduction.qualifies_for_own() && !refused && !related;
         (voids || grants).then_some(own.programme)
     }
 

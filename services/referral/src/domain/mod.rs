@@ -35,7 +35,7 @@ pub use rebuild::{Difference, Facts};
 pub use referral_invitation::{AddressHash, ReferralInvitation, Stage, TokenHash, Words};
 pub use screening::{Screening, ScreeningCase, ScreeningError, ScreeningRule, ScreeningState};
 pub use sign_up::{Fund, SignUp};
-pub use signal::{Signal, SignalError, SignalKind, SignalState};
+pub use signal::{Signal, SignalError, SignalKind, SignalState, Suspicion};
 pub use standing::Standing;
 pub use statement::{Booked, Period, StatedReward, StatementError, StatementLine, Sum};
 pub use terms::{BonusBasis, Qualification, SignUpBonus, Terms, Unfit};

@@ -14,7 +14,7 @@ use vouch_primitives::{
     Uuid,
 };
 
-use super::{Bond, BonusBasis, BonusState, Screening, Standing, Terms};
+use super::{Bond, BonusBasis, BonusState, Screening, Standing, Suspicion, Terms};
 
 /// What a reward is paid for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,6 +97,8 @@ pub struct Tie {
     pub related: Vec<ClientId>,
     /// How the payee was screened.
     pub screening: Screening,
+    /// What the signals about the payee and this referrer come to.
+    pub suspicion: Suspicion,
     /// The totals.
     pub rewards: BTreeMap<(RewardKind, Currency), Reward>,
 }
@@ -106,7 +108,7 @@ pub struct Tie {
 pub struct Figures {
     /// What is due on what counts, released or not.
     pub due: i64,
-    /// What of it waits for screening.
+    /// What of it waits for screening, or for an operator to look at a signal.
     pub held: i64,
     /// What of it waits for the end of its hold.
     pub pending: i64,
@@ -136,7 +138,7 @@ pub enum Excluded {
 pub enum Gate {
     /// All that is not pending.
     Pays,
-    /// Nothing before screening passes.
+    /// Nothing more before screening passes, and operators have looked at all signals.
     Held,
     /// Nothing before the window, or the introduced contract, has ended, or the referee is hired.
     Waits,
@@ -248,10 +250,18 @@ impl Tie {
     pub fn gate(&self, kind: RewardKind) -> Gate {
         let terms = self.first_terms();
         match (self.bond.gate(kind, terms), self.screening) {
+            _ if self.suspicion == Suspicion::Confirmed => Gate::Void,
             (_, Screening::Rejected) if terms.screened => Gate::Void,
+            (Gate::Pays, _) if self.suspicion == Suspicion::Open => Gate::Held,
             (Gate::Pays, screening) if terms.screened && screening != Screening::Passed => Gate::Held,
             (gate, _) => gate,
         }
+    }
+
+    /// Whether nothing is granted for the payee: screening has rejected them, or a signal about them was right.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.screening == Screening::Rejected || self.suspicion == Suspicion::Confirmed
     }
 
     /// Where the money of a reward stands.
@@ -340,8 +350,13 @@ impl Tie {
             reward
                 .pending
                 .retain(|from, share| *from > now && *share != Share::ZERO);
-            let pays = gates.contains(&(*kind, Gate::Pays));
-            let due = if pays { reward.free()? } else { 0 };
+            let free = reward.free()?;
+            let due = match gates.iter().find(|(of, _)| of == kind) {
+                Some((_, Gate::Pays)) => free,
+                // What was released before somebody had a suspicion stays, as long as it is no more than that.
+                Some((_, Gate::Held)) => reward.released.min(free),
+                _ => 0,
+            };
             if due != reward.released {
                 reward.released = due;
                 reward.sequence += 1;

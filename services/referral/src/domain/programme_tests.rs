@@ -8,7 +8,8 @@ use vouch_primitives::{
 };
 
 use super::{
-    Attribution, Bond, BonusState, Movement, ReferralKind, Release, RewardKind, Screening, SignUp, Standing, Terms, Tie,
+    Attribution, Bond, BonusState, Movement, ReferralKind, Release, RewardKind, Screening, SignUp, Standing, Suspicion,
+    Terms, Tie,
 };
 
 /// The kinds that an attribution pays a share of earnings for.
@@ -43,6 +44,7 @@ fn tie(joined: Timestamp) -> Tie {
         standing: Standing::default(),
         related: Vec::new(),
         screening: Screening::Open,
+        suspicion: Suspicion::None,
         rewards: BTreeMap::new(),
     }
 }

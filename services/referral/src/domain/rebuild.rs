@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vouch_primitives::{BasisPoints, Currency, MoneyError, Share, Timestamp};
 
-use super::{Attribution, Bond, BonusState, Movement, Reward, RewardKind, SignUp, Standing, Tie};
+use super::{
+    Attribution, Bond, BonusState, Gate, Grant, Introduction, Movement, Reward, RewardKind, SignUp, Standing, Tie,
+};
 
-/// What a tie is computed from, beside what it says itself. Decisions are facts: the result of screening, and who was granted a
-/// sign-up bonus, which depends on who was first.
+/// What a tie is computed from, beside what it says itself. Decisions are facts: the result of screening and of signals, and who
+/// was granted a sign-up bonus or the reward of a client, which depends on who was first. So is what had been released when
+/// somebody had a suspicion.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// All that the payee has earned, and each reversal.
@@ -51,9 +54,14 @@ impl Tie {
             tie.end_window(facts.account);
         }
         tie.accrue(facts.movements)?;
-        self.keep_sign_up(&mut tie.rewards);
+        self.keep_grants(&mut tie.rewards);
         for (key, live) in self.rewards.iter().filter(|(_, live)| live.paid_before > 0) {
             tie.rewards.entry(*key).or_default().paid_before = live.paid_before;
+        }
+        for ((kind, currency), live) in &self.rewards {
+            if tie.gate(*kind) == Gate::Held && live.released > 0 {
+                tie.rewards.entry((*kind, *currency)).or_default().released = live.released;
+            }
         }
         let waits = self.next_release().filter(|from| *from <= now);
         let released_at = waits.map_or(now, |from| Timestamp::from_micros(from.as_micros() - 1));
@@ -65,25 +73,27 @@ impl Tie {
         Ok(tie)
     }
 
-    /// The sign-up bonus is what was decided, with the moments of the decisions.
-    fn keep_sign_up(&self, rewards: &mut BTreeMap<(RewardKind, Currency), Reward>) {
-        for (key, live) in self
-            .rewards
-            .iter()
-            .filter(|((kind, _), _)| *kind == RewardKind::SignUpBonus)
-        {
+    /// What was granted is what was decided, with the moments of the decisions.
+    fn keep_grants(&self, rewards: &mut BTreeMap<(RewardKind, Currency), Reward>) {
+        let granted =
+            |(kind, _): &(RewardKind, Currency)| matches!(kind, RewardKind::SignUpBonus | RewardKind::ClientReward);
+        for (key, live) in self.rewards.iter().filter(|(key, _)| granted(key)) {
             let pending = live.pending.clone();
             rewards.entry(*key).or_default().pending = pending;
         }
-        if let Bond::Attribution(Attribution {
-            sign_up: SignUp::Granted(amount),
-            ..
-        }) = self.bond
-        {
-            let reward = rewards.entry((RewardKind::SignUpBonus, amount.currency)).or_default();
-            reward.base = amount.minor;
-            reward.accrued = BasisPoints::WHOLE.share_of(amount.minor);
-        }
+        let (kind, amount) = match &self.bond {
+            Bond::Attribution(Attribution {
+                sign_up: SignUp::Granted(amount),
+                ..
+            }) => (RewardKind::SignUpBonus, *amount),
+            Bond::Introduction(Introduction { own: Some(own), .. }) if own.grant == Grant::Granted => {
+                (RewardKind::ClientReward, own.terms.reward)
+            }
+            _ => return,
+        };
+        let reward = rewards.entry((kind, amount.currency)).or_default();
+        reward.base = amount.minor;
+        reward.accrued = BasisPoints::WHOLE.share_of(amount.minor);
     }
 
     /// What in this tie is not as in `rebuilt`. How often something was released is no part of the books.

@@ -4,7 +4,7 @@
 
 use vouch_primitives::{AccountId, BasisPoints, Currency, Money, MoneyError, Timestamp};
 
-use super::{Attribution, Bond, RewardKind, Screening, SignUpBonus, Tie};
+use super::{Attribution, Bond, RewardKind, SignUpBonus, Tie};
 
 /// Whether the sign-up bonus was granted [R6].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Tie {
             Bond::Attribution(Attribution {
                 sign_up: SignUp::Granted(amount),
                 ..
-            }) => (self.screening == Screening::Rejected).then_some(amount.currency),
+            }) => self.is_refused().then_some(amount.currency),
             _ => self.qualifies().map(|(currency, _)| currency),
         }
     }
@@ -95,7 +95,7 @@ impl Tie {
     }
 
     /// The currency in which the referee has newly qualified for the sign-up bonus [R6], with what the terms say of it. One
-    /// who was rejected does not.
+    /// who was refused does not.
     #[must_use]
     pub fn qualifies(&self) -> Option<(Currency, SignUpBonus)> {
         let Bond::Attribution(Attribution {
@@ -104,7 +104,7 @@ impl Tie {
         else {
             return None;
         };
-        if self.screening == Screening::Rejected {
+        if self.is_refused() {
             return None;
         }
         let earned = |currency: Currency| {

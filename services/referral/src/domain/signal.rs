@@ -1,4 +1,5 @@
-//! Signals: what makes a referral look wrong. Each is evidence for operators, and none of it drops anything.
+//! Signals: what makes a referral look wrong. Each is evidence, for which what the referral is worth waits until an operator
+//! has looked. None of it drops anything.
 
 use vouch_primitives::{PersonId, ReferrerId, SignalId, Timestamp};
 
@@ -16,6 +17,8 @@ pub enum SignalKind {
     SharedDevice,
     /// The network is that of somebody else whom the same referrer referred.
     SharedNetwork,
+    /// The money goes where that of the referrer goes, or of somebody else whom the same referrer referred.
+    SharedPayoutInstrument,
 }
 
 /// Where a signal stands.
@@ -28,6 +31,18 @@ pub enum SignalState {
     /// It was nothing.
     Cleared,
     /// It was right.
+    Confirmed,
+}
+
+/// What the signals about a referral come to for its money.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Suspicion {
+    /// There is none, or all of them were nothing.
+    #[default]
+    None,
+    /// An operator has to look: what was released stays, and nothing more is.
+    Open,
+    /// One was right: nothing is due.
     Confirmed,
 }
 
@@ -67,11 +82,12 @@ pub enum SignalError {
 
 impl SignalKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Velocity,
         Self::DisposableDomain,
         Self::SharedDevice,
         Self::SharedNetwork,
+        Self::SharedPayoutInstrument,
     ];
 
     /// Its stable name, as it is stored.
@@ -82,6 +98,7 @@ impl SignalKind {
             Self::DisposableDomain => "DISPOSABLE_DOMAIN",
             Self::SharedDevice => "SHARED_DEVICE",
             Self::SharedNetwork => "SHARED_NETWORK",
+            Self::SharedPayoutInstrument => "SHARED_PAYOUT_INSTRUMENT",
         }
     }
 
@@ -111,6 +128,16 @@ impl SignalState {
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
+    /// What a signal in this state comes to for the money.
+    #[must_use]
+    pub const fn suspicion(self) -> Suspicion {
+        match self {
+            Self::Open | Self::Appealed => Suspicion::Open,
+            Self::Cleared => Suspicion::None,
+            Self::Confirmed => Suspicion::Confirmed,
+        }
     }
 
     /// Whether it is closed.

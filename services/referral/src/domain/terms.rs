@@ -91,6 +91,9 @@ pub enum Unfit {
     /// A share and a commission on the same earning are together more than the fee, counting all versions.
     #[error("the lifetime share and a commission on the same earning are together above the service fee")]
     SumAboveFee,
+    /// Without a share nobody would be seen to qualify for the sign-up bonus.
+    #[error("a sign-up bonus needs a lifetime share above zero")]
+    SignUpWithoutShare,
     /// A bonus has neither a cap nor a hold.
     #[error("a one-off bonus needs a cap or a hold")]
     NoCapOrHold,
@@ -212,15 +215,20 @@ impl Terms {
         if !self.loss_accepted {
             let commission = |terms: &Self| terms.agency.max(terms.introduction).get();
             let binding = published.iter().filter(|terms| !terms.loss_accepted);
-            let (mut share, mut paid) = (self.lifetime.get(), commission(self));
+            let (mut share, mut paid) = (self.highest_share(), commission(self));
             for terms in binding {
-                share = share.max(terms.lifetime.get());
+                share = share.max(terms.highest_share());
                 paid = paid.max(commission(terms));
             }
             refuse(self.highest_share() > self.fee.get(), Unfit::ShareAboveFee);
-            let sum = (self.lifetime.get() + paid).max(share + commission(self));
+            let sum = (self.highest_share() + paid).max(share + commission(self));
             refuse(sum > self.fee.get(), Unfit::SumAboveFee);
         }
+        // Who has earned enough for the bonus is told by what the share is of.
+        refuse(
+            self.lifetime.get() == 0 && !self.sign_up.is_empty(),
+            Unfit::SignUpWithoutShare,
+        );
         let uncapped = self.sign_up.values().any(|bonus| bonus.cap_minor.is_none());
         let bonus = self.bonus.get() > 0;
         refuse(self.hold_days == 0 && (uncapped || bonus), Unfit::NoCapOrHold);

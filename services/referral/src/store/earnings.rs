@@ -61,14 +61,17 @@ impl Earning {
         }
     }
 
-    /// What a reversal takes of it: it inherits all but the amount.
+    /// What a reversal takes of it: it inherits all but the amount. One that is said of somebody else, or in another currency,
+    /// takes nothing of it.
     #[must_use]
-    pub fn less(&self, reversal: &Reversal) -> Movement {
-        let amount = Money::new(-reversal.amount.minor, reversal.amount.currency);
-        Movement {
-            amount,
-            ..self.movement()
+    pub fn less(&self, reversal: &Reversal) -> Option<Movement> {
+        if (reversal.person, reversal.amount.currency) != (self.person, self.amount.currency) {
+            return None;
         }
+        Some(Movement {
+            amount: Money::new(-reversal.amount.minor, reversal.amount.currency),
+            ..self.movement()
+        })
     }
 }
 
@@ -282,9 +285,9 @@ pub fn movements_of<'r>(
         found.entry(earning.person).or_default().push(earning.movement());
     }
     for reversal in reversals {
-        if let Some(earning) = earnings.get(&reversal.earning) {
-            found.entry(earning.person).or_default().push(earning.less(reversal));
-        }
+        let earning = earnings.get(&reversal.earning);
+        let movement = earning.and_then(|earning| earning.less(reversal));
+        found.entry(reversal.person).or_default().extend(movement);
     }
     found
 }

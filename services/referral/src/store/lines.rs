@@ -196,7 +196,8 @@ fn lines_where(months: &[i64], wanted: &str) -> String {
          FROM earning e WHERE {wanted} \
          UNION ALL SELECT e.person_id, e.currency, e.occurred_at, e.id, 1, r.id, e.account_id, \
          e.client_id, e.contract_id, e.settled_at, r.reversed_at, -r.amount_minor \
-         FROM earning e JOIN reversal r ON r.earning_id = e.id WHERE {wanted}"
+         FROM earning e JOIN reversal r ON r.earning_id = e.id AND r.person_id = e.person_id AND r.currency = e.currency \
+         WHERE {wanted}"
     )
 }
 

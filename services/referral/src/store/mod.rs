@@ -10,6 +10,7 @@ pub mod earnings;
 pub mod erasures;
 pub mod evidence;
 pub mod funds;
+pub mod instruments;
 pub mod invitations;
 pub mod lines;
 pub mod links;

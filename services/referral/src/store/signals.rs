@@ -1,6 +1,6 @@
 //! `signal`: what makes referrals look wrong. `disposable_domain`: domains that give out addresses for a moment.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::{
     ActiveValue::Set,
@@ -13,7 +13,7 @@ use vouch_proto::Page;
 use vouch_storage::{StorageError, Txn};
 
 use super::{ROWS, corrupt, mark, marks};
-use crate::domain::{Signal, SignalKind, SignalState};
+use crate::domain::{Signal, SignalKind, SignalState, Suspicion};
 
 mod signal {
     use sea_orm::entity::prelude::*;
@@ -155,26 +155,34 @@ pub async fn of_referrer(
     rows.all(conn).await?.into_iter().map(read).collect()
 }
 
-/// About whom of these there is a signal that was not cleared: what they are worth to a referrer waits.
+/// What the signals about some people come to, by referrer and referee; those without any are left out.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn standing_against(
+pub async fn suspicions(
     conn: &impl ConnectionTrait,
     people: &BTreeSet<PersonId>,
-) -> Result<BTreeSet<PersonId>, StorageError> {
+) -> Result<HashMap<(ReferrerId, PersonId), Suspicion>, StorageError> {
     let people: Vec<_> = people.iter().map(|id| id.as_uuid()).collect();
-    let mut found = BTreeSet::new();
+    let mut found: HashMap<_, Suspicion> = HashMap::new();
     for chunk in people.chunks(ROWS) {
-        let rows: Vec<Uuid> = signal::Entity::find()
+        let rows: Vec<(Uuid, Uuid, String)> = signal::Entity::find()
             .select_only()
-            .column(signal::Column::PersonId)
+            .columns([
+                signal::Column::ReferrerId,
+                signal::Column::PersonId,
+                signal::Column::State,
+            ])
             .filter(signal::Column::PersonId.is_in(chunk.iter().copied()))
             .filter(signal::Column::State.ne(SignalState::Cleared.name()))
             .into_tuple()
             .all(conn)
             .await?;
-        found.extend(rows.into_iter().map(PersonId::from_uuid));
+        for (referrer, person, state) in rows {
+            let key = (ReferrerId::from_uuid(referrer), PersonId::from_uuid(person));
+            let known = found.entry(key).or_default();
+            *known = (*known).max(state_of(&state)?.suspicion());
+        }
     }
     Ok(found)
 }
@@ -326,10 +334,14 @@ fn read(row: signal::Model) -> Result<Signal, StorageError> {
         kind: SignalKind::of_name(&row.kind).ok_or_else(|| corrupt("unknown kind of signal"))?,
         referrer: ReferrerId::from_uuid(row.referrer_id),
         person: PersonId::from_uuid(row.person_id),
-        state: SignalState::of_name(&row.state).ok_or_else(|| corrupt("unknown state of a signal"))?,
+        state: state_of(&row.state)?,
         appeal: row.appeal,
         reason: row.reason,
         raised_at: Timestamp::from_micros(row.raised_at),
         closed_at: row.closed_at.map(Timestamp::from_micros),
     })
+}
+
+fn state_of(name: &str) -> Result<SignalState, StorageError> {
+    SignalState::of_name(name).ok_or_else(|| corrupt("unknown state of a signal"))
 }

@@ -11,6 +11,7 @@ use vouch_proto::{
         books_service_client::BooksServiceClient,
         rebuild_response::{Difference, End, Part},
         reconcile_rewards_response::{Mismatch, Part as Compared, mismatch::Standing},
+        terms::Qualification,
     },
 };
 use vouch_testkit::{TestDatabase, on_both_databases};
@@ -92,6 +93,10 @@ pub async fn all_that_happens(database: &TestDatabase) -> (House, Rosa, Vec<Pers
     house.known(cleo).await;
     let client = ClientId::new();
     house.works(&rosa, client).await;
+    let programme = house
+        .open_programme(client, (20_000, 50_000), Qualification::Contract)
+        .await;
+    programme.expect("opened");
     let introduced = house.introduce(&rosa, cleo, client, pb::ReferralKind::Agency).await;
     introduced.expect("introduced");
     let job = Job {
@@ -227,6 +232,12 @@ async fn planted_differences_are_named_and_mended_in_a_new_epoch(database: TestD
         assert_eq!(sum, right.values().sum::<i64>(), "payments is told what is right");
         is_right(&house, planted).await;
         assert_eq!(released(&house, &rosa).await, right);
+        let recorded = house.sum("reward_release", "amount_minor").await;
+        let stands = house.sum("reward_total", "released_minor").await;
+        assert_eq!(
+            recorded, stands,
+            "the record of releases adds up to the books: {planted}"
+        );
     }
     // The books go on in the new epoch.
     let late = Person::new();

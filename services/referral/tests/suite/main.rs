@@ -29,6 +29,7 @@ use vouch_testkit::{TestDatabase, eventually, on_both_databases};
 on_both_databases! {
     an_earning_pays_whether_it_comes_before_or_after_its_attribution,
     a_reversal_that_comes_before_its_earning_waits_for_it,
+    a_reversal_that_contradicts_its_earning_counts_for_nothing,
     the_same_fact_twice_pays_once,
     the_bonus_is_released_when_the_window_ends_and_follows_late_news,
     any_order_of_facts_comes_to_the_same_totals,
@@ -58,6 +59,40 @@ async fn an_earning_pays_whether_it_comes_before_or_after_its_attribution(databa
             "floor(5 % of 100.10)"
         );
     }
+}
+
+async fn a_reversal_that_contradicts_its_earning_counts_for_nothing(database: TestDatabase) {
+    let house = House::start(&database, JOINED).await;
+    let rosa = house.referrer().await;
+    let (ada, bob) = (Person::new(), Person::new());
+    for person in [&ada, &bob] {
+        house.registered(person, &rosa.code).await;
+    }
+    let (known, late) = (
+        house.earning(&ada, 10_000, "2026-01-20"),
+        house.earning(&ada, 20_000, "2026-01-21"),
+    );
+    // One that comes after its earning is a dead letter; one that came before it cannot be known to be wrong.
+    house.publish(&[house.settlement(&known)]).await;
+    house.quiet().await;
+    house
+        .publish(&[
+            house.reversal(&known.said_of(&bob), 1_000),
+            house.reversal(&late.said_of(&bob), 2_000),
+        ])
+        .await;
+    house.quiet().await;
+    assert_eq!(house.count("dead_letter").await, 1);
+    house.publish(&[house.settlement(&late)]).await;
+    house.quiet().await;
+    let total = house.total(&rosa, &ada).await;
+    assert_eq!((total.0, total.1), (30_000, 1_500));
+    books::is_right(&house, "with what contradicts").await;
+    // What rejudges them knows of no more.
+    house.stands(&rosa, "2026-01-20", false).await;
+    house.stands(&rosa, "2026-01-22", true).await;
+    books::is_right(&house, "with all judged anew").await;
+    assert_eq!(house.count("dead_letter").await, 1);
 }
 
 async fn a_reversal_that_comes_before_its_earning_waits_for_it(database: TestDatabase) {

@@ -421,18 +421,23 @@ async fn unfit_terms_are_refused_and_published_ones_bind_what_comes_later(databa
 async fn consent_moves_an_attribution_and_rates_nothing_anew(database: TestDatabase) {
     let (house, rosa, ada) = rosa_and_ada(&database).await;
     house.settled(&ada, 10_000, "2026-01-20").await;
+    // The clock of whoever told this is ahead.
+    house.settled(&ada, 100_000, "2026-02-02").await;
     house.quiet().await;
     let other = house.publish_terms(|terms| terms.lifetime_basis_points = 300).await;
     house.move_clock("2026-02-01").await;
-    let request = pb::MigrateAttributionRequest {
+    let attribution_id = house.attributions(&rosa).await.remove(0).id;
+    let to = |terms_version| pb::MigrateAttributionRequest {
         request_id: RequestId::new().to_string(),
-        attribution_id: house.attributions(&rosa).await.remove(0).id,
-        terms_version: other.version,
+        attribution_id: attribution_id.clone(),
+        terms_version,
         consent: "I, Rosa, agree".to_owned(),
     };
+    let before = house.programme().migrate_attribution(to(other.version - 1)).await;
+    assert_eq!(house.reason(&before.expect_err("not in force")), "TERMS_NOT_IN_FORCE");
     let moved = house
         .programme()
-        .migrate_attribution(request)
+        .migrate_attribution(to(other.version))
         .await
         .expect("moved")
         .into_inner();
@@ -440,7 +445,8 @@ async fn consent_moves_an_attribution_and_rates_nothing_anew(database: TestDatab
     house.settled(&ada, 10_000, "2026-01-31T23:59:59Z").await;
     house.settled(&ada, 10_000, "2026-02-01").await;
     house.quiet().await;
-    assert_eq!(house.total(&rosa, &ada).await.1, 500 + 500 + 300);
+    assert_eq!(house.total(&rosa, &ada).await.1, 500 + 500 + 300 + 3_000);
+    crate::books::is_right(&house, "after a consent").await;
 }
 
 fn vouch_money(minor: i64) -> Option<vouch_proto::common::v1::Money> {

@@ -2,9 +2,11 @@
 
 use sha2::{Digest, Sha256};
 use tonic::Code;
-use vouch_primitives::RequestId;
+use vouch_primitives::{PayoutMethodId, RequestId};
 use vouch_proto::{
+    convert::to_wire_time,
     onboarding::v1::AccountRegistered,
+    payments::v1::PayoutMethodAdded,
     referral::v1::{
         self as pb,
         signal::{Kind, State},
@@ -15,7 +17,7 @@ use vouch_testkit::{TestDatabase, on_both_databases};
 use crate::{
     JOINED,
     attributing::sign_up,
-    harness::{House, Person, Rosa, envelope},
+    harness::{House, Person, Rosa, at, envelope, minor},
     touches::touch,
 };
 
@@ -24,6 +26,8 @@ on_both_databases! {
     an_address_for_a_moment_is_noticed,
     a_device_of_two_people_is_noticed,
     a_signal_is_appealed_against_and_closed,
+    what_a_referee_is_worth_waits_until_somebody_has_looked,
+    a_shared_payout_instrument_is_noticed_whenever_it_is_heard_of,
 }
 
 async fn waiting(house: &House) -> Vec<pb::Signal> {
@@ -216,4 +220,105 @@ async fn a_signal_is_appealed_against_and_closed(database: TestDatabase) {
         .into_inner()
         .signals;
     assert_eq!((closed[0].state(), &*closed[0].reason), (State::Cleared, "So it is."));
+}
+
+async fn close(house: &House, signal: &pb::Signal, confirmed: bool) {
+    let request = pb::CloseSignalRequest {
+        request_id: RequestId::new().to_string(),
+        signal_id: signal.id.clone(),
+        confirmed,
+        reason: "Looked at.".to_owned(),
+    };
+    house.signals().close_signal(request).await.expect("closed");
+    house.quiet().await;
+}
+
+/// What payments was told last of each total, in all.
+fn last_told(told: &[pb::RewardReleased]) -> i64 {
+    let mut totals = std::collections::BTreeMap::new();
+    for release in told {
+        totals.insert((&release.tie_id, release.kind), minor(&release.cumulative));
+    }
+    totals.values().sum()
+}
+
+// R21
+async fn what_a_referee_is_worth_waits_until_somebody_has_looked(database: TestDatabase) {
+    let house = House::start(&database, JOINED).await;
+    let rosa = house.referrer().await;
+    disposable(&house, "moment.example").await;
+    let ada = referred(&house, &rosa, "ada@moment.example", "").await;
+    let bob = referred(&house, &rosa, "bob@example.com", "").await;
+    for person in [&ada, &bob] {
+        house.settled(person, 10_000, "2026-01-20").await;
+    }
+    house.quiet().await;
+    assert_eq!(last_told(&house.releases().await), 500, "that of bob alone");
+    let earning = house.earning(&ada, 2_000, "2026-01-21");
+    house.publish(&[house.settlement(&earning)]).await;
+    house.quiet().await;
+    let verdicts = house.verdicts(&rosa, &earning).await;
+    assert_eq!(
+        verdicts,
+        [pb::EarningVerdict::HeldForSignal, pb::EarningVerdict::Waiting]
+    );
+    assert_eq!(minor(&house.whole_total(&rosa, &ada).await.held), 600);
+    let signal = waiting(&house).await.remove(0);
+    close(&house, &signal, false).await;
+    assert_eq!(last_told(&house.releases().await), 600, "it was nothing");
+    assert_eq!(minor(&house.whole_total(&rosa, &ada).await.held), 0);
+}
+
+async fn pays_out_to(house: &House, account: &str, place: &str) {
+    let added = PayoutMethodAdded {
+        payout_method_id: PayoutMethodId::new().to_string(),
+        account_id: account.to_owned(),
+        fingerprint_sha256: Sha256::digest(place).to_vec(),
+        add_time: Some(to_wire_time(at(JOINED))),
+    };
+    house.publish(&[envelope(&added)]).await;
+    house.quiet().await;
+}
+
+async fn a_shared_payout_instrument_is_noticed_whenever_it_is_heard_of(database: TestDatabase) {
+    let house = House::start(&database, JOINED).await;
+    let owner = Person::new();
+    let rosa = house.enrolled(&owner).await;
+    let other = house.referrer().await;
+    let ada = referred(&house, &rosa, "ada@example.com", "").await;
+    let bob = referred(&house, &other, "bob@example.com", "").await;
+    house.settled(&ada, 10_000, "2026-01-20").await;
+    house.quiet().await;
+    assert_eq!(last_told(&house.releases().await), 500);
+    pays_out_to(&house, &bob.account, "one bank account").await;
+    pays_out_to(&house, &ada.account, "one bank account").await;
+    assert_eq!(waiting(&house).await, [], "referees of two referrers may be a couple");
+
+    // The referrer's own money goes there: what was released stays, and nothing more is.
+    pays_out_to(&house, &owner.account, "one bank account").await;
+    let signals = waiting(&house).await;
+    let told: Vec<_> = signals.iter().map(|it| (it.kind(), &it.referee_person_id)).collect();
+    assert_eq!(told, [(Kind::SharedPayoutInstrument, &ada.id)]);
+    house.settled(&ada, 10_000, "2026-01-21").await;
+    house.quiet().await;
+    assert!(house.releases().await.is_empty());
+    assert_eq!(minor(&house.whole_total(&rosa, &ada).await.held), 500);
+    // It was right: all is taken back.
+    close(&house, &signals[0], true).await;
+    let told = house.releases().await;
+    assert_eq!((told.len(), last_told(&told)), (1, 0));
+
+    // Where somebody's money goes may be known before they are attributed.
+    let cleo = Person::new();
+    pays_out_to(&house, &cleo.account, "one bank account").await;
+    house.registered(&cleo, &rosa.code).await;
+    house.settled(&cleo, 10_000, "2026-01-22").await;
+    house.quiet().await;
+    let signals = waiting(&house).await;
+    assert_eq!(signals.len(), 1, "{signals:?}");
+    assert_eq!(
+        (signals[0].kind(), &signals[0].referee_person_id),
+        (Kind::SharedPayoutInstrument, &cleo.id)
+    );
+    assert!(house.releases().await.is_empty());
 }

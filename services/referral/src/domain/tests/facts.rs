@@ -68,6 +68,15 @@ pub enum Fact {
         at: Timestamp,
         open: bool,
     },
+    Suspected {
+        person: usize,
+        referrer: usize,
+    },
+    LookedAt {
+        person: usize,
+        referrer: usize,
+        confirmed: bool,
+    },
     Related {
         person: usize,
         client: usize,
@@ -195,7 +204,7 @@ fn fact() -> impl Strategy<Value = Fact> {
         0..CURRENCIES.len(),
     );
     let rest = (minor, moment(), moment(), settling, any::<bool>(), any::<Index>());
-    (0..20_u8, numbers, rest).prop_map(move |(which, numbers, (minor, at, other, settling, yes, index))| {
+    (0..21_u8, numbers, rest).prop_map(move |(which, numbers, (minor, at, other, settling, yes, index))| {
         let (person, client, referrer, contract, terms, currency) = numbers;
         match which {
             0..=5 => {
@@ -238,13 +247,19 @@ fn fact() -> impl Strategy<Value = Fact> {
                 good: yes,
             },
             16 => Fact::Account { person, at, open: yes },
-            17 => Fact::Related { person, client },
+            17 if yes => Fact::Related { person, client },
+            17 => Fact::Suspected { person, referrer },
             18 => Fact::Consented {
                 person,
                 from: at.max(other),
                 terms,
             },
-            _ => Fact::WindowEnded { person },
+            19 => Fact::WindowEnded { person },
+            _ => Fact::LookedAt {
+                person,
+                referrer,
+                confirmed: yes,
+            },
         }
     })
 }
@@ -259,6 +274,7 @@ fn key(fact: &Fact) -> String {
         Fact::Started { contract, .. } => format!("started {contract}"),
         Fact::Ended { contract, .. } => format!("ended {contract}"),
         Fact::Consented { person, .. } => format!("consented {person}"),
+        Fact::LookedAt { person, referrer, .. } => format!("looked at {person} {referrer}"),
         other => format!("{other:?}"),
     }
 }

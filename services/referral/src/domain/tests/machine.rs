@@ -9,7 +9,8 @@ use super::{
     naive::{TieOf, Totals},
 };
 use crate::domain::{
-    Attribution, Bond, BonusState, Contract, Fund, Introduction, Movement, RewardKind, Screening, SignUp, Standing, Tie,
+    Attribution, Bond, BonusState, Contract, Fund, Introduction, Movement, RewardKind, Screening, SignUp, Standing,
+    Suspicion, Tie,
 };
 
 /// What is stored, and the ties with their totals.
@@ -26,6 +27,8 @@ pub struct Machine {
     related: BTreeSet<(usize, usize)>,
     consents: BTreeMap<usize, (Timestamp, usize)>,
     screening: Vec<Screening>,
+    suspected: BTreeSet<(usize, usize)>,
+    looked_at: BTreeMap<(usize, usize), bool>,
     funds: Vec<Fund>,
     ties: BTreeMap<TieOf, Tie>,
     sequences: BTreeMap<(TieOf, RewardKind, Currency), i64>,
@@ -50,6 +53,8 @@ impl Machine {
             related: BTreeSet::new(),
             consents: BTreeMap::new(),
             screening: vec![Screening::Open; PEOPLE],
+            suspected: BTreeSet::new(),
+            looked_at: BTreeMap::new(),
             funds: vec![fund; REFERRERS],
             ties: BTreeMap::new(),
             sequences: BTreeMap::new(),
@@ -125,6 +130,18 @@ impl Machine {
                     Ok(())
                 });
             }
+            Fact::Suspected { person, referrer } => {
+                self.suspected.insert((*person, *referrer));
+                self.suspicion_news(*person, *referrer);
+            }
+            Fact::LookedAt {
+                person,
+                referrer,
+                confirmed,
+            } => {
+                self.looked_at.insert((*person, *referrer), *confirmed);
+                self.suspicion_news(*person, *referrer);
+            }
             Fact::Stood { referrer, at, good } => {
                 let standing = self.standing[*referrer].with(*at, *good);
                 self.standing[*referrer] = standing.clone();
@@ -180,10 +197,13 @@ impl Machine {
                     .iter()
                     .position(|code| *code == currency.code())
                     .expect("known");
+                // What was released before a suspicion, and so stays, depends on the order.
+                let suspected = tie.suspicion == Suspicion::Open;
+                let released = if suspected { 0 } else { reward.released };
                 let total = (
                     i128::from(reward.base),
                     reward.accrued.ten_thousandths(),
-                    i128::from(reward.released),
+                    i128::from(released),
                 );
                 totals.insert((*of, kind.name(), place), total);
                 if *kind == RewardKind::SignUpBonus
@@ -193,7 +213,8 @@ impl Machine {
                         panic!("only who was attributed has signed up");
                     };
                     assert_eq!(account, facts::account(who));
-                    totals.insert((*of, "REFEREE_BENEFIT", place), (0, 0, i128::from(benefit.minor)));
+                    let benefit = if suspected { 0 } else { benefit.minor };
+                    totals.insert((*of, "REFEREE_BENEFIT", place), (0, 0, i128::from(benefit)));
                 }
             }
         }
@@ -294,6 +315,7 @@ impl Machine {
                 .map(facts::client)
                 .collect(),
             screening: self.screening[who],
+            suspicion: self.suspicion(who, referrer),
             rewards: BTreeMap::new(),
         };
         if let Some((from, terms)) = self.consents.get(&who) {
@@ -321,6 +343,24 @@ impl Machine {
                     introduction.bind(&contracts);
                 }
             })
+        });
+    }
+
+    fn suspicion(&self, who: usize, referrer: usize) -> Suspicion {
+        match self.looked_at.get(&(who, referrer)) {
+            Some(true) => Suspicion::Confirmed,
+            None if self.suspected.contains(&(who, referrer)) => Suspicion::Open,
+            _ => Suspicion::None,
+        }
+    }
+
+    fn suspicion_news(&mut self, who: usize, referrer: usize) {
+        let suspicion = self.suspicion(who, referrer);
+        self.each(who, |tie| {
+            if tie.referrer == facts::referrer(referrer) {
+                tie.suspicion = suspicion;
+            }
+            Ok(())
         });
     }
 

@@ -104,6 +104,22 @@ fn screened(facts: &[Fact], person: usize) -> Option<bool> {
     (passed || rejected).then_some(passed)
 }
 
+/// Whether something looks wrong about a referral: `Some(true)` if an operator has found that it is.
+fn suspected(facts: &[Fact], person: usize, referrer: usize) -> Option<bool> {
+    let looked = facts.iter().find_map(|fact| match fact {
+        Fact::LookedAt {
+            person: of,
+            referrer: by,
+            confirmed,
+        } if (*of, *by) == (person, referrer) => Some(*confirmed),
+        _ => None,
+    });
+    match looked {
+        Some(confirmed) => confirmed.then_some(true),
+        None => facts.contains(&Fact::Suspected { person, referrer }).then_some(false),
+    }
+}
+
 fn rates(facts: &[Fact], who: usize, made: usize, moment: Timestamp) -> std::sync::Arc<Terms> {
     let later = facts.iter().find_map(|fact| match fact {
         Fact::Consented { person, from, terms } if *person == who && *from <= moment => Some(*terms),
@@ -170,20 +186,20 @@ impl Naive {
     /// Who has a sign-up bonus after the last of these facts.
     pub fn grant(&mut self, facts: &[Fact]) {
         for who in 0..PEOPLE {
-            let rejected = screened(facts, who) == Some(false);
-            if rejected && self.granted.get(&who) == Some(&true) {
-                self.granted.remove(&who);
-            }
             let Some((referrer, _, made, _)) = attribution(facts, who) else {
                 continue;
             };
+            let refused = screened(facts, who) == Some(false) || suspected(facts, who, referrer) == Some(true);
+            if refused && self.granted.get(&who) == Some(&true) {
+                self.granted.remove(&who);
+            }
             let terms = terms(made);
             let Some(bonus) = terms.sign_up.values().next() else {
                 continue;
             };
             let usd = |it: &Amount| if it.currency == 0 { it.minor } else { 0 };
             let earned: i128 = of_person(facts, who).iter().map(usd).sum();
-            if rejected || self.granted.contains_key(&who) || earned < i128::from(bonus.qualifying_minor) {
+            if refused || self.granted.contains_key(&who) || earned < i128::from(bonus.qualifying_minor) {
                 continue;
             }
             let of_same = |other: &usize| attribution(facts, *other).is_some_and(|(it, ..)| it == referrer);
@@ -210,7 +226,7 @@ impl Naive {
     }
 
     fn add_attribution(&self, totals: &mut Totals, facts: &[Fact], who: usize, now: Timestamp) {
-        let Some((_, joined, made, kind)) = attribution(facts, who) else {
+        let Some((referrer, joined, made, kind)) = attribution(facts, who) else {
             return;
         };
         let first = terms(made);
@@ -221,7 +237,8 @@ impl Naive {
             .iter()
             .any(|fact| matches!(fact, Fact::Started { contract, .. } if parties(*contract).0 == who));
         let hired = kind != ReferralKind::Affiliate || earned || started;
-        let screening = !first.screened || screened(facts, who) == Some(true);
+        let trusted = suspected(facts, who, referrer).is_none();
+        let screening = trusted && (!first.screened || screened(facts, who) == Some(true));
         for currency in 0..CURRENCIES.len() {
             let mine = of_person(facts, who);
             let mine = mine.iter().filter(|it| it.currency == currency);
@@ -291,7 +308,8 @@ fn add_introduction(totals: &mut Totals, facts: &[Fact], who: usize, whom: usize
         .iter()
         .any(|fact| matches!(fact, Fact::Ended { contract, .. } if contracts.contains(contract)));
     let waits = first.qualification[&kind] == Qualification::ContractCompleted && !completed;
-    let screening = !first.screened || screened(facts, who) == Some(true);
+    let trusted = suspected(facts, who, referrer).is_none();
+    let screening = trusted && (!first.screened || screened(facts, who) == Some(true));
     for currency in 0..CURRENCIES.len() {
         let mut sum = [0; 3];
         for it in amounts(facts)

@@ -208,6 +208,33 @@ pub async fn vouched_for(
     Ok(found)
 }
 
+/// By whom some people are vouched for, by an attribution or an introduction.
+///
+/// # Errors
+/// If the database fails.
+pub async fn referrals(
+    conn: &impl ConnectionTrait,
+    people: &BTreeSet<PersonId>,
+) -> Result<BTreeSet<(ReferrerId, PersonId)>, StorageError> {
+    let people: Vec<_> = people.iter().map(|id| id.as_uuid()).collect();
+    let mut found = BTreeSet::new();
+    for chunk in people.chunks(ROWS) {
+        let attributed = attribution::Entity::find()
+            .select_only()
+            .columns([attribution::Column::ReferrerId, attribution::Column::RefereePersonId])
+            .filter(attribution::Column::RefereePersonId.is_in(chunk.iter().copied()));
+        let introduced = introduction::Entity::find()
+            .select_only()
+            .columns([introduction::Column::ReferrerId, introduction::Column::PayeePersonId])
+            .filter(introduction::Column::PayeePersonId.is_in(chunk.iter().copied()));
+        let attributed: Vec<(Uuid, Uuid)> = attributed.into_tuple().all(conn).await?;
+        let introduced: Vec<(Uuid, Uuid)> = introduced.into_tuple().all(conn).await?;
+        let both = attributed.into_iter().chain(introduced);
+        found.extend(both.map(|(referrer, person)| (ReferrerId::from_uuid(referrer), PersonId::from_uuid(person))));
+    }
+    Ok(found)
+}
+
 /// The people for whose earnings a referrer is paid.
 ///
 /// # Errors

@@ -13,9 +13,9 @@ use super::rows::{attribution, consent, introduction, pending, total};
 use crate::{
     domain::{
         Attribution, Bond, BonusState, ClientProgramme, ClientReward, Contract, Grant, Introduction, ReferralKind,
-        Reward, RewardKind, Screening, SignUp, Standing, Terms, Tie,
+        Reward, RewardKind, Screening, SignUp, Standing, Suspicion, Terms, Tie,
     },
-    store::{ROWS, client_programmes, contracts, corrupt, programme, screening, standing},
+    store::{ROWS, client_programmes, contracts, corrupt, programme, screening, signals, standing},
 };
 
 /// What the rows of ties depend on.
@@ -26,6 +26,7 @@ struct Surroundings {
     standing: HashMap<ReferrerId, Standing>,
     related: HashMap<PersonId, Vec<ClientId>>,
     screening: HashMap<PersonId, Screening>,
+    suspicions: HashMap<(ReferrerId, PersonId), Suspicion>,
     contracts: Vec<Contract>,
     programmes: HashMap<Uuid, ClientProgramme>,
 }
@@ -94,6 +95,7 @@ impl Surroundings {
             standing: standing::of_referrers(conn, &referrers).await?,
             related: standing::related(conn, &people).await?,
             screening: screening::of_people(conn, &people).await?,
+            suspicions: signals::suspicions(conn, &people).await?,
             contracts: contracts::of_accounts(conn, &accounts).await?,
             programmes: client_programmes::with_ids(conn, &programmes)
                 .await?
@@ -123,6 +125,7 @@ impl Surroundings {
             standing: self.standing.get(&referrer).cloned().unwrap_or_default(),
             related: self.related.get(&payee).cloned().unwrap_or_default(),
             screening: self.screening.get(&payee).copied().unwrap_or(Screening::Open),
+            suspicion: self.suspicions.get(&(referrer, payee)).copied().unwrap_or_default(),
             rewards: self.rewards.remove(&id).unwrap_or_default(),
         })
     }

@@ -37,6 +37,17 @@ impl Job {
     }
 }
 
+impl Earning {
+    /// The same, as if somebody else had earned it.
+    pub fn said_of(&self, person: &Person) -> Self {
+        Self {
+            id: self.id.clone(),
+            person: person.clone(),
+            ..*self
+        }
+    }
+}
+
 impl House {
     /// Something is done to the database that no program does.
     pub async fn tamper(&self, sql: &'static str) {
@@ -45,6 +56,13 @@ impl House {
             Ok::<_, vouch_storage::StorageError>(())
         };
         self.db.write_tx(change).await.expect("changed");
+    }
+
+    /// The sum of a column.
+    pub async fn sum(&self, table: &str, column: &str) -> i64 {
+        let sql = format!("SELECT CAST(COALESCE(SUM({column}), 0) AS bigint) FROM {table}");
+        let rows = vouch_testkit::tables::rows(&self.db, sql).await;
+        rows[0].try_get_by_index(0).expect("a sum")
     }
 
     /// What was released to all in US dollars, as the metric tells it.
