@@ -25,6 +25,7 @@ pub mod earnings;
 pub mod mailbox;
 pub mod network;
 pub mod nkeys;
+mod operator;
 pub mod otlp;
 pub mod playback;
 pub mod proxy;

@@ -329,6 +329,7 @@ impl<'a> Playback<'a> {
     ) -> Result<onboarding::Case, Error> {
         let name = &entry.referee;
         let (person, case) = self.story.activate(name, email, &self.referrer.code).await?;
+        self.story.look_at_signals().await?;
         if self.referees.is_empty() {
             for mail in self.story.mailbox.to(email)?.iter().take(1) {
                 tell(entry.date, Scene::Mail("the e-mail as it arrived", mail));

@@ -125,7 +125,7 @@ impl App {
         self.erase(txn, &erased).await
     }
 
-    /// People were erased: what was written to them or by them is, too.
+    /// People were erased: what was written to them, about them or by them is, too.
     ///
     /// # Errors
     /// If an event is bad, or the database fails.
@@ -142,11 +142,13 @@ impl App {
         if erased.is_empty() {
             return Ok(());
         }
+        people::lock(txn, erased).await?;
+        let theirs = referrers::of_people(txn, erased).await?;
         let addresses = sign_ups::addresses(txn, erased).await?;
         let addresses = addresses.into_values().flatten().map(|known| known.email).collect();
         let mut about = invitations::ids_to(txn, &addresses).await?;
         about.extend(invitations::ids_of(txn, erased).await?);
-        about.extend(invitations::ids_from(txn, &referrers::of_people(txn, erased).await?).await?);
+        about.extend(invitations::ids_from(txn, &theirs).await?);
         let now = self.now();
         let mut open = invitations::lock(txn, &about).await?;
         open.retain(|invitation| invitation.stage.is_open());
@@ -157,11 +159,20 @@ impl App {
         invitations::erase_words(txn, &about).await?;
         invitations::revoke_tokens(txn, &about).await?;
         sign_ups::forget_addresses(txn, erased).await?;
+        erasures::empty(txn, erased, &theirs).await?;
         let keys: Vec<Uuid> = about.iter().map(|id| id.as_uuid()).collect();
         timers::cancel(txn, inviting::REMIND, &keys).await?;
         vouch_mail::erase(txn, now, &keys, &[]).await?;
-        // Whatever was answered about an invitation names it by its id.
-        let named: Vec<_> = about.iter().map(ToString::to_string).collect();
+        // Whatever was answered about an invitation names it by its id, and what was answered about a case, a signal or a link
+        // whom it is about.
+        let of_people = erased.iter().map(ToString::to_string);
+        let of_referrers = theirs.iter().map(ToString::to_string);
+        let named = about
+            .iter()
+            .map(ToString::to_string)
+            .chain(of_people)
+            .chain(of_referrers);
+        let named: Vec<_> = named.collect();
         idempotency::erase_answers(txn, &named).await?;
         Ok(())
     }

@@ -13,7 +13,7 @@ use vouch_storage::{Txn, timers};
 use super::{
     App, accrual, books, closings,
     evidence::{self, Winner},
-    hash_if_set, signals,
+    hash_if_set, inviting, screening, signals,
 };
 use crate::{
     domain::{
@@ -58,6 +58,7 @@ impl App {
         let people: BTreeSet<PersonId> = accounts.iter().map(|account| account.person).collect();
         store::people::lock(txn, &people).await?;
         let winners = evidence::winners(txn, now, accounts).await?;
+        inviting::hire_early(txn, now, &people).await?;
         let terms = store::programme::all_terms(txn).await?;
         let Some(in_force) = terms.into_iter().next_back() else {
             return Ok(());
@@ -109,6 +110,7 @@ pub(super) async fn begin(txn: &Txn, now: Timestamp, bound: &[Tie]) -> Result<()
     for loaded in ties.iter_mut().filter(|loaded| hired.contains(&loaded.tie.payee)) {
         loaded.tie.hire();
     }
+    screening::pass_clear(txn, now, &mut ties, |_| true).await?;
     let movements = store::earnings::movements(txn, referees, &Scope::All).await?;
     accrual::accrue(txn, now, &mut ties, &movements).await
 }

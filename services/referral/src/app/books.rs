@@ -1,5 +1,5 @@
-//! What every change of ties ends with: clear cases pass, one-off bonuses and rewards of clients are granted, what is due is
-//! released, and all of it is stored together with its news.
+//! What every change of ties ends with: whoever was hired is seen as such, clear cases pass, one-off bonuses and rewards of
+//! clients are granted, what is due is released, and all of it is stored together with its news.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use vouch_primitives::{AccountId, Currency, Money, Timestamp, Uuid};
 use vouch_proto::{convert::to_wire_time, referral::v1 as pb};
 use vouch_storage::{Txn, timers};
 
-use super::{App, match_signals, screening};
+use super::{App, inviting, match_signals, screening};
 use crate::{
     domain::{Release, Reward, RewardKind, Tie},
     error::Error,
@@ -36,7 +36,9 @@ impl App {
 /// # Errors
 /// If a total does not fit, or the database fails.
 pub(super) async fn finish(txn: &Txn, now: Timestamp, ties: &mut [Loaded]) -> Result<(), Error> {
-    screening::pass_clear(txn, now, ties).await?;
+    let hired = ties.iter().filter(|loaded| loaded.is_newly_hired());
+    inviting::hire(txn, now, &hired.map(|loaded| loaded.tie.payee).collect()).await?;
+    screening::pass_clear(txn, now, ties, Loaded::is_newly_hired).await?;
     grant(txn, now, ties).await?;
     grant_of_clients(txn, now, ties).await?;
     let (mut released, mut told) = (Vec::new(), Vec::new());

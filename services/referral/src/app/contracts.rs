@@ -10,7 +10,7 @@ use vouch_proto::{
 };
 use vouch_storage::Txn;
 
-use super::{App, books};
+use super::{App, books, inviting};
 use crate::{
     domain::Bond,
     error::Error,
@@ -49,7 +49,7 @@ impl App {
             .filter(|it| it.began.is_some())
             .map(|it| it.person)
             .collect();
-        self.hire(txn, &began).await?;
+        inviting::hire(txn, self.now(), &began).await?;
         for loaded in &mut ties {
             if began.contains(&loaded.tie.payee) {
                 loaded.tie.hire();

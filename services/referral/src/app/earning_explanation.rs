@@ -94,7 +94,7 @@ fn outcome(tie: &Tie, kind: RewardKind, movement: &Movement, now: Timestamp) -> 
         basis_points: judged.map_or(0, |rate| rate.get()),
         exact_ten_thousandths: share.unwrap_or(0).to_string(),
         release_time: judged.is_ok().then(|| to_wire_time(from)),
-        terms_version: tie.terms_at(movement.occurred_at).version,
+        terms_version: tie.version_of(kind, movement.occurred_at),
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) struct Winner {
 /// All that may speak for somebody when these accounts sign up.
 struct Gathered {
     sign_ups: HashMap<AccountId, SignUp>,
-    by_code: HashMap<TypedCode, Referrer>,
+    by_code: HashMap<TypedCode, (Referrer, Timestamp)>,
     invitations: BTreeMap<ReferralInvitationId, ReferralInvitation>,
     by_token: BTreeMap<TokenHash, ReferralInvitationId>,
     clicks: HashMap<AccountId, Vec<FormerTouch>>,
@@ -50,7 +50,8 @@ struct Gathered {
 }
 
 /// Who vouched for those who have signed up with these accounts, as far as they are attributed to nobody. Their people are
-/// locked; the evidence is stored, and accepted invitations are theirs from now on.
+/// locked; the evidence is stored, and accepted invitations are theirs from now on. What was judged once is not judged
+/// again: what did not count at the sign-up never does, whatever is known later.
 pub(super) async fn winners(txn: &Txn, now: Timestamp, accounts: &[Account]) -> Result<Vec<Winner>, Error> {
     let people: BTreeSet<PersonId> = accounts.iter().map(|account| account.person).collect();
     let mut attributed = store::ties::attributed(txn, &people).await?;
@@ -60,7 +61,8 @@ pub(super) async fn winners(txn: &Txn, now: Timestamp, accounts: &[Account]) -> 
     in_order.sort_by_key(|account| (account.registered_at, account.id));
     let (mut winners, mut judged) = (Vec::new(), Vec::new());
     for account in in_order {
-        let evidence = gathered.of(account);
+        let mut evidence = gathered.of(account);
+        evidence.retain(|it| !known.contains(&it.id));
         let verdicts = judge(account.person, account.registered_at, &evidence);
         let late = attributed.contains(&account.person);
         for (evidence, verdict) in evidence.into_iter().zip(verdicts) {
@@ -79,9 +81,7 @@ pub(super) async fn winners(txn: &Txn, now: Timestamp, accounts: &[Account]) -> 
                     kind: evidence.kind,
                 });
             }
-            if !known.contains(&evidence.id) {
-                judged.push((account.person, evidence, verdict));
-            }
+            judged.push((account.person, evidence, verdict));
         }
     }
     let rows: Vec<_> = judged
@@ -115,7 +115,9 @@ async fn gather(txn: &Txn, accounts: &[Account], people: &BTreeSet<PersonId>) ->
     let named = invitations.iter().map(|it| it.referrer);
     let named = named.chain(clicks.iter().map(|click| click.touch.referrer)).collect();
     let found = store::referrers::with_ids(txn, &named).await?;
-    let found = found.into_iter().chain(by_code.values().cloned());
+    let found = found
+        .into_iter()
+        .chain(by_code.values().map(|(referrer, _)| referrer.clone()));
     let referrers: HashMap<_, _> = found.map(|referrer| (referrer.id, referrer)).collect();
     let vouchers = referrers.values().map(|referrer| referrer.person).collect();
     addresses.extend(store::sign_ups::addresses(txn, &vouchers).await?);
@@ -161,14 +163,16 @@ impl Gathered {
             return None;
         }
         let typed = account.typed_code.parse::<TypedCode>().ok();
-        let referrer = typed.as_ref().and_then(|code| self.by_code.get(code));
+        let found = typed.as_ref().and_then(|code| self.by_code.get(code));
+        // The news of a sign-up may be late: what became somebody's code after it was nobody's then.
+        let referrer = found.filter(|(_, since)| *since <= account.registered_at);
         Some(Evidence {
             id: derived(account, "code"),
             sort: EvidenceSort::Code {
                 well_formed: typed.is_some(),
             },
             at: account.registered_at,
-            voucher: referrer.and_then(|referrer| self.voucher(referrer.id, account)),
+            voucher: referrer.and_then(|(referrer, _)| self.voucher(referrer.id, account)),
             kind: ReferralKind::Friend,
         })
     }

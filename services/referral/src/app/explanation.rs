@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use vouch_primitives::{AccountId, AttributionId, Currency, Money, PersonId, ReferrerId, Timestamp};
+use vouch_primitives::{AccountId, AttributionId, BasisPoints, Currency, Money, PersonId, ReferrerId, Timestamp};
 use vouch_proto::{Listed, Page, convert::to_wire_time, payments::v1 as payments, referral::v1 as pb};
 
 use super::{App, books::wire_kind};
@@ -18,9 +18,6 @@ use crate::{
 
 /// How many items of a reward are told with it; the rest has pages of its own.
 const MOST_ITEMS: usize = 20;
-
-/// The most introductions that are explained.
-const MOST_INTRODUCTIONS: u64 = 100;
 
 /// The first lines of the payees of some ties.
 type Lines = HashMap<(PersonId, Currency), Vec<Line>>;
@@ -43,8 +40,8 @@ impl App {
         Ok(page.cut(ties, |tie| AttributionId::from_uuid(tie.id)))
     }
 
-    /// Explains the rewards of one page of a referrer's attributions, newest first, one tree per currency. The totals
-    /// are those of all attributions.
+    /// Explains the rewards of one page of a referrer's attributions and introductions, newest first, one tree per currency.
+    /// The totals are those of all.
     ///
     /// # Errors
     /// If there is no such referrer.
@@ -59,12 +56,9 @@ impl App {
         let posted = self.posted(referrer.account).await;
         let conn = self.commands.db().read_tx().await?;
         let released = store::ties::released(&conn, id).await?;
-        let ties = store::ties::of_referrer(&conn, id, page.after, page.limit()).await?;
-        let Listed { items: mut ties, next } = page.cut(ties, |tie| AttributionId::from_uuid(tie.id));
-        if page.after.is_none() {
-            // Introductions are few; they stand on the first page.
-            ties.extend(store::ties::introductions_of(&conn, id, None, MOST_INTRODUCTIONS).await?);
-        }
+        let after = page.after.map(AttributionId::as_uuid);
+        let ties = store::ties::all_of_referrer(&conn, id, after, page.limit()).await?;
+        let Listed { items: ties, next } = page.cut(ties, |tie| AttributionId::from_uuid(tie.id));
         let terms = store::programme::all_terms(&conn).await?;
         let lines = store::lines::first_of(&conn, &ties, MOST_ITEMS + 1).await?;
         drop(conn);
@@ -148,9 +142,11 @@ fn explain_reward(
     terms: &[PublishedTerms],
     lines: &Lines,
 ) -> Result<pb::ExplainedReward, Error> {
+    let decided = deciding(tie, kind);
+    let version = decided.map_or(0, |(version, _)| version);
     let hash = terms
         .iter()
-        .find(|published| *published.terms == *tie.first_terms())
+        .find(|published| published.terms.version == version)
         .map(|published| &published.content_hash);
     let in_currency = |minor: i64| Some(Money::new(minor, currency).into());
     let figures = tie.figures(kind, currency)?;
@@ -167,9 +163,9 @@ fn explain_reward(
         attribution_id: tie.id.to_string(),
         referee_person_id: tie.payee.to_string(),
         kind: i32::from(wire_kind(kind)),
-        terms_version: tie.first_terms().version,
+        terms_version: version,
         terms_content_hash: hash.cloned().unwrap_or_default(),
-        basis_points: tie.rate_of(kind).get(),
+        basis_points: decided.map_or(0, |(_, rate)| rate.get()),
         base: in_currency(reward.base),
         exact_ten_thousandths: reward.accrued.ten_thousandths().to_string(),
         due: in_currency(reward.due()?),
@@ -182,9 +178,22 @@ fn explain_reward(
     })
 }
 
+/// The version of the terms by which all of a reward is judged, and its rate; `None` where the referrer has consented to
+/// another one, so that each item has its own.
+fn deciding(tie: &Tie, kind: RewardKind) -> Option<(u32, BasisPoints)> {
+    let first = tie.first_terms().version;
+    let mut of_each = tie.terms.iter().map(|(from, _)| tie.version_of(kind, *from));
+    of_each
+        .all(|version| version == first)
+        .then(|| (first, tie.rate_of(kind)))
+}
+
 fn reason(tie: &Tie, kind: RewardKind) -> String {
     let until = tie.window_end().unwrap_or(Timestamp::MAX);
-    let rate = tie.rate_of(kind);
+    let rate = match deciding(tie, kind) {
+        Some((_, rate)) => rate.to_string(),
+        None => "the rate of the terms of its time".to_owned(),
+    };
     match (tie.gate(kind), kind) {
         (Gate::Void, RewardKind::WindowBonus) if is_closed(tie) => {
             format!("nothing is due, since the account was closed at {until}")
@@ -237,5 +246,7 @@ fn item(line: &Line, currency: Currency, tie: &Tie, kind: RewardKind) -> Option<
         amount: Some(Money::new(minor, currency).into()),
         exact_ten_thousandths: rate.share_of(minor).ten_thousandths().to_string(),
         occur_time: Some(to_wire_time(occurred_at)),
+        basis_points: rate.get(),
+        terms_version: tie.version_of(kind, occurred_at),
     })
 }

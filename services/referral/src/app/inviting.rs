@@ -25,6 +25,8 @@ use crate::{
     },
     error::Error,
     store::{
+        contracts,
+        earnings::{self, Scope},
         invitations::{self as store, Full, Said},
         referrers, sign_ups, suppressions,
     },
@@ -253,17 +255,6 @@ impl App {
         })
     }
 
-    /// These people have a contract: the invitations with which they signed up have come to it [R29].
-    pub(super) async fn hire(&self, txn: &Txn, people: &BTreeSet<PersonId>) -> Result<(), Error> {
-        let ids = store::ids_of(txn, people).await?;
-        let mut registered = store::lock(txn, &ids).await?;
-        registered.retain(|invitation| invitation.stage == Stage::Registered);
-        for invitation in &mut registered {
-            (invitation.stage, invitation.since) = (Stage::Hired, self.now());
-        }
-        Ok(store::save(txn, &registered).await?)
-    }
-
     /// Nobody answered these in time, or signed up with them.
     ///
     /// # Errors
@@ -290,6 +281,36 @@ impl App {
         let said = store::words_of(txn, &open.iter().map(|invitation| invitation.id).collect()).await?;
         self.post(txn, due.now, &open, &said, Occasion::Reminded).await
     }
+}
+
+/// These people were hired: the invitations with which they signed up have come to it [R29].
+pub(super) async fn hire(txn: &Txn, now: Timestamp, people: &BTreeSet<PersonId>) -> Result<(), Error> {
+    let mut registered = registered(txn, people).await?;
+    for invitation in &mut registered {
+        (invitation.stage, invitation.since) = (Stage::Hired, now);
+    }
+    Ok(store::save(txn, &registered).await?)
+}
+
+/// The same for those of these people, who have just signed up, of whose contract or earning was heard before.
+pub(super) async fn hire_early(txn: &Txn, now: Timestamp, people: &BTreeSet<PersonId>) -> Result<(), Error> {
+    let registered = registered(txn, people).await?;
+    let invited: BTreeSet<_> = registered.iter().filter_map(|invitation| invitation.person).collect();
+    if invited.is_empty() {
+        return Ok(());
+    }
+    let mut hired = contracts::hired(txn, &invited).await?;
+    let earned = earnings::of_people(txn, &invited, &Scope::All).await?;
+    hired.extend(earned.values().map(|earning| earning.person));
+    hire(txn, now, &hired).await
+}
+
+/// The invitations with which these people have signed up, locked, unless they have come further.
+async fn registered(txn: &Txn, people: &BTreeSet<PersonId>) -> Result<Vec<ReferralInvitation>, Error> {
+    let ids = store::ids_of(txn, people).await?;
+    let mut registered = store::lock(txn, &ids).await?;
+    registered.retain(|invitation| invitation.stage == Stage::Registered);
+    Ok(registered)
 }
 
 async fn lock_due(txn: &Txn, due: &Batch) -> Result<Vec<ReferralInvitation>, Error> {

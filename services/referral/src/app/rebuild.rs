@@ -223,10 +223,16 @@ impl Rebuild {
                 reward.sequence += 1;
             }
             events.extend(books::totals(&loaded.tie, now, self.epoch));
-            let totals = books::released_totals(&loaded.tie);
-            released.extend(totals.map(|release| loaded.released(release, now)));
+            released.extend(books::released_totals(&loaded.tie).map(|release| loaded.released(release, now)));
         }
-        // The record tells what has changed, so that it still adds up to the books.
+        // The record tells by how much it was wrong, whatever the books have said, so that it adds up to them.
+        let ids: Vec<_> = ties.iter().map(|loaded| (loaded.tie.referrer, loaded.tie.id)).collect();
+        let recorded = store::releases::recorded(txn, &ids).await?;
+        for it in &mut released {
+            let cumulative = it.release.cumulative;
+            let key = (it.tie, it.release.kind, cumulative.currency);
+            it.amount_minor = cumulative.minor - recorded.get(&key).copied().unwrap_or(0);
+        }
         released.retain(|it| it.amount_minor != 0);
         books::save(txn, now, ties).await?;
         match_signals::follow(txn, now, ties).await?;

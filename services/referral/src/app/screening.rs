@@ -16,11 +16,17 @@ use crate::{
 /// Who decides when a rule does.
 const BY_RULE: &str = "rule";
 
-/// Passes the cases that a rule finds clear, of those who have just been hired. Their people are locked.
-pub(super) async fn pass_clear(txn: &Txn, now: Timestamp, ties: &mut [Loaded]) -> Result<(), Error> {
+/// Passes the cases that a rule finds clear, of those for whom it is `time` to look: who were just attributed, or hired. Their
+/// people are locked.
+pub(super) async fn pass_clear(
+    txn: &Txn,
+    now: Timestamp,
+    ties: &mut [Loaded],
+    time: impl Fn(&Loaded) -> bool + Send,
+) -> Result<(), Error> {
     let candidates: BTreeSet<PersonId> = ties
         .iter()
-        .filter(|loaded| loaded.is_newly_hired() && loaded.tie.screening == Screening::Open)
+        .filter(|loaded| time(loaded) && loaded.tie.screening == Screening::Open)
         .map(|loaded| loaded.tie.payee)
         .collect();
     if candidates.is_empty() {
@@ -29,13 +35,13 @@ pub(super) async fn pass_clear(txn: &Txn, now: Timestamp, ties: &mut [Loaded]) -
     let rules = store::screening::rules(txn).await?;
     let mut passed = Vec::new();
     for mut case in store::screening::cases(txn, &candidates).await? {
-        let related = ties
-            .iter()
-            .any(|loaded| loaded.tie.payee == case.person && !loaded.tie.related.is_empty());
+        let of_case = || ties.iter().filter(|loaded| loaded.tie.payee == case.person);
+        let related = of_case().any(|loaded| !loaded.tie.related.is_empty());
+        let hired = of_case().any(|loaded| loaded.tie.is_hired());
         if !case.waits_for_rule() {
             continue;
         }
-        if let Some(rule) = rules.iter().find(|rule| rule.passes(true, related)) {
+        if let Some(rule) = rules.iter().find(|rule| rule.passes(hired, related)) {
             case.decide(BY_RULE, true, &rule.name, now)?;
             passed.push(case);
         }

@@ -26,12 +26,8 @@ use crate::{
 /// Raises what looks wrong about people who have just been attributed.
 pub(super) async fn raise(txn: &Txn, now: Timestamp, winners: &[Winner]) -> Result<(), Error> {
     let accounts: Vec<AccountId> = winners.iter().map(|winner| winner.account.id).collect();
-    let referrers: BTreeSet<ReferrerId> = winners.iter().map(|winner| winner.referrer.id).collect();
-    let earliest = winners.iter().map(|winner| winner.account.registered_at).min();
-    let Some(since) = earliest.map(|joined| joined.saturating_sub(DAY)) else {
-        return Ok(());
-    };
-    let bursts = store::bursts(txn, &referrers, since, USUAL_IN_A_DAY).await?;
+    let people: BTreeSet<PersonId> = winners.iter().map(|winner| winner.account.person).collect();
+    let bursts = store::bursts(txn, &people, USUAL_IN_A_DAY).await?;
     let disposable = store::disposable(txn, &accounts).await?;
     let devices = store::sharing(txn, &accounts, Shared::Device).await?;
     let networks = store::sharing(txn, &accounts, Shared::Network).await?;
@@ -42,13 +38,13 @@ pub(super) async fn raise(txn: &Txn, now: Timestamp, winners: &[Winner]) -> Resu
                 raised.push(Signal::raised(kind, referrer.id, account.person, now));
             }
         };
-        note(bursts.contains(&referrer.id), SignalKind::Velocity);
+        note(bursts.contains(&account.person), SignalKind::Velocity);
         note(disposable.contains(&account.id), SignalKind::DisposableDomain);
         note(devices.contains(&account.id), SignalKind::SharedDevice);
         note(networks.contains(&account.id), SignalKind::SharedNetwork);
     }
     store::raise(txn, &raised).await?;
-    raise_for_instruments(txn, now, &winners.iter().map(|winner| winner.account.person).collect()).await
+    raise_for_instruments(txn, now, &people).await
 }
 
 /// Raises what looks wrong about where the money of some people goes: to the same place as that of the referrer, or of
@@ -79,8 +75,6 @@ fn parse(event: &PayoutMethodAdded) -> Result<Instrument, Violations> {
         added_at,
     })
 }
-
-const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
 
 impl App {
     /// People have told payments where their money is to go.

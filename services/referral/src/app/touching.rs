@@ -109,7 +109,7 @@ impl App {
     }
 
     /// Stores clicks in one transaction: those whose code and link there are. Who has signed up meanwhile with one of these
-    /// clicks behind them is attributed now.
+    /// clicks behind them is attributed now; a click that came after the sign-up changes nothing.
     ///
     /// # Errors
     /// If the database fails.
@@ -119,9 +119,10 @@ impl App {
             .write_together(|txn| async move {
                 let touches = resolve(&txn, commands).await?;
                 store::touches::insert(&txn, &touches).await?;
-                let visitors: BTreeSet<_> = touches.into_iter().map(|touch| touch.visitor).collect();
-                let late = store::sign_ups::unattributed(&*txn, &visitors).await?;
+                let clicks: Vec<_> = touches.iter().map(|touch| touch.id).collect();
+                let late = store::sign_ups::unattributed(&*txn, &clicks).await?;
                 if !late.is_empty() {
+                    let late: Vec<_> = late.into_iter().collect();
                     let accounts = store::accounts::with_ids(&*txn, &late).await?;
                     self.attribute(&txn, &accounts).await?;
                 }
@@ -162,7 +163,7 @@ async fn resolve(txn: &Txn, commands: &[(RecordTouch, Timestamp)]) -> Result<Vec
     let links: HashMap<_, _> = links.into_iter().map(|link| (link.id, link.referrer)).collect();
     let mut met = BTreeSet::new();
     let touch = |(command, at): &(RecordTouch, Timestamp)| {
-        let referrer = referrers.get(&command.code)?.id;
+        let referrer = referrers.get(&command.code)?.0.id;
         // A link of somebody else's beside a code is as good as none.
         let link = command.link.filter(|link| links.get(link) == Some(&referrer));
         met.insert(command.id).then(|| Touch {

@@ -151,7 +151,8 @@ impl Tie {
     }
 
     /// The version of the terms that say at which rate something counts that was earned then.
-    fn version_of(&self, kind: RewardKind, occurred_at: Timestamp) -> u32 {
+    #[must_use]
+    pub fn version_of(&self, kind: RewardKind, occurred_at: Timestamp) -> u32 {
         match kind {
             RewardKind::WindowBonus | RewardKind::SignUpBonus | RewardKind::ClientReward => self.first_terms().version,
             RewardKind::LifetimeShare | RewardKind::IntroductionCommission => self.terms_at(occurred_at).version,

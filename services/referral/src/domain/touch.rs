@@ -1,10 +1,17 @@
 //! Limits on clicks, so that nobody fills the books with them.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher as _, RandomState},
+};
 
 use vouch_primitives::Timestamp;
 
 const MINUTE: i64 = 60_000_000;
+
+/// So many codes and visitors are counted in a minute; what nobody has named before is refused then. Visitors name themselves, so
+/// that there is no end to their names.
+const NAMES: usize = 1_000_000;
 
 /// How many clicks are taken in a minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,8 +26,11 @@ pub struct TouchLimits {
 #[derive(Debug, Default)]
 pub struct TouchCounts {
     limits: TouchLimits,
+    names: usize,
     minute: i64,
-    used: HashMap<String, u32>,
+    /// By the hash of what was named, under a key of this program's run: a name may be long.
+    used: HashMap<u64, u32>,
+    hasher: RandomState,
 }
 
 impl TouchCounts {
@@ -29,8 +39,8 @@ impl TouchCounts {
     pub fn new(limits: TouchLimits) -> Self {
         Self {
             limits,
-            minute: 0,
-            used: HashMap::new(),
+            names: NAMES,
+            ..Self::default()
         }
     }
 
@@ -42,10 +52,13 @@ impl TouchCounts {
             self.used.clear();
         }
         let names = [
-            (format!("code {code}"), self.limits.per_code),
-            (format!("visitor {visitor}"), self.limits.per_visitor),
+            (self.hasher.hash_one(("code", code)), self.limits.per_code),
+            (self.hasher.hash_one(("visitor", visitor)), self.limits.per_visitor),
         ];
-        let room = |(name, limit): &(String, u32)| self.used.get(name).is_none_or(|used| used < limit);
+        let room = |(name, limit): &(u64, u32)| match self.used.get(name) {
+            Some(used) => used < limit,
+            None => self.used.len() < self.names,
+        };
         if !names.iter().all(room) {
             return false;
         }
@@ -59,6 +72,20 @@ impl TouchCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_anybody_invents_come_to_an_end() {
+        let mut counts = TouchCounts::new(TouchLimits {
+            per_code: 100,
+            per_visitor: 100,
+        });
+        counts.names = 3;
+        let now = Timestamp::from_micros(0);
+        let taken = ["a", "b", "c", "d", "a"].map(|visitor| counts.take(now, "CODE", visitor));
+        assert_eq!(taken, [true, true, false, false, true], "a code and two visitors");
+        assert_eq!(counts.used.len(), 3);
+        assert!(counts.take(Timestamp::from_micros(MINUTE), "CODE", "c"));
+    }
 
     #[test]
     fn a_code_and_a_visitor_have_so_many_clicks_in_a_minute() {

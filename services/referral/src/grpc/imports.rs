@@ -352,7 +352,10 @@ impl Read<'_> {
     }
 
     fn paid(&mut self) -> Option<Row> {
-        let kind = RewardKind::of_name(&self.text("kind")).filter(|kind| *kind != RewardKind::IntroductionCommission);
+        // What is paid for introductions has nobody's referral here that it could be taken off.
+        let of_referral =
+            |kind: &RewardKind| !matches!(kind, RewardKind::IntroductionCommission | RewardKind::ClientReward);
+        let kind = RewardKind::of_name(&self.text("kind")).filter(of_referral);
         if kind.is_none() {
             self.fields.refuse(
                 "kind",

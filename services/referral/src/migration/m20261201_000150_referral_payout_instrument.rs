@@ -24,7 +24,6 @@ impl MigrationTrait for Migration {
                 "payout_instrument",
                 ["fingerprint_sha256", "account_id"],
             ),
-            ("account_person", "account", ["person_id", "id"]),
             ("signal_queue", "signal", ["closed", "id"]),
             ("signal_referrer", "signal", ["referrer_id", "id"]),
             ("signal_once", "signal", ["person_id", "kind"]),

@@ -21,6 +21,7 @@ mod m20261201_000140_referral_told;
 mod m20261201_000141_referral_release_order;
 mod m20261201_000142_referral_earning_index;
 mod m20261201_000143_referral_referee_account;
+mod m20261201_000144_referral_account_person;
 mod m20261201_000150_referral_payout_instrument;
 
 /// All migrations that the referral database needs.
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261201_000141_referral_release_order::Migration),
             Box::new(m20261201_000142_referral_earning_index::Migration),
             Box::new(m20261201_000143_referral_referee_account::Migration),
+            Box::new(m20261201_000144_referral_account_person::Migration),
             Box::new(m20261201_000150_referral_payout_instrument::Migration),
         ];
         [

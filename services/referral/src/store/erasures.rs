@@ -1,12 +1,12 @@
-//! `erasure`: who was erased.
+//! `erasure`: who was erased, and what goes with them.
 
 use std::collections::BTreeSet;
 
-use sea_orm::{ActiveValue::Set, ConnectionTrait, QuerySelect, entity::prelude::*, sea_query::OnConflict};
-use vouch_primitives::{PersonId, Timestamp};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QuerySelect, Statement, entity::prelude::*, sea_query::OnConflict};
+use vouch_primitives::{PersonId, ReferrerId, Timestamp};
 use vouch_storage::{StorageError, Txn};
 
-use super::ROWS;
+use super::{ROWS, marks};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "erasure")]
@@ -20,6 +20,32 @@ pub(super) struct Model {
 pub(super) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// What is said about people, and by what they were known when they signed up. Where there was an appeal, there is one still.
+const OF_PEOPLE: [&str; 6] = [
+    "UPDATE introduction SET message = '' WHERE payee_person_id IN",
+    "UPDATE screening_case SET appeal = CASE appeal WHEN '' THEN '' ELSE '-' END, \
+     reason = CASE decided_by WHEN 'rule' THEN reason ELSE '' END WHERE person_id IN",
+    "UPDATE signal SET appeal = CASE appeal WHEN '' THEN '' ELSE '-' END, reason = '' WHERE person_id IN",
+    "UPDATE related_party SET reason = '' WHERE person_id IN",
+    "UPDATE touch SET device_sha256 = NULL, network_sha256 = NULL WHERE visitor_id IN (SELECT s.link_cookie_id \
+     FROM sign_up s JOIN account a ON a.id = s.account_id WHERE a.person_id IN",
+    "UPDATE sign_up SET link_cookie_id = NULL, domain_sha256 = NULL WHERE account_id IN (SELECT id FROM account \
+     WHERE person_id IN",
+];
+
+/// What is said about referrers and by them: of those for whom they vouched, too.
+const OF_REFERRERS: [&str; 7] = [
+    "UPDATE introduction SET message = '' WHERE referrer_id IN",
+    "UPDATE screening_case SET appeal = CASE appeal WHEN '' THEN '' ELSE '-' END WHERE person_id IN (SELECT \
+     referee_person_id FROM attribution WHERE referrer_id IN",
+    "UPDATE screening_case SET appeal = CASE appeal WHEN '' THEN '' ELSE '-' END WHERE person_id IN (SELECT \
+     payee_person_id FROM introduction WHERE referrer_id IN",
+    "UPDATE signal SET appeal = CASE appeal WHEN '' THEN '' ELSE '-' END, reason = '' WHERE referrer_id IN",
+    "UPDATE standing_change SET reason = '' WHERE referrer_id IN",
+    "UPDATE attribution_terms SET consent = '' WHERE attribution_id IN (SELECT id FROM attribution WHERE referrer_id IN",
+    "UPDATE referral_link SET source = '', campaign = '' WHERE referrer_id IN",
+];
 
 /// Notes who was erased.
 ///
@@ -61,4 +87,36 @@ pub async fn among(
         found.extend(ids.into_iter().map(PersonId::from_uuid));
     }
     Ok(found)
+}
+
+/// Empties what was said about these people and by them as these referrers, and forgets by what they were known when they signed
+/// up. The people are locked. What is in the books stays: ids, codes, sums and moments.
+///
+/// # Errors
+/// If the database fails.
+pub async fn empty(
+    txn: &Txn,
+    people: &BTreeSet<PersonId>,
+    referrers: &BTreeSet<ReferrerId>,
+) -> Result<(), StorageError> {
+    let people: Vec<_> = people.iter().map(|id| id.as_uuid()).collect();
+    let referrers: Vec<_> = referrers.iter().map(|id| id.as_uuid()).collect();
+    of_each(txn, &OF_PEOPLE, &people).await?;
+    of_each(txn, &OF_REFERRERS, &referrers).await
+}
+
+async fn of_each(txn: &Txn, changes: &[&str], ids: &[Uuid]) -> Result<(), StorageError> {
+    let backend = txn.get_database_backend();
+    for chunk in ids.chunks(ROWS) {
+        let marks = marks(backend, 1, chunk.len());
+        for change in changes {
+            // A change that looks elsewhere for whom it concerns has a bracket more.
+            let end = if change.contains("(SELECT") { ")" } else { "" };
+            let sql = format!("{change} ({marks}){end}");
+            let values = chunk.iter().map(|id| (*id).into());
+            txn.execute_raw(Statement::from_sql_and_values(backend, sql, values))
+                .await?;
+        }
+    }
+    Ok(())
 }

@@ -177,14 +177,14 @@ pub async fn with_ids(conn: &impl ConnectionTrait, ids: &BTreeSet<ReferrerId>) -
     Ok(referrers)
 }
 
-/// The referrers of some codes as they were typed, drawn ones and those of their own choice.
+/// The referrers of some codes as they were typed, drawn ones and those of their own choice, and since when each is theirs.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn of_typed(
     conn: &impl ConnectionTrait,
     codes: &BTreeSet<TypedCode>,
-) -> Result<HashMap<TypedCode, Referrer>, StorageError> {
+) -> Result<HashMap<TypedCode, (Referrer, Timestamp)>, StorageError> {
     let (mut drawn, mut chosen) = (BTreeSet::new(), BTreeSet::new());
     for code in codes {
         match code {
@@ -195,16 +195,21 @@ pub async fn of_typed(
     let found = of_codes(conn, &drawn).await?;
     let mut typed: HashMap<_, _> = found
         .into_iter()
-        .map(|referrer| (TypedCode::Drawn(referrer.code.clone()), referrer))
+        .map(|referrer| {
+            (
+                TypedCode::Drawn(referrer.code.clone()),
+                (referrer.clone(), referrer.enrolled_at),
+            )
+        })
         .collect();
     let claimed = vanity::of_codes(conn, &chosen).await?;
-    let theirs = with_ids(conn, &claimed.values().copied().collect()).await?;
+    let theirs = with_ids(conn, &claimed.values().map(|(id, _)| *id).collect()).await?;
     let by_id: HashMap<_, _> = theirs.into_iter().map(|referrer| (referrer.id, referrer)).collect();
-    for (code, id) in claimed {
+    for (code, (id, since)) in claimed {
         typed.extend(
             by_id
                 .get(&id)
-                .map(|referrer| (TypedCode::Vanity(code), referrer.clone())),
+                .map(|referrer| (TypedCode::Vanity(code), (referrer.clone(), since))),
         );
     }
     Ok(typed)

@@ -1,6 +1,6 @@
 //! `reward_release`: what was released when. Rows are added with each release, and never change.
 
-use std::{fmt, str::FromStr};
+use std::{collections::HashMap, fmt, str::FromStr};
 
 use sea_orm::{
     ActiveValue::Set, ConnectionTrait, ExprTrait as _, FromQueryResult, QueryOrder, QuerySelect, Statement,
@@ -107,6 +107,36 @@ pub async fn insert(txn: &Txn, epoch: i64, released: &[Released]) -> Result<(), 
         Entity::insert_many(rows).exec_without_returning(txn).await?;
     }
     Ok(())
+}
+
+/// What the record comes to of these ties of these referrers, in minor units.
+///
+/// # Errors
+/// If the database fails.
+pub async fn recorded(
+    conn: &impl ConnectionTrait,
+    ties: &[(ReferrerId, Uuid)],
+) -> Result<HashMap<(Uuid, RewardKind, Currency), i64>, StorageError> {
+    let mut found = HashMap::new();
+    for chunk in ties.chunks(ROWS) {
+        let rows: Vec<(Uuid, String, String, i64)> = Entity::find()
+            .select_only()
+            .columns([Column::TieId, Column::Kind, Column::Currency])
+            .column_as(Column::AmountMinor.sum().cast_as("bigint"), "sum")
+            .filter(Column::ReferrerId.is_in(chunk.iter().map(|(referrer, _)| referrer.as_uuid())))
+            .filter(Column::TieId.is_in(chunk.iter().map(|(_, tie)| *tie)))
+            .group_by(Column::TieId)
+            .group_by(Column::Kind)
+            .group_by(Column::Currency)
+            .into_tuple()
+            .all(conn)
+            .await?;
+        for (tie, kind, currency, sum) in rows {
+            let kind = RewardKind::of_name(&kind).ok_or_else(|| corrupt("unknown kind of reward"))?;
+            found.insert((tie, kind, currency.parse().map_err(corrupt)?), sum);
+        }
+    }
+    Ok(found)
 }
 
 /// What had been released to a referrer in a currency before a moment.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sea_orm::{
     ActiveValue::Set, ConnectionTrait, FromQueryResult, Statement, entity::prelude::*, sea_query::OnConflict,
 };
-use vouch_primitives::{AccountId, PersonId};
+use vouch_primitives::{AccountId, PersonId, RequestId};
 use vouch_storage::{StorageError, Txn};
 
 use super::{ROWS, hash_of, marks};
@@ -123,24 +123,24 @@ pub async fn of_accounts(conn: &impl ConnectionTrait, accounts: &[AccountId]) ->
     Ok(found)
 }
 
-/// The accounts with which visitors have signed up who clicked before and were attributed to nobody.
+/// The accounts of those who have signed up with one of these clicks behind them and were attributed to nobody.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn unattributed(
     conn: &impl ConnectionTrait,
-    visitors: &BTreeSet<String>,
-) -> Result<Vec<AccountId>, StorageError> {
+    clicks: &[RequestId],
+) -> Result<BTreeSet<AccountId>, StorageError> {
     let backend = conn.get_database_backend();
-    let visitors: Vec<_> = visitors.iter().collect();
-    let mut found = Vec::new();
-    for chunk in visitors.chunks(ROWS) {
+    let mut found = BTreeSet::new();
+    for chunk in clicks.chunks(ROWS) {
         let sql = format!(
-            "SELECT s.account_id FROM sign_up s JOIN account a ON a.id = s.account_id WHERE s.link_cookie_id IN ({}) \
-             AND NOT EXISTS (SELECT 1 FROM attribution t WHERE t.referee_person_id = a.person_id)",
+            "SELECT s.account_id FROM touch t JOIN sign_up s ON s.link_cookie_id = t.visitor_id \
+             JOIN account a ON a.id = s.account_id AND a.registered_at >= t.clicked_at WHERE t.id IN ({}) \
+             AND NOT EXISTS (SELECT 1 FROM attribution o WHERE o.referee_person_id = a.person_id)",
             marks(backend, 1, chunk.len())
         );
-        let values = chunk.iter().map(|visitor| visitor.as_str().into());
+        let values = chunk.iter().map(|id| id.as_uuid().into());
         let rows = Waiting::find_by_statement(Statement::from_sql_and_values(backend, sql, values));
         let rows = rows.all(conn).await?;
         found.extend(rows.into_iter().map(|row| AccountId::from_uuid(row.account_id)));

@@ -12,7 +12,7 @@ use vouch_primitives::{AccountId, PersonId, ReferrerId, SignalId, Timestamp};
 use vouch_proto::Page;
 use vouch_storage::{StorageError, Txn};
 
-use super::{ROWS, corrupt, mark, marks};
+use super::{ROWS, corrupt, marks};
 use crate::domain::{Signal, SignalKind, SignalState, Suspicion};
 
 mod signal {
@@ -65,8 +65,11 @@ struct Found {
 
 #[derive(FromQueryResult)]
 struct Counted {
-    referrer_id: Uuid,
+    referee_person_id: Uuid,
 }
+
+/// A day, in microseconds.
+const DAY: i64 = 86_400_000_000;
 
 /// What two people may share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,30 +190,31 @@ pub async fn suspicions(
     Ok(found)
 }
 
-/// For which of these referrers more than `usual` people have joined since then.
+/// Which of these referees joined when more than `usual` people had joined for their referrer within a day, themselves
+/// included: the day that ends with the moment at which they did, whenever that is heard of.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn bursts(
     conn: &impl ConnectionTrait,
-    referrers: &BTreeSet<ReferrerId>,
-    since: Timestamp,
+    referees: &BTreeSet<PersonId>,
     usual: u64,
-) -> Result<BTreeSet<ReferrerId>, StorageError> {
+) -> Result<BTreeSet<PersonId>, StorageError> {
     let backend = conn.get_database_backend();
-    let referrers: Vec<_> = referrers.iter().collect();
+    let referees: Vec<_> = referees.iter().collect();
     let mut found = BTreeSet::new();
-    for chunk in referrers.chunks(ROWS) {
+    for chunk in referees.chunks(ROWS) {
+        // No more is counted than is usual, however many there are.
         let sql = format!(
-            "SELECT referrer_id FROM attribution WHERE joined_at > {} AND referrer_id IN ({}) \
-             GROUP BY referrer_id HAVING COUNT(*) > {usual}",
-            mark(backend, 1),
-            marks(backend, 2, chunk.len())
+            "SELECT a.referee_person_id FROM attribution a WHERE a.referee_person_id IN ({}) AND (SELECT 1 FROM attribution o \
+             WHERE o.referrer_id = a.referrer_id AND o.joined_at > a.joined_at - {DAY} AND o.joined_at <= a.joined_at \
+             LIMIT 1 OFFSET {usual}) IS NOT NULL",
+            marks(backend, 1, chunk.len())
         );
-        let values = std::iter::once(since.as_micros().into()).chain(chunk.iter().map(|id| id.as_uuid().into()));
+        let values = chunk.iter().map(|id| id.as_uuid().into());
         let rows = Counted::find_by_statement(Statement::from_sql_and_values(backend, sql, values));
         let rows = rows.all(conn).await?;
-        found.extend(rows.into_iter().map(|row| ReferrerId::from_uuid(row.referrer_id)));
+        found.extend(rows.into_iter().map(|row| PersonId::from_uuid(row.referee_person_id)));
     }
     Ok(found)
 }

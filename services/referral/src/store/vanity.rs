@@ -53,23 +53,24 @@ pub async fn of_referrer(conn: &impl ConnectionTrait, id: ReferrerId) -> Result<
     row.map(|row| row.code.parse().map_err(corrupt)).transpose()
 }
 
-/// Whose these codes are.
+/// Whose these codes are, and since when.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn of_codes(
     conn: &impl ConnectionTrait,
     codes: &BTreeSet<VanityCode>,
-) -> Result<HashMap<VanityCode, ReferrerId>, StorageError> {
+) -> Result<HashMap<VanityCode, (ReferrerId, Timestamp)>, StorageError> {
     let codes: Vec<&str> = codes.iter().map(VanityCode::as_str).collect();
     let mut found = HashMap::new();
     for chunk in codes.chunks(ROWS) {
         let rows = Entity::find().filter(Column::Code.is_in(chunk.iter().copied()));
         for row in rows.all(conn).await? {
-            found.insert(
-                row.code.parse().map_err(corrupt)?,
+            let owner = (
                 ReferrerId::from_uuid(row.referrer_id),
+                Timestamp::from_micros(row.claimed_at),
             );
+            found.insert(row.code.parse().map_err(corrupt)?, owner);
         }
     }
     Ok(found)

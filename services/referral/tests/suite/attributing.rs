@@ -15,6 +15,7 @@ use vouch_testkit::{SmtpSink, TestDatabase, on_both_databases};
 
 use crate::{
     JOINED,
+    enrolment::claim,
     harness::{House, Person, Rosa, at, envelope},
     inviting::{accept, invited},
     touches::{click, touch},
@@ -28,7 +29,9 @@ on_both_databases! {
     two_who_sign_up_with_one_invitation_are_not_both_referred,
     nobody_refers_their_own_mailbox,
     a_click_that_is_stored_after_the_sign_up_still_counts,
+    what_was_nobodys_code_at_the_sign_up_never_counts,
     each_link_makes_its_own_type_of_referral,
+    a_rule_without_a_hire_passes_whoever_is_attributed,
 }
 
 /// The news that somebody signed up, with what they had.
@@ -243,6 +246,73 @@ async fn a_click_that_is_stored_after_the_sign_up_still_counts(database: TestDat
     let otto = house.referrer().await;
     click(&house, &otto.code, &visitor).await;
     assert_eq!(house.attributions(&otto).await, [], "it never moves");
+}
+
+// R23
+async fn what_was_nobodys_code_at_the_sign_up_never_counts(database: TestDatabase) {
+    let house = House::start(&database, JOINED).await;
+    let (rosa, otto) = (house.referrer().await, house.referrer().await);
+    let (ada, bob, cleo) = (Person::new(), Person::new(), Person::new());
+    let typed = |person: &Person, visitor: &str, when: &str| AccountRegistered {
+        referral_code: "ROSA-2026".to_owned(),
+        link_cookie_id: visitor.to_owned(),
+        ..sign_up(person, &format!("{visitor}@example.com"), when)
+    };
+    published(&house, &typed(&ada, "visitor-called-ada", JOINED)).await;
+    published(&house, &typed(&cleo, "visitor-called-cleo", JOINED)).await;
+    // At the very moment of her sign-up.
+    click(&house, &otto.code, "visitor-called-cleo").await;
+    let expected = [
+        (Sort::Code, Verdict::UnknownCode, false),
+        (Sort::Click, Verdict::Won, true),
+    ];
+    assert_eq!(explained(&house, &otto).await, expected);
+
+    house.move_clock("2026-01-16").await;
+    claim(&house, &rosa, "ROSA-2026").await.expect("free");
+    click(&house, &otto.code, "visitor-called-ada").await;
+    published(&house, &typed(&ada, "visitor-called-ada", JOINED)).await;
+    // The news of this sign-up is late.
+    published(&house, &typed(&bob, "visitor-called-bob", JOINED)).await;
+    assert_eq!(house.attributions(&rosa).await, [], "it was nobody's code then");
+    assert_eq!(
+        house.attributions(&otto).await.len(),
+        1,
+        "a click after the sign-up changes nothing"
+    );
+    published(&house, &typed(&Person::new(), "visitor-called-dora", "2026-01-16")).await;
+    assert_eq!(explained(&house, &rosa).await, [(Sort::Code, Verdict::Won, true)]);
+}
+
+async fn a_rule_without_a_hire_passes_whoever_is_attributed(database: TestDatabase) {
+    let house = House::start(&database, JOINED).await;
+    house.publish_standard().await;
+    let rosa = house.referrer().await;
+    let (before, after) = (Person::new(), Person::new());
+    house.registered(&before, &rosa.code).await;
+    house.quiet().await;
+    let request = pb::SetScreeningRuleRequest {
+        request_id: RequestId::new().to_string(),
+        rule: Some(pb::ScreeningRule {
+            name: "EVERYBODY".to_owned(),
+            hired: false,
+            unrelated: true,
+            enabled: true,
+        }),
+    };
+    house.screening().set_screening_rule(request).await.expect("set");
+    house.registered(&after, &rosa.code).await;
+    house.quiet().await;
+    for (person, state) in [
+        (&before, pb::ScreeningState::Queued),
+        (&after, pb::ScreeningState::Passed),
+    ] {
+        let request = pb::GetScreeningRequest {
+            person_id: person.id.clone(),
+        };
+        let told = house.screening().get_screening(request).await.expect("a case");
+        assert_eq!(told.into_inner().state(), state);
+    }
 }
 
 // R9, R10, R11

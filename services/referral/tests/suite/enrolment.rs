@@ -22,7 +22,7 @@ on_both_databases! {
     links_tell_where_they_are_shared_and_lead_to_one_place,
 }
 
-async fn claim(house: &House, rosa: &Rosa, code: &str) -> Result<String, tonic::Status> {
+pub async fn claim(house: &House, rosa: &Rosa, code: &str) -> Result<String, tonic::Status> {
     let request = pb::ClaimVanityCodeRequest {
         request_id: RequestId::new().to_string(),
         referrer_id: rosa.id.clone(),

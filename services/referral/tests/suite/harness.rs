@@ -237,14 +237,7 @@ impl House {
     }
 
     pub fn registration(&self, person: &Person, code: &str) -> Envelope {
-        let joined = at(super::JOINED);
-        envelope(&AccountRegistered {
-            person_id: person.id.clone(),
-            account_id: person.account.clone(),
-            register_time: Some(to_wire_time(joined)),
-            referral_code: code.to_owned(),
-            ..AccountRegistered::default()
-        })
+        self.registration_at(at(super::JOINED), person, code)
     }
 
     /// Registers now, by the service's clock.

@@ -248,7 +248,8 @@ async fn what_was_paid_and_earned_is_judged_likewise(database: TestDatabase) {
     let referrals = format!("{REFERRALS}{}", vouched(&rosa, &ada, "2026-01-15"));
     import(&house, Table::Referrals, &referrals).await;
     let strangers = format!(
-        "referee_person_id,kind,amount,currency\n{},LIFETIME_SHARE,1.001,USD\n{},WINDOW_BONUS,1,USD\n",
+        "referee_person_id,kind,amount,currency\n{0},LIFETIME_SHARE,1.001,USD\n{1},WINDOW_BONUS,1,USD\n\
+         {0},INTRODUCTION_COMMISSION,1,USD\n{0},CLIENT_REWARD,1,USD\n",
         ada.id, eve.id
     );
     let (_, refusals) = try_import(&house, Table::Paid, false, &strangers)
@@ -262,7 +263,9 @@ async fn what_was_paid_and_earned_is_judged_likewise(database: TestDatabase) {
         told,
         [
             (2, "amount", "INVALID_FORMAT"),
-            (3, "referee_person_id", "NOT_REFERRED")
+            (3, "referee_person_id", "NOT_REFERRED"),
+            (4, "kind", "INVALID_FORMAT"),
+            (5, "kind", "INVALID_FORMAT"),
         ]
     );
 

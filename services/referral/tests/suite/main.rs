@@ -5,6 +5,7 @@ mod books;
 mod client_programmes;
 mod dashboard;
 mod enrolment;
+mod erasing;
 mod harness;
 mod importing;
 mod inviting;
@@ -89,6 +90,7 @@ async fn a_reversal_that_contradicts_its_earning_counts_for_nothing(database: Te
     assert_eq!((total.0, total.1), (30_000, 1_500));
     books::is_right(&house, "with what contradicts").await;
     // What rejudges them knows of no more.
+    house.move_clock("2026-02-01").await;
     house.stands(&rosa, "2026-01-20", false).await;
     house.stands(&rosa, "2026-01-22", true).await;
     books::is_right(&house, "with all judged anew").await;
@@ -384,12 +386,17 @@ async fn a_database_made_anew_ties_the_same_people_under_the_same_ids(database: 
         House::start(&anew, "2026-01-16").await,
     ];
     let (rosa, ada) = (Person::new(), Person::new());
+    // When Rosa has enrolled in both.
+    let joined = harness::at("2026-01-16");
     let earning = houses[0].earning(&ada, 10_000, "2026-01-20");
     let mut told = Vec::new();
     for house in &houses {
         let rosa = house.enrolled(&rosa).await;
         house
-            .publish(&[house.registration(&ada, &rosa.code), house.settlement(&earning)])
+            .publish(&[
+                house.registration_at(joined, &ada, &rosa.code),
+                house.settlement(&earning),
+            ])
             .await;
         house.quiet().await;
         let ties: Vec<_> = house.attributions(&rosa).await.into_iter().map(|a| a.id).collect();

@@ -23,6 +23,7 @@ use crate::{
 
 on_both_databases! {
     a_burst_of_sign_ups_is_noticed,
+    a_late_sign_up_makes_no_burst_of_usual_ones,
     an_address_for_a_moment_is_noticed,
     a_device_of_two_people_is_noticed,
     a_signal_is_appealed_against_and_closed,
@@ -30,7 +31,7 @@ on_both_databases! {
     a_shared_payout_instrument_is_noticed_whenever_it_is_heard_of,
 }
 
-async fn waiting(house: &House) -> Vec<pb::Signal> {
+pub async fn waiting(house: &House) -> Vec<pb::Signal> {
     let request = pb::ListSignalsRequest {
         page_size: 100,
         ..Default::default()
@@ -56,7 +57,7 @@ async fn referred(house: &House, rosa: &Rosa, email: &str, cookie: &str) -> Pers
     person
 }
 
-async fn disposable(house: &House, domain: &str) {
+pub async fn disposable(house: &House, domain: &str) {
     let request = pb::AddDisposableDomainRequest {
         request_id: RequestId::new().to_string(),
         domain: domain.to_owned(),
@@ -85,6 +86,24 @@ async fn a_burst_of_sign_ups_is_noticed(database: TestDatabase) {
         (&eleventh.id, &rosa.id)
     );
     assert_eq!(house.attributions(&rosa).await.len(), 11, "nobody is dropped");
+}
+
+async fn a_late_sign_up_makes_no_burst_of_usual_ones(database: TestDatabase) {
+    let house = House::start(&database, "2026-01-01").await;
+    let rosa = house.referrer().await;
+    let join = |when: &str| house.registration_at(at(when), &Person::new(), &rosa.code);
+    let mut usual: Vec<_> = (0..10).map(|_| join("2026-01-10T12:00:00Z")).collect();
+    usual.extend((0..10).map(|_| join("2026-01-11T12:00:00Z")));
+    house.publish(&usual).await;
+    house.quiet().await;
+    house.publish(&[join("2026-01-02"), join("2026-01-12T12:00:00Z")]).await;
+    house.quiet().await;
+    assert_eq!(waiting(&house).await, [], "never more than ten in a day");
+    house.publish(&[join("2026-01-11T11:59:59.999999Z")]).await;
+    house.quiet().await;
+    let signals = waiting(&house).await;
+    assert_eq!(signals.len(), 1, "the eleventh of the day that ends with it");
+    assert_eq!(signals[0].kind(), Kind::Velocity);
 }
 
 async fn an_address_for_a_moment_is_noticed(database: TestDatabase) {

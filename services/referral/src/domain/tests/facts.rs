@@ -192,6 +192,14 @@ const INTRODUCING: [ReferralKind; 3] = [
     ReferralKind::ClientIntroduction,
 ];
 
+const fn looked_at(person: usize, referrer: usize, confirmed: bool) -> Fact {
+    Fact::LookedAt {
+        person,
+        referrer,
+        confirmed,
+    }
+}
+
 fn fact() -> impl Strategy<Value = Fact> {
     let minor = prop_oneof![1_i64..50, 200_i64..800, 1_i64..1_000_000];
     let settling = (0_i64..8).prop_map(|days| days * DAY);
@@ -255,11 +263,7 @@ fn fact() -> impl Strategy<Value = Fact> {
                 terms,
             },
             19 => Fact::WindowEnded { person },
-            _ => Fact::LookedAt {
-                person,
-                referrer,
-                confirmed: yes,
-            },
+            _ => looked_at(person, referrer, yes),
         }
     })
 }

@@ -5,7 +5,7 @@ mod rows;
 mod sums;
 mod write;
 
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use sea_orm::{
     ActiveValue::Set, Condition, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
@@ -301,23 +301,10 @@ pub async fn of_referrer(
     before: Option<AttributionId>,
     limit: u64,
 ) -> Result<Vec<Tie>, StorageError> {
-    let mut wanted = Condition::all().add(attribution::Column::ReferrerId.eq(referrer.as_uuid()));
-    if let Some(before) = before {
-        let Some(last) = attribution::Entity::find_by_id(before.as_uuid()).one(conn).await? else {
-            return Ok(Vec::new());
-        };
-        let of_the_same_moment = Condition::all()
-            .add(attribution::Column::JoinedAt.eq(last.joined_at))
-            .add(attribution::Column::Id.lt(last.id));
-        let earlier = attribution::Column::JoinedAt.lt(last.joined_at);
-        wanted = wanted.add(Condition::any().add(earlier).add(of_the_same_moment));
-    }
-    let page = attribution::Entity::find()
-        .filter(wanted)
-        .order_by_desc(attribution::Column::JoinedAt)
-        .order_by_desc(attribution::Column::Id)
-        .limit(limit);
-    read::ties(conn, &page.all(conn).await?, &[]).await
+    let Some(before) = place(conn, before.map(AttributionId::as_uuid)).await? else {
+        return Ok(Vec::new());
+    };
+    read::ties(conn, &attribution_rows(conn, referrer, before, limit).await?, &[]).await
 }
 
 /// A referrer's introductions, newest first, at most `limit` of those before `before`.
@@ -330,15 +317,88 @@ pub async fn introductions_of(
     before: Option<Uuid>,
     limit: u64,
 ) -> Result<Vec<Tie>, StorageError> {
-    let mut page = introduction::Entity::find()
+    let Some(before) = place(conn, before).await? else {
+        return Ok(Vec::new());
+    };
+    read::ties(conn, &[], &introduction_rows(conn, referrer, before, limit).await?).await
+}
+
+/// A referrer's attributions and introductions together, newest first, at most `limit` of those before `before`.
+///
+/// # Errors
+/// If the database fails.
+pub async fn all_of_referrer(
+    conn: &impl ConnectionTrait,
+    referrer: ReferrerId,
+    before: Option<Uuid>,
+    limit: u64,
+) -> Result<Vec<Tie>, StorageError> {
+    let Some(before) = place(conn, before).await? else {
+        return Ok(Vec::new());
+    };
+    let attributions = attribution_rows(conn, referrer, before, limit).await?;
+    let introductions = introduction_rows(conn, referrer, before, limit).await?;
+    let mut ties = read::ties(conn, &attributions, &introductions).await?;
+    let since = |tie: &Tie| match &tie.bond {
+        Bond::Attribution(bond) => bond.joined,
+        Bond::Introduction(bond) => bond.made,
+    };
+    ties.sort_by_key(|tie| Reverse((since(tie), tie.id)));
+    ties.truncate(usize::try_from(limit).map_err(corrupt)?);
+    Ok(ties)
+}
+
+/// When a tie came about, and its id, as ids are not in the order of time.
+type Place = (i64, Uuid);
+
+/// The place of a tie among those of its referrer, or without one the place before which all stand. There is none of a tie that
+/// is not there.
+async fn place(conn: &impl ConnectionTrait, id: Option<Uuid>) -> Result<Option<Place>, StorageError> {
+    let Some(id) = id else {
+        return Ok(Some((i64::MAX, Uuid::max())));
+    };
+    if let Some(row) = attribution::Entity::find_by_id(id).one(conn).await? {
+        return Ok(Some((row.joined_at, id)));
+    }
+    let row = introduction::Entity::find_by_id(id).one(conn).await?;
+    Ok(row.map(|row| (row.made_at, id)))
+}
+
+fn before<C: ColumnTrait>((at, id): (C, C), place: Place) -> Condition {
+    let of_the_same_moment = Condition::all().add(at.eq(place.0)).add(id.lt(place.1));
+    Condition::any().add(at.lt(place.0)).add(of_the_same_moment)
+}
+
+async fn attribution_rows(
+    conn: &impl ConnectionTrait,
+    referrer: ReferrerId,
+    place: Place,
+    limit: u64,
+) -> Result<Vec<attribution::Model>, StorageError> {
+    let columns = (attribution::Column::JoinedAt, attribution::Column::Id);
+    let page = attribution::Entity::find()
+        .filter(attribution::Column::ReferrerId.eq(referrer.as_uuid()))
+        .filter(before(columns, place))
+        .order_by_desc(attribution::Column::JoinedAt)
+        .order_by_desc(attribution::Column::Id)
+        .limit(limit);
+    Ok(page.all(conn).await?)
+}
+
+async fn introduction_rows(
+    conn: &impl ConnectionTrait,
+    referrer: ReferrerId,
+    place: Place,
+    limit: u64,
+) -> Result<Vec<introduction::Model>, StorageError> {
+    let columns = (introduction::Column::MadeAt, introduction::Column::Id);
+    let page = introduction::Entity::find()
         .filter(introduction::Column::ReferrerId.eq(referrer.as_uuid()))
-        // Ids are made in the order of time.
+        .filter(before(columns, place))
+        .order_by_desc(introduction::Column::MadeAt)
         .order_by_desc(introduction::Column::Id)
         .limit(limit);
-    if let Some(before) = before {
-        page = page.filter(introduction::Column::Id.lt(before));
-    }
-    read::ties(conn, &[], &page.all(conn).await?).await
+    Ok(page.all(conn).await?)
 }
 
 /// Reads a tie with its totals.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tonic::Status;
 use vouch_messaging::{Bus, Envelope, Subscription};
-use vouch_primitives::{ClientId, ContractId, RequestId};
+use vouch_primitives::{ClientId, ContractId, RequestId, Timestamp};
 use vouch_proto::{
     convert::to_wire_time,
-    onboarding::v1::{AccountClosed, AccountReopened},
+    onboarding::v1::{AccountClosed, AccountRegistered, AccountReopened},
     payments::v1::{ContractEnded, ContractStarted},
     referral::v1::{
         self as pb, client_programme_service_client::ClientProgrammeServiceClient,
@@ -38,6 +38,10 @@ impl Job {
 }
 
 impl Earning {
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// The same, as if somebody else had earned it.
     pub fn said_of(&self, person: &Person) -> Self {
         Self {
@@ -49,6 +53,16 @@ impl Earning {
 }
 
 impl House {
+    pub fn registration_at(&self, joined: Timestamp, person: &Person, code: &str) -> Envelope {
+        envelope(&AccountRegistered {
+            person_id: person.id.clone(),
+            account_id: person.account.clone(),
+            register_time: Some(to_wire_time(joined)),
+            referral_code: code.to_owned(),
+            ..AccountRegistered::default()
+        })
+    }
+
     /// Something is done to the database that no program does.
     pub async fn tamper(&self, sql: &'static str) {
         let change = |txn: std::sync::Arc<vouch_storage::Txn>| async move {
