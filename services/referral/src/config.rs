@@ -38,6 +38,8 @@ pub struct LimitsConfig {
     pub invitations_per_day: u32,
     /// Invitations to one address, from all referrers together, in a week.
     pub address_per_week: u32,
+    /// Introductions of accounts by one referrer, in a day.
+    pub introductions_per_day: u32,
     /// Clicks on the links of one code, in a minute and for each replica.
     pub touches_per_code: u32,
     /// Clicks of one visitor, in a minute and for each replica.
@@ -66,6 +68,7 @@ impl LimitsConfig {
         let limits = [
             ("invitations_per_day", self.invitations_per_day),
             ("address_per_week", self.address_per_week),
+            ("introductions_per_day", self.introductions_per_day),
             ("touches_per_code", self.touches_per_code),
             ("touches_per_visitor", self.touches_per_visitor),
         ];

@@ -55,6 +55,9 @@ pub enum Error {
     /// The address has got as many invitations this week as it may.
     #[error("the address has got as many invitations this week as it may")]
     AddressLimit(Duration),
+    /// The referrer has made as many introductions today as they may.
+    #[error("the referrer has made as many introductions today as they may")]
+    IntroductionLimit(Duration),
     /// The token is nobody's, or its invitation is not open.
     #[error("there is no such open invitation")]
     NoOpenInvitation,
@@ -155,6 +158,7 @@ impl From<Error> for Status {
             Error::AddressSuppressed => status::failed_precondition("ADDRESS_SUPPRESSED", error.to_string()),
             Error::InvitationLimit(wait) => status::exhausted("INVITATION_LIMIT_REACHED", error.to_string(), *wait),
             Error::AddressLimit(wait) => status::exhausted("ADDRESS_LIMIT_REACHED", error.to_string(), *wait),
+            Error::IntroductionLimit(wait) => status::exhausted("INTRODUCTION_LIMIT_REACHED", error.to_string(), *wait),
             Error::NoOpenInvitation => status::with_reason(Code::NotFound, "NO_OPEN_INVITATION", error.to_string()),
             Error::Signal(SignalError::Closed) => status::failed_precondition("SIGNAL_CLOSED", error.to_string()),
             Error::Signal(SignalError::AppealedBefore) => {
@@ -221,6 +225,7 @@ impl From<&Error> for Verdict {
             | Error::AddressSuppressed
             | Error::InvitationLimit(_)
             | Error::AddressLimit(_)
+            | Error::IntroductionLimit(_)
             | Error::NoOpenInvitation
             | Error::Signal(_)
             | Error::TouchLimit
@@ -276,6 +281,8 @@ const fn introduction_reason(refused: IntroductionError) -> &'static str {
         IntroductionError::NotYourClient => "NOT_YOUR_CLIENT",
         IntroductionError::KnownAlready => "KNOWN_ALREADY",
         IntroductionError::IntroducedAlready => "INTRODUCED_ALREADY",
+        IntroductionError::ReferrerNotAgency => "REFERRER_NOT_AGENCY",
+        IntroductionError::AccountNotAgency => "ACCOUNT_NOT_AGENCY",
     }
 }
 

@@ -116,6 +116,8 @@ impl App {
         let of: BTreeSet<_> = addresses.iter().map(|known| known.person).collect();
         people::ensure(txn, &of).await?;
         sign_ups::add_addresses(txn, &addresses).await?;
+        people::lock(txn, &of).await?;
+        self.welcome(txn, &of).await?;
         self.erase_again(txn, &of).await
     }
 
@@ -164,8 +166,10 @@ impl App {
         timers::cancel(txn, inviting::REMIND, &keys).await?;
         vouch_mail::erase(txn, now, &keys, &[]).await?;
         // Whatever was answered about an invitation names it by its id, and what was answered about a case, a signal or a link
-        // whom it is about.
-        let of_people = erased.iter().map(ToString::to_string);
+        // whom it is about: with a referrer's appeal, a referee.
+        let mut people = erasures::appealed_for(txn, &theirs).await?;
+        people.extend(erased);
+        let of_people = people.iter().map(ToString::to_string);
         let of_referrers = theirs.iter().map(ToString::to_string);
         let named = about
             .iter()

@@ -13,7 +13,7 @@ use vouch_storage::{Txn, timers};
 use super::{
     App, accrual, books, closings,
     evidence::{self, Winner},
-    hash_if_set, inviting, screening, signals,
+    hash_if_set, introduced, inviting, screening, signals,
 };
 use crate::{
     domain::{
@@ -26,6 +26,7 @@ use crate::{
         accounts::Account,
         earnings::Scope,
         sign_ups::{PersonAddress, SignUp},
+        ties::Loaded,
     },
 };
 
@@ -52,13 +53,14 @@ impl App {
     }
 
     /// Binds those who have signed up with these accounts to whoever vouched for them, if they are not bound yet, with what
-    /// they have earned already.
+    /// they have earned already; and introduces them to the clients whom the letters name by which they came.
     pub(super) async fn attribute(&self, txn: &Txn, accounts: &[Account]) -> Result<(), Error> {
         let now = self.now();
         let people: BTreeSet<PersonId> = accounts.iter().map(|account| account.person).collect();
         store::people::lock(txn, &people).await?;
-        let winners = evidence::winners(txn, now, accounts).await?;
-        inviting::hire_early(txn, now, &people).await?;
+        let (winners, met) = evidence::winners(txn, now, accounts).await?;
+        introduced::introduce(txn, now, met).await?;
+        inviting::hire(txn, now, &people).await?;
         let terms = store::programme::all_terms(txn).await?;
         let Some(in_force) = terms.into_iter().next_back() else {
             return Ok(());
@@ -97,15 +99,21 @@ pub(super) async fn bind(txn: &Txn, now: Timestamp, proposed: Vec<Tie>) -> Resul
     Ok(bound)
 }
 
-/// New attributions are to be screened, and take in what their referees have earned already.
+/// Whoever new ties are about is to be screened, and looked at if their money goes where it should not; and the ties take in what
+/// they have earned already.
 pub(super) async fn begin(txn: &Txn, now: Timestamp, bound: &[Tie]) -> Result<(), Error> {
+    if bound.is_empty() {
+        return Ok(());
+    }
     let cases: Vec<_> = bound.iter().map(|tie| ScreeningCase::open(tie.payee, now)).collect();
     store::screening::open(txn, &cases).await?;
     let referees = &bound.iter().map(|tie| tie.payee).collect();
     let fresh: BTreeSet<Uuid> = bound.iter().map(|tie| tie.id).collect();
     store::people::lock(txn, referees).await?;
+    signals::raise_for_instruments(txn, now, referees).await?;
     let mut ties = store::ties::of_people(txn, referees).await?;
     ties.retain(|loaded| fresh.contains(&loaded.tie.id));
+    let mut ties: Vec<_> = ties.into_iter().map(Loaded::begun).collect();
     let hired = store::contracts::hired(txn, referees).await?;
     for loaded in ties.iter_mut().filter(|loaded| hired.contains(&loaded.tie.payee)) {
         loaded.tie.hire();

@@ -8,19 +8,14 @@ use vouch_primitives::{
 };
 use vouch_storage::Txn;
 
+use super::introduced::{self, Addresses, Met};
 use crate::{
     domain::{
         AddressHash, Evidence, EvidenceSort, ReferralInvitation, ReferralKind, TokenHash, TypedCode, Verdict, Voucher,
         judge,
     },
     error::Error,
-    store::{
-        self,
-        accounts::Account,
-        referrers::Referrer,
-        sign_ups::{PersonAddress, SignUp},
-        touches::FormerTouch,
-    },
+    store::{self, accounts::Account, referrers::Referrer, sign_ups::SignUp, touches::FormerTouch},
 };
 
 /// So many clicks of one person are looked at.
@@ -46,13 +41,15 @@ struct Gathered {
     clicks: HashMap<AccountId, Vec<FormerTouch>>,
     kinds: HashMap<ReferralLinkId, ReferralKind>,
     referrers: HashMap<ReferrerId, Referrer>,
-    addresses: BTreeMap<PersonId, Vec<PersonAddress>>,
+    addresses: Addresses,
+    met: Vec<Met>,
 }
 
-/// Who vouched for those who have signed up with these accounts, as far as they are attributed to nobody. Their people are
-/// locked; the evidence is stored, and accepted invitations are theirs from now on. What was judged once is not judged
-/// again: what did not count at the sign-up never does, whatever is known later.
-pub(super) async fn winners(txn: &Txn, now: Timestamp, accounts: &[Account]) -> Result<Vec<Winner>, Error> {
+/// Who vouched for those who have signed up with these accounts, as far as they are attributed to nobody; and which of them have
+/// come by letters that introduce them to clients. Their people are locked; the evidence is stored, and accepted invitations are
+/// theirs from now on. What was judged once is not judged again: what did not count at the sign-up never does, whatever is known
+/// later.
+pub(super) async fn winners(txn: &Txn, now: Timestamp, accounts: &[Account]) -> Result<(Vec<Winner>, Vec<Met>), Error> {
     let people: BTreeSet<PersonId> = accounts.iter().map(|account| account.person).collect();
     let mut attributed = store::ties::attributed(txn, &people).await?;
     let known = store::evidence::known(txn, &people).await?;
@@ -91,7 +88,7 @@ pub(super) async fn winners(txn: &Txn, now: Timestamp, accounts: &[Account]) -> 
     store::evidence::insert(txn, now, &rows).await?;
     let invitations: Vec<_> = gathered.invitations.into_values().collect();
     store::invitations::save(txn, &invitations).await?;
-    Ok(winners)
+    Ok((winners, gathered.met))
 }
 
 async fn gather(txn: &Txn, accounts: &[Account], people: &BTreeSet<PersonId>) -> Result<Gathered, Error> {
@@ -134,6 +131,7 @@ async fn gather(txn: &Txn, accounts: &[Account], people: &BTreeSet<PersonId>) ->
         kinds: links.into_iter().map(|link| (link.id, link.kind)).collect(),
         referrers,
         addresses,
+        met: Vec::new(),
     })
 }
 
@@ -192,9 +190,23 @@ impl Gathered {
             let Some(invitation) = self.invitations.get_mut(&id) else {
                 continue;
             };
-            let has_token = Some(id) == by_token;
+            let (has_token, before) = (Some(id) == by_token, invitation.person);
             let (invited, at) = invitation.sign_up(account.person, account.registered_at, has_token);
             let (referrer, kind) = (invitation.referrer, invitation.kind);
+            let by = self.referrers.get(&referrer);
+            if let Some(by) = by.filter(|by| !introduced::is_own(&self.addresses, by, account)) {
+                let is_theirs_now = before.is_none() && invitation.person.is_some();
+                let as_member = invitation.meet(account.person, account.registered_at);
+                // A freelancer who is new is the referrer's referee, and needs no introduction.
+                let as_new = (is_theirs_now && !kind.attributes()).then_some(account.registered_at);
+                self.met.extend(as_member.or(as_new).map(|made| Met {
+                    invitation: invitation.clone(),
+                    referrer: by.clone(),
+                    account: account.clone(),
+                    made,
+                    accepted: at,
+                }));
+            }
             // Whoever is introduced to a client is nobody's referee for that.
             if !kind.attributes() {
                 continue;
@@ -217,18 +229,10 @@ impl Gathered {
 
     fn voucher(&self, referrer: ReferrerId, account: &Account) -> Option<Voucher> {
         let person = self.referrers.get(&referrer)?.person;
-        let mailboxes = |person| {
-            self.addresses
-                .get(&person)
-                .into_iter()
-                .flatten()
-                .map(|known| known.mailbox)
-        };
-        let own: BTreeSet<_> = mailboxes(account.person).collect();
         Some(Voucher {
             referrer,
             person,
-            same_mailbox: mailboxes(person).any(|mailbox| own.contains(&mailbox)),
+            same_mailbox: introduced::share_mailbox(&self.addresses, person, account.person),
         })
     }
 }

@@ -1,19 +1,22 @@
 //! Introductions: an account is introduced to a client, and what comes of it pays a commission [R9, R12, R36].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use vouch_primitives::{AccountId, ClientId, Currency, Money, PersonId, ReferrerId, Timestamp, Uuid};
+use vouch_primitives::{AccountId, ClientId, Currency, Money, ReferrerId, Timestamp, Uuid};
 use vouch_proto::{Listed, Page, convert::to_wire_time, referral::v1 as pb};
 use vouch_storage::{Txn, idempotency::RequestKey};
 
-use super::{App, wire_referral_kind};
+use super::{App, signals, wire_referral_kind};
 use crate::{
     domain::{
-        Bond, ClientReward, Grant, Introduction, Party, ReferralKind, RewardKind, Screening, ScreeningCase, Standing,
-        Suspicion, Tie, bond::IntroductionError,
+        Bond, ClientProgramme, ClientReward, Grant, Introduction, Party, ReferralKind, RewardKind, Screening,
+        ScreeningCase, Standing, Suspicion, Terms, Tie, bond::IntroductionError,
     },
     error::Error,
-    store,
+    store::{self, accounts::Account, referrers::Referrer},
 };
 
 /// Who is to be introduced to whom.
@@ -35,12 +38,13 @@ impl App {
     /// Introduces an account to a client for whom the referrer has worked.
     ///
     /// # Errors
-    /// If the referrer has not, if the two know each other already, or somebody else has introduced them.
+    /// If the referrer has not, if the two know each other already, somebody else has introduced them, an agency is not
+    /// introduced by one, or the referrer has made as many introductions today as they may.
     pub async fn introduce(&self, key: RequestKey, command: Introduce) -> Result<pb::IntroduceResponse, Error> {
-        let command = &command;
+        let (command, per_day) = (&command, self.limits.introductions_per_day);
         self.commands
             .once(&key, |txn, now| async move {
-                let tie = introduce(&txn, now, command).await?;
+                let tie = introduce(&txn, now, command, per_day).await?;
                 Ok(pb::IntroduceResponse {
                     introduction: Some(to_wire(&tie)?),
                 })
@@ -68,14 +72,17 @@ impl App {
     }
 }
 
-async fn introduce(txn: &Txn, now: Timestamp, command: &Introduce) -> Result<Tie, Error> {
+async fn introduce(txn: &Txn, now: Timestamp, command: &Introduce, per_day: u32) -> Result<Tie, Error> {
     let found = store::referrers::find(txn, command.referrer).await?;
     let referrer = found.ok_or_else(|| Error::not_found("referrer", command.referrer))?;
-    let payee = owner_of(txn, command.account).await?;
-    if payee == referrer.person {
+    let account = talent(txn, command.account).await?;
+    if account.person == referrer.person {
         return Err(IntroductionError::OneSelf.into());
     }
-    store::people::lock(txn, &BTreeSet::from([payee])).await?;
+    if command.kind == ReferralKind::Agency {
+        are_agencies(txn, &referrer, &account).await?;
+    }
+    store::people::lock(txn, &BTreeSet::from([account.person])).await?;
     // Whoever changes the referrer's standing finds this introduction, or is found by it.
     store::referrers::lock_all(txn, &BTreeSet::from([referrer.id])).await?;
     if !store::contracts::knows(txn, referrer.person, command.client).await? {
@@ -84,23 +91,78 @@ async fn introduce(txn: &Txn, now: Timestamp, command: &Introduce) -> Result<Tie
     if store::contracts::work_together(txn, command.account, command.client).await? {
         return Err(IntroductionError::KnownAlready.into());
     }
-    let own = store::client_programmes::open_of(txn, command.client).await?;
-    let terms = store::programme::all_terms(txn).await?;
-    let terms = terms
-        .into_iter()
-        .next_back()
-        .ok_or_else(|| Error::not_found("terms", "in force"))?;
-    let tie = Tie {
+    let today = now.start_of_day();
+    if store::ties::introduced_since(txn, referrer.id, today).await? >= u64::from(per_day) {
+        return Err(Error::IntroductionLimit(today.add_days(1).since(now)));
+    }
+    let new = New {
+        kind: command.kind,
+        client: command.client,
+        made: now,
+        message: command.message.clone(),
+        referrer,
+        account,
+    };
+    let made = insert(txn, &[new]).await?;
+    let Some(tie) = made.into_iter().next() else {
+        return Err(IntroductionError::IntroducedAlready.into());
+    };
+    store::screening::open(txn, &[ScreeningCase::open(tie.payee, now)]).await?;
+    signals::raise_for_instruments(txn, now, &BTreeSet::from([tie.payee])).await?;
+    Ok(tie)
+}
+
+/// An introduction that is to be.
+#[derive(Clone, Debug)]
+pub(super) struct New {
+    /// Who introduces.
+    pub referrer: Referrer,
+    /// Freelancer, agency, or client introduction.
+    pub kind: ReferralKind,
+    /// Whom.
+    pub account: Account,
+    /// To which client.
+    pub client: ClientId,
+    /// When.
+    pub made: Timestamp,
+    /// What is said of them.
+    pub message: String,
+}
+
+/// Stores introductions under the terms in force, and returns those that are in: of several of an account to a client, the first
+/// ever. The payees and the referrers are locked.
+pub(super) async fn insert(txn: &Txn, all: &[New]) -> Result<Vec<Tie>, Error> {
+    let clients = all.iter().map(|new| new.client).collect();
+    let programmes = store::client_programmes::of_clients(txn, &clients).await?;
+    let in_force = store::programme::all_terms(txn).await?.into_iter().next_back();
+    let terms = in_force.ok_or_else(|| Error::not_found("terms", "in force"))?.terms;
+    let mut met = BTreeSet::new();
+    let ties: Vec<_> = all
+        .iter()
+        .filter(|new| met.insert((new.account.id, new.client)))
+        .map(|new| {
+            let open = |programme: &&ClientProgramme| programme.client == new.client && programme.is_open_at(new.made);
+            let own = programmes.iter().find(open);
+            (tie(new, &terms, own), new.message.clone())
+        })
+        .collect();
+    let fresh = store::ties::insert_introductions(txn, &ties).await?;
+    let ties = ties.into_iter().map(|(tie, _)| tie);
+    Ok(ties.filter(|tie| fresh.contains(&tie.id)).collect())
+}
+
+fn tie(new: &New, terms: &Arc<Terms>, own: Option<&ClientProgramme>) -> Tie {
+    Tie {
         // Payments counts rewards by this id: it follows from the two, as nobody else can introduce them.
-        id: AccountId::derived(command.account.as_uuid(), &command.client.to_string()).as_uuid(),
-        referrer: referrer.id,
-        payee,
-        account: referrer.account,
+        id: AccountId::derived(new.account.id.as_uuid(), &new.client.to_string()).as_uuid(),
+        referrer: new.referrer.id,
+        payee: new.account.person,
+        account: new.referrer.account,
         bond: Bond::Introduction(Introduction {
-            kind: command.kind,
-            account: command.account,
-            client: command.client,
-            made: now,
+            kind: new.kind,
+            account: new.account.id,
+            client: new.client,
+            made: new.made,
             contracts: Vec::new(),
             completed: false,
             own: own.map(|programme| ClientReward {
@@ -109,27 +171,32 @@ async fn introduce(txn: &Txn, now: Timestamp, command: &Introduce) -> Result<Tie
                 grant: Grant::Open,
             }),
         }),
-        terms: vec![(Timestamp::EPOCH, terms.terms)],
+        terms: vec![(Timestamp::EPOCH, Arc::clone(terms))],
         standing: Standing::default(),
         related: Vec::new(),
         screening: Screening::Open,
         suspicion: Suspicion::None,
         rewards: BTreeMap::new(),
-    };
-    if !store::ties::insert_introduction(txn, &tie, &command.message).await? {
-        return Err(IntroductionError::IntroducedAlready.into());
     }
-    store::screening::open(txn, &[ScreeningCase::open(payee, now)]).await?;
-    Ok(tie)
 }
 
-/// Who owns an account of talent.
-async fn owner_of(txn: &Txn, account: AccountId) -> Result<PersonId, Error> {
-    let registered = store::accounts::find(txn, account).await?;
+/// An account of talent.
+async fn talent(txn: &Txn, id: AccountId) -> Result<Account, Error> {
+    let registered = store::accounts::find(txn, id).await?;
     let talent = registered.filter(|account| account.party != Party::Client);
-    talent
-        .map(|account| account.person)
-        .ok_or_else(|| Error::AccountUnknown(account.to_string()))
+    talent.ok_or_else(|| Error::AccountUnknown(id.to_string()))
+}
+
+/// One agency sends its client to another [R12]: both are agencies.
+async fn are_agencies(txn: &Txn, referrer: &Referrer, account: &Account) -> Result<(), Error> {
+    let own = store::accounts::find(txn, referrer.account).await?;
+    if own.is_none_or(|own| own.party != Party::Agency) {
+        return Err(IntroductionError::ReferrerNotAgency.into());
+    }
+    if account.party != Party::Agency {
+        return Err(IntroductionError::AccountNotAgency.into());
+    }
+    Ok(())
 }
 
 /// An introduction on the wire.

@@ -1,6 +1,7 @@
 //! Inviting friends [R15-R17, R19]: the letter, what its reader makes of it, and how far they come. Only whoever has the
 //! letter learns anything by its token, and the referrer learns how far their friend has come with it, and nothing of
-//! whether there was an account before.
+//! whether there was an account before: a member who accepts an introduction to a client looks like somebody who has signed up
+//! with it [R18].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,14 +22,15 @@ use super::{
 };
 use crate::{
     domain::{
-        AddressHash, ReferralInvitation, ReferralKind, Stage, TokenHash, Words, referral_invitation::REMIND_AFTER_DAYS,
+        AddressHash, ReferralInvitation, ReferralKind, Stage, TokenHash, Words, bond::IntroductionError,
+        referral_invitation::REMIND_AFTER_DAYS,
     },
     error::Error,
     store::{
         contracts,
         earnings::{self, Scope},
         invitations::{self as store, Full, Said},
-        referrers, sign_ups, suppressions,
+        people, referrers, sign_ups, suppressions,
     },
 };
 
@@ -58,7 +60,8 @@ impl App {
     /// Invites a friend: the invitation, its letter and its timers are in one transaction.
     ///
     /// # Errors
-    /// If there is no such referrer, the address is their own or wants no mail, or a limit is reached.
+    /// If there is no such referrer, the address is their own or wants no mail, they have not worked for the client, or a limit
+    /// is reached.
     pub async fn invite_friend(
         &self,
         key: &RequestKey,
@@ -86,6 +89,11 @@ impl App {
         }
         if !suppressions::among(txn, &BTreeSet::from([address])).await?.is_empty() {
             return Err(Error::AddressSuppressed);
+        }
+        if let Some(client) = command.client
+            && !contracts::knows(txn, referrer.person, client).await?
+        {
+            return Err(IntroductionError::NotYourClient.into());
         }
         let mut invitation = ReferralInvitation {
             id: ReferralInvitationId::new(),
@@ -185,7 +193,7 @@ impl App {
     }
 
     /// The reader of a letter accepts it [R17]; whoever signs up with the token afterwards is the referrer's referee, unless
-    /// they type somebody's code.
+    /// they type somebody's code, or is introduced to the client. A member is introduced at once [R18].
     ///
     /// # Errors
     /// If the token is nobody's, or its invitation is not open any more, which look alike.
@@ -196,12 +204,18 @@ impl App {
     ) -> Result<pb::AcceptReferralInvitationResponse, Error> {
         self.commands
             .once(key, |txn, now| async move {
+                // People are locked before what concerns them.
+                people::lock(&txn, &known_by(&txn, token).await?).await?;
                 let (mut invitation, _) = lock_by(&txn, token).await?;
                 if !invitation.accept(now) {
                     return Err(Error::NoOpenInvitation);
                 }
+                // Whoever became known meanwhile has found it unanswered; whoever does later, finds it accepted.
+                let members = known_by(&txn, token).await?;
+                people::lock(&txn, &members).await?;
                 store::save(&txn, std::slice::from_ref(&invitation)).await?;
                 timers::cancel(&txn, REMIND, &[invitation.id.as_uuid()]).await?;
+                self.welcome(&txn, &members).await?;
                 Ok(pb::AcceptReferralInvitationResponse {
                     expire_time: Some(to_wire_time(invitation.expires_at())),
                 })
@@ -283,39 +297,42 @@ impl App {
     }
 }
 
-/// These people were hired: the invitations with which they signed up have come to it [R29].
+/// The invitations with which these people signed up, or were introduced, have come to work that began since [R29]: a contract,
+/// or an earning, which comes of one.
 pub(super) async fn hire(txn: &Txn, now: Timestamp, people: &BTreeSet<PersonId>) -> Result<(), Error> {
-    let mut registered = registered(txn, people).await?;
+    let ids = store::ids_of(txn, people).await?;
+    let mut registered = store::lock(txn, &ids).await?;
+    registered.retain(|invitation| invitation.stage == Stage::Registered);
+    let invited: BTreeSet<PersonId> = registered.iter().filter_map(|invitation| invitation.person).collect();
+    if invited.is_empty() {
+        return Ok(());
+    }
+    let contracts = contracts::of_people(txn, &invited).await?;
+    let earned = earnings::of_people(txn, &invited, &Scope::All).await?;
+    registered.retain(|invitation| {
+        let theirs = contracts.iter().filter(|it| Some(it.person) == invitation.person);
+        let began = theirs.filter_map(|it| it.began);
+        let theirs = earned.values().filter(|it| Some(it.person) == invitation.person);
+        let occurred = theirs.map(|it| it.occurred_at);
+        began.chain(occurred).any(|at| invitation.since <= at)
+    });
     for invitation in &mut registered {
         (invitation.stage, invitation.since) = (Stage::Hired, now);
     }
     Ok(store::save(txn, &registered).await?)
 }
 
-/// The same for those of these people, who have just signed up, of whose contract or earning was heard before.
-pub(super) async fn hire_early(txn: &Txn, now: Timestamp, people: &BTreeSet<PersonId>) -> Result<(), Error> {
-    let registered = registered(txn, people).await?;
-    let invited: BTreeSet<_> = registered.iter().filter_map(|invitation| invitation.person).collect();
-    if invited.is_empty() {
-        return Ok(());
-    }
-    let mut hired = contracts::hired(txn, &invited).await?;
-    let earned = earnings::of_people(txn, &invited, &Scope::All).await?;
-    hired.extend(earned.values().map(|earning| earning.person));
-    hire(txn, now, &hired).await
-}
-
-/// The invitations with which these people have signed up, locked, unless they have come further.
-async fn registered(txn: &Txn, people: &BTreeSet<PersonId>) -> Result<Vec<ReferralInvitation>, Error> {
-    let ids = store::ids_of(txn, people).await?;
-    let mut registered = store::lock(txn, &ids).await?;
-    registered.retain(|invitation| invitation.stage == Stage::Registered);
-    Ok(registered)
-}
-
 async fn lock_due(txn: &Txn, due: &Batch) -> Result<Vec<ReferralInvitation>, Error> {
     let ids = due.keys().into_iter().map(ReferralInvitationId::from_uuid).collect();
     Ok(store::lock(txn, &ids).await?)
+}
+
+/// Who is known by the address that the letter with this token went to.
+async fn known_by(txn: &Txn, token: &Token) -> Result<BTreeSet<PersonId>, Error> {
+    let hash = TokenHash(token.sha256());
+    let found = store::of_tokens(txn, &BTreeSet::from([hash])).await?;
+    let addresses = store::addresses_of(txn, &found.into_values().collect()).await?;
+    Ok(sign_ups::known_by(txn, &addresses).await?)
 }
 
 /// The invitation of a token, with what it says, locked.

@@ -14,6 +14,7 @@ pub mod enrolment;
 mod evidence;
 pub mod explanation;
 pub mod importing;
+mod introduced;
 pub mod introductions;
 pub mod inviting;
 mod letter;
@@ -66,6 +67,8 @@ pub struct App {
 pub struct Limits {
     /// Invitations of friends.
     pub invitations: InvitationLimits,
+    /// Introductions by one referrer, in a day of UTC.
+    pub introductions_per_day: u32,
     /// Clicks.
     pub touches: TouchLimits,
 }
@@ -77,6 +80,7 @@ impl From<LimitsConfig> for Limits {
                 per_day: config.invitations_per_day,
                 address_per_week: config.address_per_week,
             },
+            introductions_per_day: config.introductions_per_day,
             touches: config.touches(),
         }
     }

@@ -43,13 +43,12 @@ pub(super) async fn raise(txn: &Txn, now: Timestamp, winners: &[Winner]) -> Resu
         note(devices.contains(&account.id), SignalKind::SharedDevice);
         note(networks.contains(&account.id), SignalKind::SharedNetwork);
     }
-    store::raise(txn, &raised).await?;
-    raise_for_instruments(txn, now, &people).await
+    Ok(store::raise(txn, &raised).await?)
 }
 
 /// Raises what looks wrong about where the money of some people goes: to the same place as that of the referrer, or of
 /// somebody else whom the same referrer referred. One of the two is among `people`.
-async fn raise_for_instruments(txn: &Txn, now: Timestamp, people: &BTreeSet<PersonId>) -> Result<(), Error> {
+pub(super) async fn raise_for_instruments(txn: &Txn, now: Timestamp, people: &BTreeSet<PersonId>) -> Result<(), Error> {
     let shared = instruments::shared(txn, people).await?;
     let raised: Vec<_> = shared
         .into_iter()

@@ -90,6 +90,12 @@ pub enum IntroductionError {
     /// The account has worked for the client already.
     #[error("the account has worked for this client already")]
     KnownAlready,
+    /// One agency sends its client to another, and the referrer is none.
+    #[error("the referrer is not enrolled as an agency")]
+    ReferrerNotAgency,
+    /// One agency sends its client to another, and the account is not that of one.
+    #[error("the account is not an agency's")]
+    AccountNotAgency,
     /// Somebody has introduced the account to the client.
     #[error("the account was introduced to this client already")]
     IntroducedAlready,
@@ -162,14 +168,14 @@ impl Bond {
 
 impl Introduction {
     /// Takes in what contracts of this account with this client there are. Those count that began once the introduction
-    /// was made: of an agency all, of others the first of them.
+    /// was made: of an agency all, of others the first of them; and none where the two knew each other before, whenever that
+    /// is heard of.
     pub fn bind(&mut self, contracts: &[Contract]) {
         let theirs = |contract: &&Contract| contract.account == self.account && contract.client == self.client;
-        let mut since: Vec<_> = contracts
-            .iter()
-            .filter(theirs)
-            .filter(|it| self.made <= it.began)
-            .collect();
+        let mut since: Vec<_> = contracts.iter().filter(theirs).collect();
+        if since.iter().any(|contract| contract.began < self.made) {
+            since.clear();
+        }
         since.sort_by_key(|contract| (contract.began, contract.id));
         if self.kind != ReferralKind::Agency {
             since.truncate(1);

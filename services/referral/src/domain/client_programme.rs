@@ -38,6 +38,14 @@ pub struct ClientProgramme {
     pub closed_at: Option<Timestamp>,
 }
 
+impl ClientProgramme {
+    /// Whether introductions that are made at this moment belong to it.
+    #[must_use]
+    pub fn is_open_at(&self, made: Timestamp) -> bool {
+        self.opened_at <= made && self.closed_at.is_none_or(|closed| made < closed)
+    }
+}
+
 /// The reward of a client for one introduction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientReward {

@@ -56,7 +56,7 @@ pub struct ReferralInvitation {
     pub sent_at: Timestamp,
     /// When it was accepted.
     pub accepted_at: Option<Timestamp>,
-    /// Who signed up with it.
+    /// Who signed up with it, or had an account when they accepted it.
     pub person: Option<PersonId>,
     /// When it last came further.
     pub since: Timestamp,
@@ -141,7 +141,20 @@ impl ReferralInvitation {
         if self.stage.is_open() && self.is_in_time(now) {
             (self.stage, self.since, self.accepted_at) = (Stage::Accepted, now, Some(now));
         }
-        self.stage == Stage::Accepted && self.is_in_time(now)
+        matches!(self.stage, Stage::Accepted | Stage::Registered | Stage::Hired) && self.is_in_time(now)
+    }
+
+    /// Somebody who is known by its address and has had an account since `joined`: if they had it when they accepted, nobody
+    /// has to sign up, and they are introduced to the client from that moment on [R18]. Tells which, if so. To the referrer it
+    /// looks as if they had signed up. An acceptance that has come to nothing by the end of its time stays so: whoever verifies
+    /// the address years later is not meant.
+    pub fn meet(&mut self, person: PersonId, joined: Timestamp) -> Option<Timestamp> {
+        if self.client.is_none() || self.stage != Stage::Accepted {
+            return None;
+        }
+        let at = self.accepted_at.filter(|at| joined < *at)?;
+        (self.stage, self.person, self.since) = (Stage::Registered, Some(person), at);
+        Some(at)
     }
 
     /// Its reader says no; again is a normal outcome. Tells whether they may: nobody who has signed up may.

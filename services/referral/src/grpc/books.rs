@@ -141,7 +141,8 @@ impl books_service_server::BooksService for Books {
             let mut reconciliation = app.reconcile_rewards();
             while let Some(parts) = reconciliation.next().await? {
                 for part in parts {
-                    if !tell(&told, Ok(pb::ReconcileRewardsResponse { part: Some(part) })).await {
+                    let answer = pb::ReconcileRewardsResponse { part: Some(part) };
+                    if !tell(&told, Ok(answer)).await {
                         return Ok(());
                     }
                 }

@@ -1,5 +1,7 @@
 //! `account`: who registered, and with which code.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{ActiveValue::Set, ConnectionTrait, entity::prelude::*, sea_query::OnConflict};
 use vouch_primitives::{AccountId, PersonId, Timestamp};
 use vouch_storage::{StorageError, Txn};
@@ -80,6 +82,25 @@ pub async fn with_ids(conn: &impl ConnectionTrait, ids: &[AccountId]) -> Result<
             accounts.push(read(row)?);
         }
     }
+    Ok(accounts)
+}
+
+/// The accounts that are people's own, the oldest first.
+///
+/// # Errors
+/// If the database fails.
+pub async fn own_of(conn: &impl ConnectionTrait, people: &BTreeSet<PersonId>) -> Result<Vec<Account>, StorageError> {
+    let people: Vec<_> = people.iter().map(|id| id.as_uuid()).collect();
+    let mut accounts = Vec::new();
+    for chunk in people.chunks(ROWS) {
+        let rows = Entity::find()
+            .filter(Column::PersonId.is_in(chunk.iter().copied()))
+            .filter(Column::Party.eq(Party::Person.name()));
+        for row in rows.all(conn).await? {
+            accounts.push(read(row)?);
+        }
+    }
+    accounts.sort_by_key(|account| (account.registered_at, account.id));
     Ok(accounts)
 }
 

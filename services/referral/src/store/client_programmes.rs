@@ -123,17 +123,23 @@ pub async fn with_ids(
     Ok(found)
 }
 
-/// The open programme of a client.
+/// All programmes of some clients.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn open_of(conn: &impl ConnectionTrait, client: ClientId) -> Result<Option<ClientProgramme>, StorageError> {
-    let row = Entity::find()
-        .filter(Column::ClientId.eq(client.as_uuid()))
-        .filter(Column::ClosedAt.is_null())
-        .one(conn)
-        .await?;
-    row.map(read).transpose()
+pub async fn of_clients(
+    conn: &impl ConnectionTrait,
+    clients: &BTreeSet<ClientId>,
+) -> Result<Vec<ClientProgramme>, StorageError> {
+    let clients: Vec<_> = clients.iter().map(|id| id.as_uuid()).collect();
+    let mut found = Vec::new();
+    for chunk in clients.chunks(ROWS) {
+        let wanted = Entity::find().filter(Column::ClientId.is_in(chunk.iter().copied()));
+        for row in wanted.all(conn).await? {
+            found.push(read(row)?);
+        }
+    }
+    Ok(found)
 }
 
 /// A client's programmes, newest first, as many as the page needs.

@@ -21,7 +21,8 @@ pub(super) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What is said about people, and by what they were known when they signed up. Where there was an appeal, there is one still.
+/// What is said about people, and by what they were known when they signed up. Where there was an appeal, there is one still; so
+/// it is with a consent, and with the name of a site.
 const OF_PEOPLE: [&str; 6] = [
     "UPDATE introduction SET message = '' WHERE payee_person_id IN",
     "UPDATE screening_case SET appeal = CASE appeal WHEN '' THEN '' ELSE '-' END, \
@@ -43,8 +44,8 @@ const OF_REFERRERS: [&str; 7] = [
      payee_person_id FROM introduction WHERE referrer_id IN",
     "UPDATE signal SET appeal = CASE appeal WHEN '' THEN '' ELSE '-' END, reason = '' WHERE referrer_id IN",
     "UPDATE standing_change SET reason = '' WHERE referrer_id IN",
-    "UPDATE attribution_terms SET consent = '' WHERE attribution_id IN (SELECT id FROM attribution WHERE referrer_id IN",
-    "UPDATE referral_link SET source = '', campaign = '' WHERE referrer_id IN",
+    "UPDATE attribution_terms SET consent = '-' WHERE attribution_id IN (SELECT id FROM attribution WHERE referrer_id IN",
+    "UPDATE referral_link SET source = CASE source WHEN '' THEN '' ELSE '-' END, campaign = '' WHERE referrer_id IN",
 ];
 
 /// Notes who was erased.
@@ -103,6 +104,35 @@ pub async fn empty(
     let referrers: Vec<_> = referrers.iter().map(|id| id.as_uuid()).collect();
     of_each(txn, &OF_PEOPLE, &people).await?;
     of_each(txn, &OF_REFERRERS, &referrers).await
+}
+
+/// Those whom these referrers have vouched for, and about whose screening somebody has appealed.
+///
+/// # Errors
+/// If the database fails.
+pub async fn appealed_for(
+    conn: &impl ConnectionTrait,
+    referrers: &BTreeSet<ReferrerId>,
+) -> Result<BTreeSet<PersonId>, StorageError> {
+    let backend = conn.get_database_backend();
+    let referrers: Vec<_> = referrers.iter().map(|id| id.as_uuid()).collect();
+    let mut found = BTreeSet::new();
+    for chunk in referrers.chunks(ROWS) {
+        let theirs = marks(backend, 1, chunk.len());
+        let sql = format!(
+            "SELECT person_id FROM screening_case WHERE appeal <> '' AND person_id IN (SELECT referee_person_id \
+             FROM attribution WHERE referrer_id IN ({theirs}) UNION SELECT payee_person_id FROM introduction \
+             WHERE referrer_id IN ({theirs}))"
+        );
+        let values = chunk.iter().map(|id| (*id).into());
+        for row in conn
+            .query_all_raw(Statement::from_sql_and_values(backend, sql, values))
+            .await?
+        {
+            found.insert(PersonId::from_uuid(row.try_get_by_index(0)?));
+        }
+    }
+    Ok(found)
 }
 
 async fn of_each(txn: &Txn, changes: &[&str], ids: &[Uuid]) -> Result<(), StorageError> {

@@ -193,6 +193,28 @@ pub async fn addresses(
     Ok(found)
 }
 
+/// The people who are known by these addresses.
+///
+/// # Errors
+/// If the database fails.
+pub async fn known_by(
+    conn: &impl ConnectionTrait,
+    emails: &BTreeSet<AddressHash>,
+) -> Result<BTreeSet<PersonId>, StorageError> {
+    let emails: Vec<_> = emails.iter().map(|hash| hash.0.to_vec()).collect();
+    let mut found = BTreeSet::new();
+    for chunk in emails.chunks(ROWS) {
+        let rows = address::Entity::find().filter(address::Column::EmailSha256.is_in(chunk.iter().cloned()));
+        found.extend(
+            rows.all(conn)
+                .await?
+                .into_iter()
+                .map(|row| PersonId::from_uuid(row.person_id)),
+        );
+    }
+    Ok(found)
+}
+
 /// Forgets the addresses of these people.
 ///
 /// # Errors

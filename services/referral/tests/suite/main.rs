@@ -8,6 +8,7 @@ mod enrolment;
 mod erasing;
 mod harness;
 mod importing;
+mod introducing;
 mod inviting;
 mod locks;
 mod pages;

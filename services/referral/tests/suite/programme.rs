@@ -223,9 +223,23 @@ async fn a_client_introduction_pays_once_its_contract_is_completed_in_any_order(
 
 // R12
 async fn an_agency_pays_for_all_contracts_with_that_client_alone(database: TestDatabase) {
-    let (house, rosa, _) = rosa_and_ada(&database).await;
-    let (agency, client) = (Person::new(), ClientId::new());
-    house.known(&agency).await;
+    let (house, person, _) = rosa_and_ada(&database).await;
+    let (owner, client) = (Person::new(), ClientId::new());
+    house.known(&owner).await;
+    let agency = Person {
+        account: house.agency(&owner).await,
+        ..owner.clone()
+    };
+    house.works(&person, client).await;
+    let rosa = house.agency_of(&person).await;
+    for (referrer, payee, reason) in [
+        (&person, &agency, "REFERRER_NOT_AGENCY"),
+        (&rosa, &owner, "ACCOUNT_NOT_AGENCY"),
+    ] {
+        let refused = house.introduce(referrer, payee, client, pb::ReferralKind::Agency).await;
+        assert_eq!(house.reason(&refused.expect_err("a person")), reason);
+    }
+    let client = ClientId::new();
     let stranger = house.introduce(&rosa, &agency, client, pb::ReferralKind::Agency).await;
     assert_eq!(house.reason(&stranger.expect_err("not hers")), "NOT_YOUR_CLIENT");
     house.works(&rosa, client).await;

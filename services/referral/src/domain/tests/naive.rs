@@ -141,12 +141,13 @@ fn introduced(facts: &[Fact], person: usize, client: usize, made: Timestamp, kin
     let mut began: Vec<_> = facts
         .iter()
         .filter_map(|fact| match fact {
-            Fact::Started { contract, began } if parties(*contract) == (person, client) && made <= *began => {
-                Some((*began, *contract))
-            }
+            Fact::Started { contract, began } if parties(*contract) == (person, client) => Some((*began, *contract)),
             _ => None,
         })
         .collect();
+    if began.iter().any(|(began, _)| *began < made) {
+        return Vec::new();
+    }
     began.sort_unstable();
     began.dedup();
     if kind != ReferralKind::Agency {

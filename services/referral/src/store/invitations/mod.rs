@@ -137,6 +137,25 @@ pub async fn lock(txn: &Txn, ids: &BTreeSet<ReferralInvitationId>) -> Result<Vec
     Ok(found)
 }
 
+/// To which addresses these invitations went.
+///
+/// # Errors
+/// If the database fails.
+pub async fn addresses_of(
+    conn: &impl ConnectionTrait,
+    ids: &BTreeSet<ReferralInvitationId>,
+) -> Result<BTreeSet<AddressHash>, StorageError> {
+    let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
+    let mut found = BTreeSet::new();
+    for chunk in ids.chunks(ROWS) {
+        let rows = Entity::find().filter(Column::Id.is_in(chunk.iter().copied()));
+        for row in rows.all(conn).await? {
+            found.insert(AddressHash(hash_of(row.email_sha256)?));
+        }
+    }
+    Ok(found)
+}
+
 /// Which invitations went to these addresses.
 ///
 /// # Errors
@@ -149,7 +168,7 @@ pub async fn ids_to(
     ids_where(conn, Column::EmailSha256, addresses).await
 }
 
-/// With which invitations these people have signed up.
+/// With which invitations these people have signed up, or were introduced.
 ///
 /// # Errors
 /// If the database fails.

@@ -8,9 +8,10 @@ mod write;
 use std::{cmp::Reverse, collections::BTreeSet};
 
 use sea_orm::{
-    ActiveValue::Set, Condition, ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict,
+    ActiveValue::Set, Condition, ConnectionTrait, PaginatorTrait, QueryOrder, QuerySelect, entity::prelude::*,
+    sea_query::OnConflict,
 };
-use vouch_primitives::{AccountId, AttributionId, ClientId, PersonId, ReferrerId, Timestamp};
+use vouch_primitives::{AttributionId, PersonId, ReferrerId, Timestamp};
 use vouch_storage::{StorageError, Txn};
 
 use self::rows::{attribution, consent, introduction};
@@ -39,6 +40,15 @@ impl Loaded {
             stored: tie.clone(),
             tie,
         }
+    }
+
+    /// The same of a tie that is new: whatever contracts there are, they have come of it now.
+    #[must_use]
+    pub fn begun(mut self) -> Self {
+        if let Bond::Introduction(introduction) = &mut self.stored.bond {
+            introduction.contracts.clear();
+        }
+        self
     }
 
     /// Whether whoever was vouched for has been hired since.
@@ -94,33 +104,40 @@ pub async fn insert(txn: &Txn, now: Timestamp, ties: &[Tie]) -> Result<BTreeSet<
     Ok(fresh)
 }
 
-/// Stores a new introduction, and returns whether it is in: an account is introduced to a client once.
+/// Stores new introductions, each with what is said in it, and returns the ids of those that are in: an account is introduced
+/// to a client once.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn insert_introduction(txn: &Txn, tie: &Tie, message: &str) -> Result<bool, StorageError> {
-    let Bond::Introduction(bond) = &tie.bond else {
-        return Err(corrupt("not an introduction"));
-    };
-    let row = introduction::ActiveModel {
-        id: Set(tie.id),
-        referrer_id: Set(tie.referrer.as_uuid()),
-        account_id: Set(tie.account.as_uuid()),
-        kind: Set(bond.kind.name().to_owned()),
-        payee_person_id: Set(tie.payee.as_uuid()),
-        payee_account_id: Set(bond.account.as_uuid()),
-        client_id: Set(bond.client.as_uuid()),
-        terms_version: Set(i32::try_from(tie.first_terms().version).map_err(corrupt)?),
-        made_at: Set(bond.made.as_micros()),
-        message: Set(message.to_owned()),
-        client_programme_id: Set(bond.own.map(|own| own.programme.as_uuid())),
-        client_reward: Set(write::grant_name(bond.own.map(|own| own.grant)).to_owned()),
-    };
-    let inserted = introduction::Entity::insert_many([row])
-        .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .exec_without_returning(txn)
-        .await?;
-    Ok(inserted > 0)
+pub async fn insert_introductions(txn: &Txn, ties: &[(Tie, String)]) -> Result<BTreeSet<Uuid>, StorageError> {
+    let mut fresh = BTreeSet::new();
+    for chunk in ties.chunks(ROWS) {
+        let rows: Vec<_> = chunk
+            .iter()
+            .map(|(tie, message)| write::introduction_row(tie, message))
+            .collect::<Result<_, _>>()?;
+        let inserted = introduction::Entity::insert_many(rows)
+            .on_conflict(OnConflict::new().do_nothing().to_owned())
+            .exec_with_returning(txn)
+            .await?;
+        fresh.extend(inserted.into_iter().map(|row| row.id));
+    }
+    Ok(fresh)
+}
+
+/// How many introductions a referrer, who is locked, has made since a moment.
+///
+/// # Errors
+/// If the database fails.
+pub async fn introduced_since(
+    conn: &impl ConnectionTrait,
+    referrer: ReferrerId,
+    since: Timestamp,
+) -> Result<u64, StorageError> {
+    let made = introduction::Entity::find()
+        .filter(introduction::Column::ReferrerId.eq(referrer.as_uuid()))
+        .filter(introduction::Column::MadeAt.gte(since.as_micros()));
+    Ok(made.count(conn).await?)
 }
 
 /// Binds an attribution to other terms from a moment on, with the words of the referrer's consent.
@@ -420,21 +437,4 @@ pub async fn find(conn: &impl ConnectionTrait, id: Uuid) -> Result<Option<Tie>, 
         false => Vec::new(),
     };
     Ok(read::ties(conn, &attribution, &introduction).await?.pop())
-}
-
-/// Who was introduced to a client, by account.
-///
-/// # Errors
-/// If the database fails.
-pub async fn is_introduced(
-    conn: &impl ConnectionTrait,
-    account: AccountId,
-    client: ClientId,
-) -> Result<bool, StorageError> {
-    let found = introduction::Entity::find()
-        .filter(introduction::Column::PayeeAccountId.eq(account.as_uuid()))
-        .filter(introduction::Column::ClientId.eq(client.as_uuid()))
-        .one(conn)
-        .await?;
-    Ok(found.is_some())
 }

@@ -66,6 +66,27 @@ pub(super) fn row(now: Timestamp, tie: &Tie) -> Result<attribution::ActiveModel,
     })
 }
 
+/// An introduction as a row.
+pub(super) fn introduction_row(tie: &Tie, message: &str) -> Result<introduction::ActiveModel, StorageError> {
+    let Bond::Introduction(bond) = &tie.bond else {
+        return Err(corrupt("not an introduction"));
+    };
+    Ok(introduction::ActiveModel {
+        id: Set(tie.id),
+        referrer_id: Set(tie.referrer.as_uuid()),
+        account_id: Set(tie.account.as_uuid()),
+        kind: Set(bond.kind.name().to_owned()),
+        payee_person_id: Set(tie.payee.as_uuid()),
+        payee_account_id: Set(bond.account.as_uuid()),
+        client_id: Set(bond.client.as_uuid()),
+        terms_version: Set(i32::try_from(tie.first_terms().version).map_err(corrupt)?),
+        made_at: Set(bond.made.as_micros()),
+        message: Set(message.to_owned()),
+        client_programme_id: Set(bond.own.map(|own| own.programme.as_uuid())),
+        client_reward: Set(grant_name(bond.own.map(|own| own.grant)).to_owned()),
+    })
+}
+
 /// Of what an attribution stands at there are few combinations: each is one statement for all that have come to it.
 async fn save_bonds(txn: &Txn, ties: &[Loaded]) -> Result<(), StorageError> {
     let mut moved: BTreeMap<State, Vec<Uuid>> = BTreeMap::new();
@@ -121,7 +142,7 @@ fn own_grant(tie: &Tie) -> Option<Grant> {
 }
 
 /// Where the reward of a client stands, as it is stored.
-pub(super) const fn grant_name(grant: Option<Grant>) -> &'static str {
+const fn grant_name(grant: Option<Grant>) -> &'static str {
     match grant {
         None => "NONE",
         Some(Grant::Open) => "OPEN",

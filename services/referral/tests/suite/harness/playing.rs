@@ -278,18 +278,8 @@ impl House {
     }
 
     pub async fn introduction(&self, rosa: &Rosa, id: &str) -> pb::Introduction {
-        let request = pb::ListIntroductionsRequest {
-            referrer_id: rosa.id.clone(),
-            page_size: 100,
-            page_token: String::new(),
-        };
-        let all = self
-            .programme()
-            .list_introductions(request)
-            .await
-            .expect("a page")
-            .into_inner();
-        all.introductions.into_iter().find(|it| it.id == id).expect("there")
+        let all = self.introductions(rosa).await;
+        all.into_iter().find(|it| it.id == id).expect("there")
     }
 
     pub fn started(&self, person: &Person, job: Job, when: &str) -> Envelope {
@@ -392,6 +382,32 @@ impl House {
             .introduce(rosa, &payee, client, pb::ReferralKind::ClientIntroduction)
             .await;
         (payee, introduced.expect("introduced").id)
+    }
+
+    /// Rosa's agency enrols.
+    pub async fn agency_of(&self, rosa: &Rosa) -> Rosa {
+        let owner = Person {
+            id: rosa.person.clone(),
+            account: rosa.account.clone(),
+        };
+        let enrolled = self.enrol(&self.agency(&owner).await).await.expect("enrolled");
+        Rosa {
+            id: enrolled.id,
+            account: enrolled.account_id,
+            person: owner.id,
+            code: enrolled.code,
+        }
+    }
+
+    /// What Rosa has introduced.
+    pub async fn introductions(&self, rosa: &Rosa) -> Vec<pb::Introduction> {
+        let request = pb::ListIntroductionsRequest {
+            referrer_id: rosa.id.clone(),
+            page_size: 100,
+            page_token: String::new(),
+        };
+        let all = self.programme().list_introductions(request).await.expect("a page");
+        all.into_inner().introductions
     }
 
     pub async fn whole_total(&self, rosa: &Rosa, person: &Person) -> pb::AttributionTotal {
