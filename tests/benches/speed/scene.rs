@@ -9,7 +9,8 @@ use vouch_primitives::{
 use vouch_proto::{convert::to_wire_time, payments::v1::EarningSettled};
 use vouch_referral::{
     domain::{
-        Attribution, Bond, BonusState, Party, ReferralCode, ReferralKind, Screening, SignUp, Standing, Terms, Tie,
+        Attribution, Bond, BonusState, Party, ReferralCode, ReferralKind, Screening, SignUp, Standing, Suspicion,
+        Terms, Tie,
     },
     store::{accounts, people, referrers, ties},
 };
@@ -70,6 +71,7 @@ impl Scene {
                     standing: Standing::default(),
                     related: Vec::new(),
                     screening: Screening::Open,
+                    suspicion: Suspicion::None,
                     rewards: std::collections::BTreeMap::new(),
                 }
             })

@@ -158,6 +158,7 @@ pub fn referral_app(db: &Db, keys: &Path) -> Result<vouch_referral::app::App, Er
             per_day: 20,
             address_per_week: 3,
         },
+        introductions_per_day: 20,
         touches: TouchLimits {
             per_code: u32::MAX,
             per_visitor: u32::MAX,
