@@ -387,8 +387,14 @@ impl Machine {
         let number = usize::from(tie.referrer == facts::referrer(1));
         tie.settle_sign_up(&mut self.funds[number], Timestamp::EPOCH)
             .expect("fits");
+        let stood = tie.rewards.clone();
         for release in tie.release(self.now).expect("totals fit") {
             let key = (of, release.kind, release.cumulative.currency);
+            let more = release.cumulative.minor > stood[&(release.kind, release.cumulative.currency)].released;
+            assert!(
+                !more || tie.suspicion == Suspicion::None,
+                "nothing is released under a suspicion"
+            );
             let before = self.sequences.insert(key, release.sequence).unwrap_or(0);
             assert_eq!(release.sequence, before + 1, "sequences count up by one");
         }
