@@ -251,16 +251,22 @@ async fn a_client_pays_for_its_rewards_and_has_credit_for_what_is_taken_back(dat
     world.stop().await;
 }
 
-async fn of_two_who_record_the_same_payment_one_is_refused(database: TestDatabase) {
-    let world = World::new(database).await;
-    let (dana, client) = (AccountId::new(), ClientId::new());
+/// A client owes 200.00 for a reward of its own.
+async fn owes_for_a_reward(world: &World, client: ClientId) {
+    let dana = AccountId::new();
     let reward = RewardReleased {
         kind: RewardKind::ClientReward.into(),
         funding_client_id: client.to_string(),
         ..released(tie(1), dana, usd(20_000), (1, 1))
     };
-    hear(&world, &reward).await;
+    hear(world, &reward).await;
     world.until_balances(dana, "USD", [0, 20_000, 0]).await;
+}
+
+async fn of_two_who_record_the_same_payment_one_is_refused(database: TestDatabase) {
+    let world = World::new(database).await;
+    let client = ClientId::new();
+    owes_for_a_reward(&world, client).await;
     let both = join_all((0..8).map(|_| world.pay(client, 6_000, "2026-17"))).await;
     assert_eq!(both.iter().filter(|one| one.is_ok()).count(), 1, "{both:?}");
     // And together they never pay more than is owed.
@@ -273,14 +279,8 @@ async fn of_two_who_record_the_same_payment_one_is_refused(database: TestDatabas
 
 async fn what_a_client_has_paid_stays_in_the_database(database: TestDatabase) {
     let world = World::new(database).await;
-    let (dana, client) = (AccountId::new(), ClientId::new());
-    let reward = RewardReleased {
-        kind: RewardKind::ClientReward.into(),
-        funding_client_id: client.to_string(),
-        ..released(tie(1), dana, usd(20_000), (1, 1))
-    };
-    hear(&world, &reward).await;
-    world.until_balances(dana, "USD", [0, 20_000, 0]).await;
+    let client = ClientId::new();
+    owes_for_a_reward(&world, client).await;
     world.pay(client, 6_000, "2026-17").await.expect("paid");
     world.pay(client, 5_000, "2026-18").await.expect("paid");
     let listed = world.payments(client).await;
