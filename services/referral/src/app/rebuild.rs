@@ -25,7 +25,7 @@ use super::{
 use crate::{
     domain::{Difference, Facts, RewardKind, Standing, Tie},
     error::Error,
-    store::{self, ties::Loaded},
+    store::{self, releases::Released, ties::Loaded},
 };
 
 /// So many people's ties are computed in one transaction.
@@ -217,21 +217,27 @@ impl Rebuild {
 
     /// What has come out is in force, and payments is told all of it, whether it has changed or not.
     async fn put_in_place(&self, txn: &Txn, now: Timestamp, ties: &mut [Loaded]) -> Result<(), Error> {
-        let (mut events, mut released) = (Vec::new(), Vec::new());
-        for loaded in ties.iter_mut() {
-            for reward in loaded.tie.rewards.values_mut() {
-                reward.sequence += 1;
-            }
-            events.extend(books::totals(&loaded.tie, now, self.epoch));
-            released.extend(books::released_totals(&loaded.tie).map(|release| loaded.released(release, now)));
-        }
-        // The record tells by how much it was wrong, whatever the books have said, so that it adds up to them.
         let ids: Vec<_> = ties.iter().map(|loaded| (loaded.tie.referrer, loaded.tie.id)).collect();
         let recorded = store::releases::recorded(txn, &ids).await?;
-        for it in &mut released {
-            let cumulative = it.release.cumulative;
-            let key = (it.tie, it.release.kind, cumulative.currency);
-            it.amount_minor = cumulative.minor - recorded.get(&key).copied().unwrap_or(0);
+        let (mut events, mut released) = (Vec::new(), Vec::new());
+        for Loaded { tie, .. } in ties.iter_mut() {
+            for reward in tie.rewards.values_mut() {
+                reward.sequence += 1;
+            }
+            events.extend(books::totals(tie, now, self.epoch));
+            // The record tells by how much it was wrong, whatever the books have said, so that it adds up to them.
+            released.extend(books::released_totals(tie).map(|release| {
+                Released {
+                    tie: tie.id,
+                    referrer: tie.referrer,
+                    release,
+                    amount_minor: release.cumulative.minor
+                        - recorded
+                            .get(&(tie.id, release.kind, release.cumulative.currency))
+                            .unwrap_or(&0),
+                    released_at: now,
+                }
+            }));
         }
         released.retain(|it| it.amount_minor != 0);
         books::save(txn, now, ties).await?;
